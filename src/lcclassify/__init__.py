@@ -1,0 +1,1 @@
+"""Photometric light-curve classification with ensembles of dense and recurrent networks."""

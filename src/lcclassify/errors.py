@@ -1,0 +1,50 @@
+"""Exceptions that lcclassify raises for input it cannot use.
+
+Every message is one sentence that names the argument, what was expected, what
+came and where (file, row, object), so that a command can print it as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LcclassifyError(Exception):
+    """Base of every error that a user can cause and mend."""
+
+
+class ConfigError(LcclassifyError, ValueError):
+    """A configuration value is missing, unknown or contradicts another."""
+
+
+class DataError(LcclassifyError, ValueError):
+    """A survey's files or tables do not hold what was described."""
+
+
+class BundleError(LcclassifyError, ValueError):
+    """A model bundle is damaged, incomplete or of another format version."""
+
+
+class TrainingError(LcclassifyError, RuntimeError):
+    """Training cannot start or go on with the data and settings given."""
+
+
+class OutputError(LcclassifyError, RuntimeError):
+    """A result cannot be written where it was asked for."""
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return a clause that lists the choices, the nearest to `word` first.
+
+    Args:
+        word: What the user wrote.
+        choices: The words that would have been understood.
+
+    Returns:
+        A clause such as ``did you mean 'flux'? known: flux, mjd``.
+    """
+    known = [str(choice) for choice in choices]
+    near = get_close_matches(str(word), known, n=1, cutoff=0.6)
+    listed = ", ".join(known) if known else "none"
+    return f"did you mean '{near[0]}'? known: {listed}" if near else f"known: {listed}"
