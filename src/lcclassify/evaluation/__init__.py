@@ -1,0 +1,1 @@
+"""Metrics, calibration, figures and report, from stored probabilities and labels only."""

@@ -1,0 +1,1 @@
+"""Networks, losses, stacking heads and fitted input transforms as plain modules."""

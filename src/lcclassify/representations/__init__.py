@@ -1,0 +1,1 @@
+"""Representations: pure functions from light curves to features and sequences."""

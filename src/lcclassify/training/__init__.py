@@ -1,0 +1,1 @@
+"""Training: splits, data modules, fits, cross-validation and stacking."""

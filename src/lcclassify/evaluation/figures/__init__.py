@@ -1,0 +1,23 @@
+"""Figures a paper could print; none of them touches pyplot's global state."""
+
+from lcclassify.evaluation.figures.confusion import confusion_figure
+from lcclassify.evaluation.figures.curves import precision_recall_figure, roc_figure
+from lcclassify.evaluation.figures.learning import LearningCurve, learning_figure
+from lcclassify.evaluation.figures.reliability import (
+    class_reliability_figure,
+    reliability_figure,
+)
+from lcclassify.evaluation.figures.saving import make_figures, save_figures, write_figures
+
+__all__ = [
+    "LearningCurve",
+    "class_reliability_figure",
+    "confusion_figure",
+    "learning_figure",
+    "make_figures",
+    "precision_recall_figure",
+    "reliability_figure",
+    "roc_figure",
+    "save_figures",
+    "write_figures",
+]

@@ -1,0 +1,386 @@
+"""A bundle: everything that classifying needs, in a folder that holds no code.
+
+`weights.safetensors` holds the numbers, `bundle.yaml` everything else as plain
+values, `MODEL_CARD.md` the same for a reader. Bundles come from strangers: nothing is
+unpickled, and only networks of `lcclassify.nn` are ever built from one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from lcclassify.errors import BundleError, LcclassifyError, OutputError
+from lcclassify.inference.model_card import model_card
+from lcclassify.nn.stack import EnsembleClassifier
+from lcclassify.nn.submodel import Submodel
+from lcclassify.representations.representation import FittedRepresentation
+from lcclassify.schema import PlainConfig, Taxonomy
+
+FORMAT_VERSION: Final = 1  # raise when a bundle written now cannot be read by older code
+
+DOCUMENT: Final = "bundle.yaml"
+WEIGHTS: Final = "weights.safetensors"
+CARD: Final = "MODEL_CARD.md"
+
+_LIBRARIES: Final = ("lcclassify", "torch", "numpy", "polars", "safetensors")
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A trained classifier with all that turns light curves into its input.
+
+    Attributes:
+        representation: Fitted on the training objects.
+        taxonomy: The K classes in output order.
+        classifier: The ensemble; its members are frozen.
+        member_names: Names of its M members, in order.
+        provenance: Plain values on where it comes from. The model card knows
+            `created`, `versions`, `survey`, `class_counts` (training objects by
+            label), `seeds`, `metrics` (by name, or by model and name) and `notes`
+            (sentences); `save` adds the first two where they are missing.
+        zeropoint: AB magnitude of flux 1, or None where the units have none.
+
+    Raises:
+        BundleError: The parts do not fit together.
+    """
+
+    representation: FittedRepresentation
+    taxonomy: Taxonomy
+    classifier: EnsembleClassifier
+    member_names: tuple[str, ...]
+    provenance: PlainConfig = field(default_factory=dict)
+    zeropoint: float | None = None
+
+    def __post_init__(self) -> None:
+        self.classifier.eval()
+        if self.classifier.n_classes != len(self.taxonomy):
+            raise BundleError(
+                f"the classifier has {self.classifier.n_classes} outputs, the taxonomy "
+                f"{len(self.taxonomy)} classes"
+            )
+        if len(set(self.member_names)) != len(self.classifier.members):
+            raise BundleError(
+                f"member_names must be one distinct name for each of the "
+                f"{len(self.classifier.members)} members, got {list(self.member_names)}"
+            )
+        expected = {
+            "features": len(self.representation.feature_names),
+            "context columns": len(self.representation.context_names),
+            "channels": len(self.representation.channel_names),
+        }
+        for submodel in self.classifier.modules():
+            if not isinstance(submodel, Submodel):
+                continue
+            found = {
+                "features": submodel.features.n_features,
+                "context columns": submodel.context.n_features,
+                "channels": submodel.sequences.n_channels,
+            }
+            for what, count in expected.items():
+                if found[what] != count:
+                    raise BundleError(
+                        f"a network takes {found[what]} {what}, the representation has {count}"
+                    )
+
+
+def save(bundle: Bundle, folder: str | Path) -> Path:
+    """Write a bundle, whole or not at all.
+
+    Args:
+        bundle: What to write.
+        folder: Its folder. An earlier bundle there stays until the new one is complete.
+
+    Returns:
+        The folder.
+
+    Raises:
+        BundleError: A value of the provenance is not plain.
+        OutputError: The folder cannot be written, or holds something else.
+    """
+    folder = Path(folder).absolute()
+    if folder.exists() and not (folder / DOCUMENT).is_file() and not _is_empty(folder):
+        raise OutputError(f"'{folder}' exists and is not a bundle: it is not replaced")
+    weights = save_tensors(
+        {
+            name: tensor.detach().cpu().contiguous().clone()
+            for name, tensor in bundle.classifier.state_dict().items()
+        }
+    )
+    document = _document(bundle, hashlib.sha256(weights).hexdigest())
+    partial = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.partial")
+    try:
+        partial.mkdir(parents=True)
+        (partial / WEIGHTS).write_bytes(weights)
+        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+        (partial / DOCUMENT).write_text(text, encoding="utf-8")
+        (partial / CARD).write_text(model_card(document), encoding="utf-8")
+        _put_in_place(partial, folder)
+    except OSError as error:
+        raise OutputError(
+            f"the bundle '{folder}' cannot be written: {error.strerror or error}"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def load(folder: str | Path) -> Bundle:
+    """Read a bundle; its classifier is on the CPU and in eval mode.
+
+    Args:
+        folder: The bundle's folder, wherever it was moved to.
+
+    Raises:
+        BundleError: It is missing, damaged, of another format version, or does not
+            fit what this version of lcclassify computes.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        found = "is not a folder" if folder.exists() else "does not exist"
+        raise BundleError(f"bundle='{folder}' must be the folder of a bundle, but it {found}")
+    document = _read_document(folder / DOCUMENT)
+    content = _read_bytes(folder / WEIGHTS)
+    with _blaming(folder / DOCUMENT):
+        representation = FittedRepresentation.from_state(document["representation"])
+        for kind, names in _names(representation).items():
+            _check_names(folder / DOCUMENT, kind, document[kind], names)
+        classes = document["classes"]
+        if not all(isinstance(item["label"], str) for item in classes):
+            raise BundleError(f"{folder / DOCUMENT}: the labels of the classes must be text")
+        taxonomy = Taxonomy(
+            tuple(item["label"] for item in classes),
+            names={item["label"]: str(item["name"]) for item in classes},
+            weights={item["label"]: float(item["weight"]) for item in classes},
+        )
+        zeropoint = document["zeropoint"]
+        zeropoint = None if zeropoint is None else float(zeropoint)
+        # Without memory first: sizes that are not those of the weights cost nothing.
+        with torch.device("meta"):
+            shapes = EnsembleClassifier.from_config(document["ensemble"]).state_dict()
+    weights = _read_weights(folder / WEIGHTS, content, shapes)
+    if hashlib.sha256(content).hexdigest() != document["weights_sha256"]:
+        raise BundleError(
+            f"{folder / WEIGHTS} is not the file that {DOCUMENT} was written with: "
+            "its checksum differs"
+        )
+    with _blaming(folder / DOCUMENT):
+        # Fresh networks draw random weights; the caller's random numbers stay untouched.
+        with torch.random.fork_rng(devices=[]):
+            classifier = EnsembleClassifier.from_config(document["ensemble"])
+        classifier.load_state_dict(weights)
+        return Bundle(
+            representation=representation,
+            taxonomy=taxonomy,
+            classifier=classifier,
+            member_names=tuple(str(name) for name in document["members"]),
+            provenance=document["provenance"],
+            zeropoint=zeropoint,
+        )
+
+
+# --- writing ------------------------------------------------------------------------
+
+
+def _document(bundle: Bundle, weights_sha256: str) -> PlainConfig:
+    versions = {name: _version(name) for name in _LIBRARIES}
+    provenance = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version(), **versions},
+        **bundle.provenance,
+    }
+    weights = bundle.taxonomy.weight_vector()
+    document = {
+        "format_version": FORMAT_VERSION,
+        "weights_sha256": weights_sha256,
+        "classes": [
+            {"label": label, "name": name, "weight": weight}
+            for label, name, weight in zip(
+                bundle.taxonomy.classes, bundle.taxonomy.display_names(), weights, strict=True
+            )
+        ],
+        "zeropoint": bundle.zeropoint,
+        # Holds the passbands and the metadata columns too.
+        "representation": bundle.representation.state(),
+        **_names(bundle.representation),
+        "members": bundle.member_names,
+        "ensemble": bundle.classifier.config(),
+        "provenance": provenance,
+    }
+    plain: PlainConfig = _plain(document, "bundle")
+    return plain
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Return plain YAML values; NumPy and torch scalars and arrays become numbers, lists."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    raise BundleError(f"{where} must be a plain value to be saved, got {type(value).__name__}")
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and next(folder.iterdir(), None) is None
+
+
+def _put_in_place(partial: Path, folder: Path) -> None:
+    """Rename a complete folder into its place; what was there goes only afterwards."""
+    if not folder.exists():
+        os.replace(partial, folder)
+        return
+    earlier = partial.with_suffix(".earlier")
+    os.replace(folder, earlier)
+    try:
+        os.replace(partial, folder)
+    except OSError:
+        os.replace(earlier, folder)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+# --- reading ------------------------------------------------------------------------
+
+
+def _names(representation: FittedRepresentation) -> dict[str, tuple[str, ...]]:
+    return {
+        "feature_names": representation.feature_names,
+        "context_names": representation.context_names,
+        "channel_names": representation.channel_names,
+    }
+
+
+def _read_bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise BundleError(f"the bundle '{file.parent}' has no file {file.name}") from None
+    except OSError as error:
+        raise BundleError(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def _read_document(file: Path) -> PlainConfig:
+    try:
+        document = yaml.safe_load(_read_bytes(file).decode("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise BundleError(f"{file} is damaged: {reason}") from error
+    if not isinstance(document, dict):
+        raise BundleError(f"{file} must hold a mapping, got {type(document).__name__}")
+    version = document.get("format_version")
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise BundleError(
+            f"{file} has the format version {version!r}, and this version of lcclassify "
+            f"({_version('lcclassify')}) reads format version {FORMAT_VERSION}"
+        )
+    expected: dict[str, type | tuple[type, ...]] = {
+        "weights_sha256": str,
+        "classes": list,
+        "zeropoint": (int, float, type(None)),
+        "representation": dict,
+        "feature_names": list,
+        "context_names": list,
+        "channel_names": list,
+        "members": list,
+        "ensemble": dict,
+        "provenance": dict,
+    }
+    for key, kind in expected.items():
+        if key not in document:
+            raise BundleError(f"{file} lacks the key '{key}'")
+        if not isinstance(document[key], kind):
+            raise BundleError(
+                f"{file}: '{key}' is of the wrong type {type(document[key]).__name__}"
+            )
+    return document
+
+
+@contextmanager
+def _blaming(file: Path) -> Iterator[None]:
+    """Turn what a wrong value in the document causes into one sentence."""
+    try:
+        yield
+    except BundleError:
+        raise
+    except LcclassifyError as error:
+        raise BundleError(f"{file}: {error}") from error
+    except KeyError as error:
+        raise BundleError(f"{file} lacks the key {error}") from error
+    except (TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise BundleError(f"{file} holds an invalid value: {reason}") from error
+
+
+def _check_names(file: Path, key: str, stored: list[Any], computed: tuple[str, ...]) -> None:
+    """Refuse columns that are not, one for one, those this version would compute."""
+    what = key.removesuffix("_names")
+    missing = [name for name in computed if name not in stored]
+    if missing:
+        raise BundleError(
+            f"{file}: {key} lacks the {what} '{missing[0]}', one of {len(missing)} that this "
+            f"version of lcclassify computes and the bundle does not have"
+        )
+    unknown = [name for name in stored if name not in computed]
+    if unknown:
+        raise BundleError(
+            f"{file}: {key} holds the {what} '{unknown[0]}', one of {len(unknown)} that this "
+            f"version of lcclassify does not compute"
+        )
+    if tuple(stored) != computed:
+        raise BundleError(
+            f"{file}: {key} lists the {what}s in another order, or twice, than this version of "
+            f"lcclassify computes them"
+        )
+
+
+def _read_weights(file: Path, content: bytes, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    try:
+        weights: dict[str, Tensor] = load_tensors(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise BundleError(f"{file} is damaged or truncated: {error}") from error
+    for name in expected:
+        if name not in weights:
+            raise BundleError(f"{file} lacks the weights '{name}' that {DOCUMENT} describes")
+    for name, tensor in weights.items():
+        if name not in expected:
+            raise BundleError(f"{file} holds weights '{name}' that {DOCUMENT} does not describe")
+        found = (tuple(tensor.shape), tensor.dtype)
+        wanted = (tuple(expected[name].shape), expected[name].dtype)
+        if found != wanted:
+            raise BundleError(
+                f"{file}: the weights '{name}' are {found[0]} {found[1]}, and {DOCUMENT} "
+                f"describes {wanted[0]} {wanted[1]}"
+            )
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise BundleError(f"{file}: the weights '{name}' hold NaN or infinite values")
+    return weights

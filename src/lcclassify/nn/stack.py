@@ -1,0 +1,215 @@
+"""Stacking heads over the members' probabilities, and the whole ensemble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Self
+
+import torch
+from torch import Tensor, nn
+
+from lcclassify.errors import ConfigError
+from lcclassify.nn.build import build_head
+from lcclassify.nn.layers import DenseStack, check_choice, check_units, dense
+from lcclassify.nn.submodel import Submodel
+from lcclassify.schema import Batch, PlainConfig
+
+# A member that is wholly sure of a wrong class must not silence all others.
+PROBABILITY_FLOOR: Final = 1e-9
+
+
+class StackingHead(nn.Module):
+    """Dense layers over the concatenated probabilities of all members.
+
+    Args:
+        n_members: M.
+        n_classes: K.
+        units: Width of each hidden layer; the paper has one of 10.
+        activation: One of `lcclassify.nn.layers.ACTIVATIONS`.
+        inputs: ``probabilities`` (the paper) or ``log_probabilities``.
+
+    Raises:
+        ConfigError: A value is invalid or unknown.
+
+    References:
+        Chaini & Kumar 2020, arXiv:2006.12333.
+    """
+
+    def __init__(
+        self,
+        n_members: int,
+        n_classes: int,
+        *,
+        units: Sequence[int] = (10,),
+        activation: str = "relu",
+        inputs: str = "probabilities",
+    ) -> None:
+        super().__init__()
+        self.n_members = n_members
+        self.n_classes = n_classes
+        self.units = check_units("units", units)
+        self.activation = activation
+        self.inputs = check_choice("inputs", inputs, ("probabilities", "log_probabilities"))
+        self.hidden = DenseStack(n_members * n_classes, self.units, activation=activation)
+        self.output = dense(self.hidden.n_out, n_classes)
+
+    def forward(self, probabilities: Tensor) -> Tensor:
+        """Return the logits ``(N, K)`` of member probabilities ``(N, M, K)``."""
+        values = probabilities
+        if self.inputs == "log_probabilities":
+            values = log_probabilities(probabilities)
+        values = values.flatten(1).to(self.output.weight.dtype)
+        logits: Tensor = self.output(self.hidden(values))
+        return logits
+
+    def config(self) -> PlainConfig:
+        """Return the plain configuration from which `build_head` rebuilds this head."""
+        return {
+            "_target_": "lcclassify.nn.stack.StackingHead",
+            "units": list(self.units),
+            "activation": self.activation,
+            "inputs": self.inputs,
+        }
+
+
+class LinearStackingHead(nn.Module):
+    """A log-linear pool: logits are linear in the members' log-probabilities.
+
+    It starts as the geometric mean of all members with equal weights, and every
+    single member is a special case of it. Parameters are the differences from that
+    start, so weight decay draws towards the equal mean and not towards nothing.
+
+    Args:
+        n_members: M.
+        n_classes: K.
+        form: ``shared``: one weight a member for all classes and one bias a class,
+            M + K parameters. ``full``: a ``(K, M K)`` matrix and the biases.
+
+    Raises:
+        ConfigError: The form is unknown.
+    """
+
+    def __init__(self, n_members: int, n_classes: int, *, form: str = "shared") -> None:
+        super().__init__()
+        self.n_members = n_members
+        self.n_classes = n_classes
+        self.form = check_choice("form", form, ("shared", "full"))
+        shape = (n_members,) if form == "shared" else (n_classes, n_members, n_classes)
+        self.weight_change = nn.Parameter(torch.zeros(shape))
+        self.bias = nn.Parameter(torch.zeros(n_classes))
+
+    def forward(self, probabilities: Tensor) -> Tensor:
+        """Return the logits ``(N, K)`` of member probabilities ``(N, M, K)``."""
+        logs = log_probabilities(probabilities).to(self.bias.dtype)
+        if self.form == "shared":
+            change = torch.einsum("nmk,m->nk", logs, self.weight_change)
+        else:
+            change = torch.einsum("nmk,jmk->nj", logs, self.weight_change)
+        return logs.mean(1) + change + self.bias
+
+    def config(self) -> PlainConfig:
+        """Return the plain configuration from which `build_head` rebuilds this head."""
+        return {"_target_": "lcclassify.nn.stack.LinearStackingHead", "form": self.form}
+
+
+def log_probabilities(probabilities: Tensor) -> Tensor:
+    """Return the logarithm, of no less than `PROBABILITY_FLOOR`."""
+    return probabilities.clamp(min=PROBABILITY_FLOOR).log()
+
+
+class EnsembleClassifier(nn.Module):
+    """Frozen members and the head that combines their probabilities.
+
+    Args:
+        members: M members, each a list of submodels (of several folds or seeds)
+            whose probabilities are averaged.
+        head: A stacking head, or None for the arithmetic mean of the members.
+
+    Raises:
+        ConfigError: A member is empty, or members or head disagree about the number
+            of classes or members.
+    """
+
+    def __init__(self, members: Sequence[Sequence[Submodel]], head: nn.Module | None) -> None:
+        super().__init__()
+        if not members or not all(len(replicas) for replicas in members):
+            raise ConfigError("an ensemble needs at least one member, each of at least one network")
+        classes = {submodel.sizes.n_classes for replicas in members for submodel in replicas}
+        if len(classes) != 1:
+            raise ConfigError(
+                f"members must have the same number of classes, got {sorted(classes)}"
+            )
+        self.n_classes = classes.pop()
+        expected = (len(members), self.n_classes)
+        if isinstance(head, StackingHead | LinearStackingHead):
+            found = (head.n_members, head.n_classes)
+            if found != expected:
+                raise ConfigError(
+                    f"the head combines {found[0]} members of {found[1]} classes, the ensemble "
+                    f"has {expected[0]} of {expected[1]}"
+                )
+        self.members = nn.ModuleList([nn.ModuleList(replicas) for replicas in members])
+        self.head = head
+        for parameter in self.members.parameters():
+            parameter.requires_grad_(False)
+        self.members.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of the head; the members always stay in eval mode."""
+        super().train(mode)
+        self.members.eval()
+        return self
+
+    @torch.no_grad()
+    def member_probabilities(self, batch: Batch) -> Tensor:
+        """Return each member's probabilities ``(N, M, K) float64`` of a raw batch."""
+        means = [
+            torch.stack([submodel.predict_proba(batch) for submodel in replicas]).mean(0)
+            for replicas in self._replicas()
+        ]
+        return torch.stack(means, dim=1)
+
+    def combine(self, probabilities: Tensor) -> Tensor:
+        """Return the ensemble's ``(N, K) float64`` from the members' ``(N, M, K)``."""
+        if self.head is None:
+            return probabilities.to(torch.float64).mean(1)
+        return torch.softmax(self.head(probabilities).to(torch.float64), dim=1)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the probabilities ``(N, K) float64`` of a raw batch, rows summing to 1."""
+        return self.combine(self.member_probabilities(batch))
+
+    def config(self) -> PlainConfig:
+        """Return the plain configuration from which `from_config` rebuilds the shape."""
+        members = [[submodel.config() for submodel in replicas] for replicas in self._replicas()]
+        head = None if self.head is None else self.head.config()  # type: ignore[operator]
+        return {"members": members, "head": head}
+
+    @classmethod
+    def from_config(cls, config: PlainConfig) -> Self:
+        """Build an ensemble that waits for ``load_state_dict``.
+
+        Args:
+            config: What `config` returned.
+
+        Raises:
+            ConfigError: A key is missing or invalid.
+        """
+        for key in ("members", "head"):
+            if key not in config:
+                raise ConfigError(f"an ensemble's configuration needs the key '{key}'")
+        members = [
+            [Submodel.from_config(submodel) for submodel in replicas]
+            for replicas in config["members"]
+        ]
+        head: nn.Module | None = None
+        if config["head"] is not None and members and members[0]:
+            head = build_head(config["head"], len(members), members[0][0].sizes.n_classes)
+        return cls(members, head)
+
+    def _replicas(self) -> list[list[Submodel]]:
+        return [
+            [submodel for submodel in replicas if isinstance(submodel, Submodel)]
+            for replicas in self.members
+            if isinstance(replicas, nn.ModuleList)
+        ]

@@ -1,0 +1,271 @@
+"""A representation: how canonical light curves become arrays for the networks.
+
+`Representation` holds settings from a YAML; fitting it on the training objects
+gives a `FittedRepresentation`, whose state is a handful of plain values that a
+bundle carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from lcclassify.errors import ConfigError, DataError, did_you_mean
+from lcclassify.representations.features import aggregate_features, feature_names
+from lcclassify.representations.nights import NIGHT_LENGTH, group_nights
+from lcclassify.representations.noise import add_flux_noise
+from lcclassify.representations.prepared import PreparedSet
+from lcclassify.representations.sequences import (
+    SequenceForm,
+    build_sequences,
+    channel_names,
+    object_flux_scale,
+)
+from lcclassify.schema import FLUX, FLUX_ERR, OBJECT_ID, LightCurves, Passbands
+
+FLUX_SCALINGS: Final = ("none", "log2_range")
+CONTEXT_KINDS: Final = ("metadata", "log_flux_scale")
+
+
+@dataclass(frozen=True)
+class Representation:
+    """Settings of a representation, one YAML of the group `representation`.
+
+    Attributes:
+        name: Name in reports.
+        noise: Added flux noise in units of flux_err; the reference has 2/3.
+        flux_scaling: "none", or "log2_range": flux and flux_err are multiplied by
+            ``1 / log2(flux_max - flux_min)`` of the (noisy) training set.
+        flux_range: The two extremes to use instead of the training set's own.
+        night_length: Longest night in days.
+        sequences: What the sequences' channels are.
+        context: Columns offered to recurrent networks beside the sequence: any of
+            "metadata" (all metadata columns) and "log_flux_scale" (logarithm of
+            the object's brightest flux, what an object-wise scaling takes away).
+        transforms: Arguments of the input transforms (kind, impute, indicator) for
+            "features", "context" and "sequences"; used by the networks.
+    """
+
+    name: str
+    noise: float = 0.0
+    flux_scaling: str = "none"
+    flux_range: tuple[float, float] | None = None
+    night_length: float = NIGHT_LENGTH
+    sequences: SequenceForm = field(default_factory=SequenceForm)
+    context: tuple[str, ...] = ()
+    transforms: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.sequences, dict):
+            object.__setattr__(self, "sequences", SequenceForm.from_config(self.sequences))
+        object.__setattr__(self, "context", tuple(self.context))
+        if self.flux_range is not None:
+            low, high = (float(value) for value in self.flux_range)
+            if not high - low > 1:
+                raise ConfigError(
+                    "representation.flux_range must be [flux_min, flux_max] more than 1 apart, "
+                    f"got [{low}, {high}]"
+                )
+            object.__setattr__(self, "flux_range", (low, high))
+        if not self.noise >= 0:
+            raise ConfigError(f"representation.noise must be at least 0, got {self.noise}")
+        if not self.night_length > 0:
+            raise ConfigError(
+                f"representation.night_length must be positive days, got {self.night_length}"
+            )
+        _check_choice("flux_scaling", self.flux_scaling, FLUX_SCALINGS)
+        for kind in self.context:
+            _check_choice("context", kind, CONTEXT_KINDS)
+        for kind in self.transforms:
+            _check_choice("transforms", kind, ("features", "context", "sequences"))
+
+    def fit(self, training: LightCurves, seed: int) -> FittedRepresentation:
+        """Fit what depends on data, on the training objects only.
+
+        Args:
+            training: Light curves of the training objects alone.
+            seed: Seed of the noise, kept for every later object.
+
+        Raises:
+            DataError: There is no observation to fit on.
+        """
+        if training.observations.is_empty():
+            raise DataError("the training objects have no usable observation")
+        flux_range = self.flux_range
+        if self.flux_scaling == "log2_range" and flux_range is None:
+            flux = add_flux_noise(training, self.noise, seed).observations[FLUX].to_numpy()
+            flux_range = (float(flux.min()), float(flux.max()))
+            if not flux_range[1] - flux_range[0] > 1:
+                raise DataError(
+                    f"the training fluxes span {flux_range[1] - flux_range[0]:.3g}, and "
+                    "representation.flux_scaling=log2_range needs a span above 1: "
+                    "set representation.flux_scaling=none"
+                )
+        nights = group_nights(training, self.night_length)
+        return FittedRepresentation(
+            settings=self,
+            passbands=training.passbands,
+            metadata=training.metadata_columns,
+            flux_range=flux_range,
+            max_length=int(np.diff(nights.offsets).max()),
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True)
+class FittedRepresentation:
+    """A representation and what was fitted of it.
+
+    Attributes:
+        settings: The settings it was fitted with.
+        passbands: Passbands of the survey it was fitted on.
+        metadata: Metadata columns, in order.
+        flux_range: Smallest and largest training flux, where the scaling needs them.
+        max_length: Nights of the longest training sequence.
+        seed: Seed of the noise.
+    """
+
+    settings: Representation
+    passbands: Passbands
+    metadata: tuple[str, ...]
+    flux_range: tuple[float, float] | None
+    max_length: int
+    seed: int
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The F names of the feature table's columns."""
+        return feature_names(self.passbands, self.metadata)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The C names of the sequences' channels."""
+        return channel_names(self.passbands, self.settings.sequences)
+
+    @property
+    def context_names(self) -> tuple[str, ...]:
+        """The S names of the context columns."""
+        names: list[str] = []
+        for kind in self.settings.context:
+            names.extend(self.metadata if kind == "metadata" else [kind])
+        return tuple(names)
+
+    @property
+    def flux_factor(self) -> float:
+        """What flux and flux_err are multiplied by."""
+        if self.settings.flux_scaling == "none" or self.flux_range is None:
+            return 1.0
+        return float(1 / np.log2(self.flux_range[1] - self.flux_range[0]))
+
+    def prepare(self, light_curves: LightCurves) -> PreparedSet:
+        """Turn light curves into arrays.
+
+        Args:
+            light_curves: Canonical tables with the passbands and metadata columns this
+                representation was fitted on. Objects without observations are left out.
+
+        Returns:
+            The prepared set, objects in the order of the object table.
+
+        Raises:
+            DataError: Passbands or metadata columns differ from the fitted ones.
+        """
+        self._check(light_curves)
+        observed = light_curves.objects.join(
+            light_curves.observations.select(OBJECT_ID).unique(), on=OBJECT_ID, how="semi"
+        ).sort(OBJECT_ID)
+        light_curves = replace(light_curves, objects=observed)
+        noisy = add_flux_noise(light_curves, self.settings.noise, self.seed)
+        factor = self.flux_factor
+        scaled = replace(
+            noisy,
+            observations=noisy.observations.with_columns(
+                pl.col(FLUX) * factor, pl.col(FLUX_ERR) * factor
+            ),
+        )
+        features = aggregate_features(scaled)
+        nights = group_nights(scaled, self.settings.night_length)
+        scale = object_flux_scale(nights)
+        parts: dict[str, Callable[[], list[np.ndarray[Any, np.dtype[np.float64]]]]] = {
+            "metadata": lambda: [_column(observed, name) for name in self.metadata],
+            "log_flux_scale": lambda: [np.log(scale)],
+        }
+        context = [column for kind in self.settings.context for column in parts[kind]()]
+        return PreparedSet(
+            object_ids=observed[OBJECT_ID],
+            features=_matrix([_column(features, name) for name in self.feature_names], observed),
+            feature_names=self.feature_names,
+            context=_matrix(context, observed),
+            context_names=self.context_names,
+            sequences=build_sequences(nights, scale, self.settings.sequences),
+            offsets=nights.offsets,
+            channel_names=self.channel_names,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return the settings and the fitted values as plain YAML-able values."""
+        settings = asdict(self.settings)
+        settings["context"] = list(self.settings.context)
+        settings["flux_range"] = _as_list(self.settings.flux_range)
+        settings["sequences"]["times"] = list(self.settings.sequences.times)
+        return {
+            "settings": settings,
+            "passbands": list(self.passbands.names),
+            "wavelengths": list(self.passbands.wavelengths),
+            "metadata": list(self.metadata),
+            "flux_range": _as_list(self.flux_range),
+            "max_length": self.max_length,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> FittedRepresentation:
+        """Rebuild a fitted representation from what `state` returned."""
+        flux_range = state["flux_range"]
+        return cls(
+            settings=Representation(**state["settings"]),
+            passbands=Passbands(tuple(state["passbands"]), tuple(state["wavelengths"])),
+            metadata=tuple(state["metadata"]),
+            flux_range=None if flux_range is None else (flux_range[0], flux_range[1]),
+            max_length=int(state["max_length"]),
+            seed=int(state["seed"]),
+        )
+
+    def _check(self, light_curves: LightCurves) -> None:
+        if light_curves.passbands.names != self.passbands.names:
+            raise DataError(
+                f"the light curves have the passbands {', '.join(light_curves.passbands.names)}, "
+                f"the representation was fitted on {', '.join(self.passbands.names)}"
+            )
+        missing = [name for name in self.metadata if name not in light_curves.objects.columns]
+        if missing:
+            raise DataError(
+                f"the object table lacks the metadata column '{missing[0]}' that the "
+                f"representation was fitted on: "
+                f"{did_you_mean(missing[0], light_curves.metadata_columns)}"
+            )
+
+
+def _check_choice(key: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ConfigError(f"representation.{key} is '{value}': {did_you_mean(value, choices)}")
+
+
+def _as_list(values: tuple[float, float] | None) -> list[float] | None:
+    return None if values is None else list(values)
+
+
+def _column(table: pl.DataFrame, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return table[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _matrix(
+    columns: list[np.ndarray[Any, np.dtype[np.float64]]], objects: pl.DataFrame
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    if not columns:
+        return np.zeros((len(objects), 0))
+    return np.ascontiguousarray(np.stack(columns, axis=1))

@@ -1,0 +1,175 @@
+"""Nightly sequences: one row a night, every passband filled by interpolation.
+
+References:
+    Chaini & Kumar 2020, arXiv:2006.12333, section 3 (the 3D input).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.representations.nights import FloatArray, IntArray, Nights
+from lcclassify.schema import Passbands
+
+TIME_CHANNELS = ("days_since_previous", "days_since_first_detection")
+FLUX_UNITS = ("survey", "object")
+
+# A night far noisier than its object is bright says no more than "unusable" does.
+LARGEST_RELATIVE_VALUE = 100.0
+
+
+@dataclass(frozen=True)
+class SequenceForm:
+    """Which channels a sequence has.
+
+    Attributes:
+        flux_unit: "survey" (the reference), or "object": flux and flux_err are divided
+            by the object's brightest significant flux.
+        observed_flags: Adds a channel a passband that is 1 where it was observed that
+            night and 0 where its flux is interpolated.
+        times: Any of "days_since_previous", "days_since_first_detection".
+    """
+
+    flux_unit: str = "survey"
+    observed_flags: bool = False
+    times: tuple[str, ...] = ("days_since_previous",)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "times", tuple(self.times))
+        for key, values, known in (
+            ("flux_unit", (self.flux_unit,), FLUX_UNITS),
+            ("times", self.times, TIME_CHANNELS),
+        ):
+            for value in values:
+                if value not in known:
+                    raise ConfigError(
+                        f"representation.sequences.{key} has '{value}': "
+                        f"{did_you_mean(value, known)}"
+                    )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> SequenceForm:
+        """Build from plain configuration values; an unknown key is a ConfigError."""
+        known = [f.name for f in fields(cls)]
+        for key in config:
+            if key not in known:
+                raise ConfigError(
+                    f"representation.sequences has no key '{key}': {did_you_mean(key, known)}"
+                )
+        return cls(**config)
+
+
+def channel_names(passbands: Passbands, form: SequenceForm) -> tuple[str, ...]:
+    """Return the C channel names in order; the reference's form has ``2 B + 1``."""
+    kinds = ["flux", "flux_err", *(["observed"] if form.observed_flags else [])]
+    return (*(f"{kind}_{name}" for kind in kinds for name in passbands.names), *form.times)
+
+
+def interpolate_missing(values: FloatArray, time: FloatArray, offsets: IntArray) -> FloatArray:
+    """Fill NaN linearly in time within each object, at its ends by the nearest value.
+
+    Args:
+        values: ``(R, B) float64`` with NaN where missing.
+        time: ``(R,) float64``, ascending within an object.
+        offsets: ``(N + 1,) int64``, rows of each object.
+
+    Returns:
+        ``(R, B) float64``; a column that an object has no value of is 0 there.
+    """
+    n_rows = len(time)
+    rows = np.arange(n_rows)
+    lengths = np.diff(offsets)
+    begin = np.repeat(offsets[:-1], lengths)
+    end = np.repeat(offsets[1:], lengths)
+    filled = np.empty_like(values)
+    for band in range(values.shape[1]):
+        column = values[:, band]
+        known = ~np.isnan(column)
+        before = np.maximum.accumulate(np.where(known, rows, -1))
+        after = np.minimum.accumulate(np.where(known, rows, n_rows)[::-1])[::-1]
+        has_before = before >= begin
+        has_after = after < end
+        left = np.where(has_before, before, np.where(has_after, after, 0))
+        right = np.where(has_after, after, left)
+        span = time[right] - time[left]
+        share = np.divide(time - time[left], span, out=np.zeros(n_rows), where=span > 0)
+        filled[:, band] = np.where(
+            has_before | has_after, column[left] + (column[right] - column[left]) * share, 0.0
+        )
+    return filled
+
+
+def days_since_previous(nights: Nights) -> FloatArray:
+    """Days since the previous night's start, ``(R,) float64``; 0 for an object's first."""
+    gaps = np.diff(nights.start, prepend=0.0)
+    gaps[nights.offsets[:-1][np.diff(nights.offsets) > 0]] = 0.0
+    return gaps
+
+
+def object_flux_scale(nights: Nights, significance: float = 3.0) -> FloatArray:
+    """Brightest flux of each object above `significance` sigma, ``(N,) float64 > 0``.
+
+    Objects without a significant flux take their largest absolute flux, and objects
+    whose fluxes are all zero take 1.
+    """
+    brightest = np.where(nights.flux > significance * nights.flux_err, nights.flux, 0.0)
+    largest = np.nan_to_num(np.abs(nights.flux))
+    scale = _object_maximum(brightest.max(axis=1, initial=0.0), nights.offsets)
+    fallback = _object_maximum(largest.max(axis=1, initial=0.0), nights.offsets)
+    scale = np.where(scale > 0, scale, fallback)
+    return np.where(scale > 0, scale, 1.0)
+
+
+def _object_maximum(values: FloatArray, offsets: IntArray) -> FloatArray:
+    result = np.zeros(len(offsets) - 1)
+    np.maximum.at(result, np.repeat(np.arange(len(result)), np.diff(offsets)), values)
+    return result
+
+
+def days_since_first_detection(nights: Nights) -> FloatArray:
+    """Days since the object's first night with a detection, ``(R,) float64``.
+
+    Negative before it; an object without a detection counts from its first night.
+    """
+    lengths = np.diff(nights.offsets)
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    first = np.full(len(lengths), np.inf)
+    np.minimum.at(first, owner, np.where(nights.detected, nights.start, np.inf))
+    observed = lengths > 0
+    undetected = observed & np.isinf(first)
+    first[undetected] = nights.start[nights.offsets[:-1][undetected]]
+    days: FloatArray = nights.start - first[owner]
+    return days
+
+
+def build_sequences(nights: Nights, scale: FloatArray, form: SequenceForm) -> NDArray[np.float32]:
+    """Return the channels of every night, ``(R, C) float32``.
+
+    Args:
+        nights: Nights of N objects.
+        scale: ``(N,) float64``, each object's flux scale, for ``flux_unit="object"``.
+        form: Which channels.
+    """
+    flux = interpolate_missing(nights.flux, nights.start, nights.offsets)
+    flux_err = interpolate_missing(nights.flux_err, nights.start, nights.offsets)
+    if form.flux_unit == "object":
+        divisor = np.repeat(scale, np.diff(nights.offsets))[:, None]
+        limit = LARGEST_RELATIVE_VALUE
+        flux = np.clip(flux / divisor, -limit, limit)
+        flux_err = np.clip(flux_err / divisor, 0.0, limit)
+    times = {
+        "days_since_previous": days_since_previous,
+        "days_since_first_detection": days_since_first_detection,
+    }
+    blocks = [flux, flux_err]
+    if form.observed_flags:
+        blocks.append(np.isfinite(nights.flux).astype(np.float64))
+    blocks.extend(times[name](nights)[:, None] for name in form.times)
+    largest = np.finfo(np.float32).max
+    return np.clip(np.concatenate(blocks, axis=1), -largest, largest).astype(np.float32)

@@ -1,0 +1,74 @@
+"""Keeps parsed tables as Parquet, so that slow formats are parsed once.
+
+An entry is a folder named by the key of what made it. It appears whole (written
+beside, then renamed) and carries the checksums of its files; whatever does not match
+them is not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+_CHECKSUMS: Final = "checksums.json"
+
+
+def key_of(description: Mapping[str, Any]) -> str:
+    """Return a short key of a JSON-able description."""
+    text = json.dumps(description, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def load(entry: Path) -> dict[str, pl.DataFrame] | None:
+    """Return the tables of an entry, or None if it is absent, incomplete or damaged."""
+    try:
+        checksums = json.loads((entry / _CHECKSUMS).read_text())
+        tables = {}
+        for name, checksum in checksums.items():
+            file = entry / f"{name}.parquet"
+            if _checksum(file) != checksum:
+                return None
+            tables[name] = pl.read_parquet(file, glob=False)
+    except (OSError, ValueError, AttributeError, pl.exceptions.PolarsError):
+        return None
+    return tables
+
+
+def store(entry: Path, tables: Mapping[str, pl.DataFrame]) -> None:
+    """Write an entry whole, in place of a damaged one if there is any.
+
+    Args:
+        entry: Folder of the entry.
+        tables: Tables by name.
+
+    Raises:
+        OSError: If it cannot be written; an entry half written never has its name.
+    """
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
+    try:
+        checksums = {}
+        for name, table in tables.items():
+            table.write_parquet(beside / f"{name}.parquet")
+            checksums[name] = _checksum(beside / f"{name}.parquet")
+        (beside / _CHECKSUMS).write_text(json.dumps(checksums))
+        if entry.exists():
+            damaged = beside.with_name(f"{beside.name}-old")
+            os.replace(entry, damaged)
+            shutil.rmtree(damaged, ignore_errors=True)
+        os.replace(beside, entry)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _checksum(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

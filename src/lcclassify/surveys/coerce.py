@@ -1,0 +1,217 @@
+"""Casts single columns of a user's table to the canonical types, or names the bad value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from lcclassify.errors import DataError, did_you_mean
+from lcclassify.schema import OBJECT_ID, PASSBAND, Passbands
+from lcclassify.surveys.tabular import is_absent, text_to_number
+
+_TRUE: Final = ("1", "1.0", "true", "t", "yes", "y")
+_FALSE: Final = ("0", "0.0", "false", "f", "no", "n")
+
+
+def identifier(column: pl.Series, what: str) -> pl.Series:
+    """Return object ids as Int64 or String.
+
+    Args:
+        column: The ids.
+        what: Name of the table, for messages.
+
+    Returns:
+        The ids without loss: integers stay integers, text stays text.
+
+    Raises:
+        DataError: If an id is missing, or is neither an integer nor text.
+    """
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        column = column.cast(pl.String)
+    dtype = column.dtype
+    if not (dtype.is_integer() or dtype == pl.String or (dtype == pl.Null and not len(column))):
+        raise DataError(
+            f"column '{column.name}' of the {what} must hold integers or strings, got {dtype}"
+        )
+    missing = column.null_count()
+    if missing:
+        row = (column.is_null().arg_max() or 0) + 1
+        raise DataError(
+            f"{missing:,} rows of the {what} have no {column.name}, the first is row {row}"
+        )
+    if dtype == pl.String:
+        return column
+    try:
+        return column.cast(pl.Int64)
+    except pl.exceptions.PolarsError as fault:
+        raise DataError(
+            f"column '{column.name}' of the {what} holds {column.sort()[-1]}, too large for a "
+            "signed 64-bit integer: pass the ids as strings"
+        ) from fault
+
+
+def same_ids(tables: Sequence[pl.DataFrame], id_type: str) -> list[pl.DataFrame]:
+    """Return tables with their `object_id` all as integers or all as text.
+
+    Args:
+        tables: Tables whose ids are integers or text.
+        id_type: ``integer``, ``string``, or ``auto`` for integers if every id of every
+            table reads back as it was written, which 007 does not.
+
+    Returns:
+        The tables in their order.
+
+    Raises:
+        DataError: If an id is no integer but must be one.
+    """
+    if id_type == "string":
+        return [table.with_columns(pl.col(OBJECT_ID).cast(pl.String)) for table in tables]
+    written = [table for table in tables if table.schema[OBJECT_ID] == pl.String]
+    for table in written:
+        ids = table[OBJECT_ID].drop_nulls()
+        whole = ids.cast(pl.Int64, strict=False)
+        if id_type == "integer" and whole.null_count():
+            bad = ids.filter(whole.is_null())[0]
+            raise DataError(
+                f"column '{OBJECT_ID}' must hold integers (survey.id_type), got '{bad}'"
+            )
+        if id_type == "auto" and not (whole.cast(pl.String) == ids).fill_null(False).all():
+            return list(tables)
+    return [table.with_columns(pl.col(OBJECT_ID).cast(pl.Int64)) for table in tables]
+
+
+def number(table: pl.DataFrame, name: str, what: str) -> pl.Series:
+    """Return a column as Float64, null where it is absent.
+
+    Args:
+        table: Table with the column and `object_id`.
+        name: Name of the column.
+        what: Name of the table, for messages.
+
+    Returns:
+        The numbers; -0.0 becomes 0.0 so that equal values are equal bits.
+
+    Raises:
+        DataError: If the column holds text that is no number, or no numbers at all.
+    """
+    column = table[name]
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        column = column.cast(pl.String)
+    if column.dtype == pl.String:
+        text = pl.lit(column)
+        parsed = table.select(
+            value=pl.when(~is_absent(text)).then(text_to_number(text)), absent=is_absent(text)
+        )
+        _refuse(table, name, parsed["value"].is_null() & ~parsed["absent"], what, "numbers")
+        column = parsed["value"].alias(name)
+    elif not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
+        raise DataError(
+            f"column '{name}' of the {what} must hold numbers, got values of type {column.dtype}"
+        )
+    return column.cast(pl.Float64) + 0.0
+
+
+def finite_or_null(column: pl.Series) -> pl.Series:
+    """Return a Float64 column with null in place of NaN and infinities."""
+    return column.set(~column.is_finite(), None)
+
+
+def boolean(table: pl.DataFrame, name: str) -> pl.Series:
+    """Return a flag of the observation table as Boolean, null where it is absent.
+
+    Raises:
+        DataError: If a value is neither true nor false (1 or 0, in numbers or text).
+    """
+    column = table[name]
+    if column.dtype == pl.Boolean:
+        return column
+    if column.dtype == pl.String:
+        words = column.str.strip_chars().str.to_lowercase()
+        absent = table.select(is_absent(pl.lit(column))).to_series()
+        truth, false = words.is_in(_TRUE), words.is_in(_FALSE)
+    else:
+        numbers = number(table, name, "observation table")
+        absent = numbers.is_null() | numbers.is_nan()
+        truth, false = numbers == 1, numbers == 0
+    truth, false = truth.fill_null(False), false.fill_null(False)
+    _refuse(table, name, ~(truth | false | absent), "observation table", "0 or 1")
+    return truth.set(absent, None).alias(name)
+
+
+def passband_index(table: pl.DataFrame, passbands: Passbands) -> pl.Series:
+    """Return the passband column of the observation table as indices.
+
+    Text stands for names. Integers stand for indices, unless they are the names
+    themselves (as in a survey whose passbands are called 1, 2 and 3).
+
+    Args:
+        table: Observation table.
+        passbands: The known passbands.
+
+    Returns:
+        UInt8 positions in `passbands.names`.
+
+    Raises:
+        DataError: If a value is missing or unknown.
+    """
+    column = table[PASSBAND]
+    if column.dtype.is_float():
+        whole = column.cast(pl.Int64, strict=False)
+        column = whole if whole.cast(column.dtype).equals(column) else column
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        column = column.cast(pl.String)
+    indices = [str(index) for index in range(len(passbands))]
+    known: Sequence[str] = passbands.names
+    if column.dtype.is_integer() and not all(name.isdecimal() for name in passbands.names):
+        known = indices
+    words = column.cast(pl.String).str.strip_chars()
+    index = words.replace_strict(
+        list(known), range(len(known)), default=None, return_dtype=pl.UInt8
+    )
+    if index.null_count():
+        _unknown_passband(table, words.filter(index.is_null()), words, passbands, known)
+    return index.alias(PASSBAND)
+
+
+def _unknown_passband(
+    table: pl.DataFrame,
+    unknown: pl.Series,
+    words: pl.Series,
+    passbands: Passbands,
+    known: Sequence[str],
+) -> None:
+    if unknown.null_count():
+        example = table[OBJECT_ID].filter(words.is_null()).sort()[0]
+        raise DataError(
+            f"{unknown.null_count():,} observations have no passband, the first is of object "
+            f"{example}"
+        )
+    word = str(unknown.min())
+    example = table[OBJECT_ID].filter(words == word).sort()[0]
+    others = unknown.n_unique() - 1
+    also = f" ({others} other unknown passbands follow)" if others else ""
+    indices = "" if known is passbands.names else f" (indices of {', '.join(passbands.names)})"
+    raise DataError(
+        f"unknown passband '{word}' in {(unknown == word).sum():,} observations, the first of "
+        f"object {example}{also}; {did_you_mean(word, known)}{indices}"
+    )
+
+
+def label_text(column: pl.Series) -> pl.Series:
+    """Return labels as String, null where absent; 90 and 90.0 both give ``"90"``."""
+    if column.dtype.is_float():
+        column = column.set(~column.is_finite(), None)
+        whole = column.cast(pl.Int64, strict=False)
+        column = whole if whole.cast(column.dtype).equals(column) else column
+    return column.cast(pl.String).str.strip_chars().replace("", None)
+
+
+def _refuse(table: pl.DataFrame, name: str, bad: pl.Series, what: str, expected: str) -> None:
+    if bad.any():
+        row = bad.arg_max() or 0
+        raise DataError(
+            f"column '{name}' of the {what} must hold {expected}, got '{table[name][row]}' in row "
+            f"{row + 1} (object {table[OBJECT_ID][row]})"
+        )

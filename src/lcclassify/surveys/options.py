@@ -1,0 +1,95 @@
+"""Turns configuration values, from YAML or Python, into plain typed ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lcclassify.errors import ConfigError, did_you_mean
+
+
+def words(value: Iterable[object] | None, argument: str) -> tuple[str, ...]:
+    """Return a list of names as strings.
+
+    Raises:
+        ConfigError: If it is a single text or no list.
+    """
+    if value is None:
+        return ()
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ConfigError(f"{argument} must be a list, got {value!r}")
+    return tuple(str(item) for item in value)
+
+
+def mapping(value: Mapping[Any, Any] | None, argument: str) -> dict[str, str | None]:
+    """Return a mapping with text keys; its values are text or None.
+
+    Raises:
+        ConfigError: If it is no mapping.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{argument} must be a mapping, got {value!r}")
+    return {str(key): None if item is None else str(item) for key, item in value.items()}
+
+
+def number(value: object, argument: str) -> float:
+    """Return a finite number.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    raise ConfigError(f"{argument} must be a finite number, got {value!r}")
+
+
+def numbers(value: Iterable[object] | None, argument: str) -> tuple[float, ...]:
+    """Return a list of finite numbers.
+
+    Raises:
+        ConfigError: If it is no list or an item is no number.
+    """
+    if value is None:
+        return ()
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ConfigError(f"{argument} must be a list of numbers, got {value!r}")
+    return tuple(number(item, argument) for item in value)
+
+
+def choice(value: str, choices: Iterable[str], argument: str) -> str:
+    """Return `value` if it is one of the choices.
+
+    Raises:
+        ConfigError: If it is not.
+    """
+    known = list(choices)
+    if value not in known:
+        raise ConfigError(f"{argument} cannot be '{value}': {did_you_mean(str(value), known)}")
+    return value
+
+
+def texts(value: Mapping[Any, Any] | None, argument: str) -> dict[str, str]:
+    """Return a mapping of texts to texts.
+
+    Raises:
+        ConfigError: If it is no mapping or has a null value.
+    """
+    found = {}
+    for key, item in mapping(value, argument).items():
+        if item is None:
+            raise ConfigError(f"{argument} must give a value to '{key}', got null")
+        found[key] = item
+    return found
+
+
+def pairs(value: Mapping[Any, Any] | None, argument: str) -> list[tuple[str, object]]:
+    """Return the items of a mapping with text keys and values as they are.
+
+    Raises:
+        ConfigError: If it is no mapping.
+    """
+    mapping(value, argument)
+    return [(str(key), item) for key, item in (value or {}).items()]

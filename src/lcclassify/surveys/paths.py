@@ -1,0 +1,95 @@
+"""Finds the files that a configuration names, and describes them for cache keys."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lcclassify.errors import ConfigError, DataError, did_you_mean
+
+PathSpec = str | Path | Sequence[str | Path]  # a path, a glob pattern, or a list of them
+
+
+def folder(path: str | Path | None, argument: str) -> Path:
+    """Return `path` as an existing path.
+
+    Args:
+        path: Folder (or file) as the user wrote it.
+        argument: Configuration key, for the message.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        ConfigError: If nothing was given.
+        DataError: If it does not exist.
+    """
+    if path is None or str(path) == "":
+        raise ConfigError(f"{argument} must say where the survey's files are, got nothing")
+    found = Path(path).expanduser().absolute()
+    if not found.exists():
+        raise DataError(f"{argument} names '{path}', which does not exist")
+    return found
+
+
+def expand(spec: PathSpec, argument: str, root: Path | None = None) -> list[Path]:
+    """Return the files that paths and glob patterns stand for, each once, sorted.
+
+    A relative path is looked for under `root` first, then under the current folder.
+
+    Args:
+        spec: A path, a glob pattern (``**`` included) or a list of them.
+        argument: Configuration key, for the message.
+        root: Folder that relative paths start from.
+
+    Returns:
+        Absolute paths of existing files.
+
+    Raises:
+        ConfigError: If no path was given.
+        DataError: If a path does not exist, is a folder, or a pattern matches nothing.
+    """
+    parts = [spec] if isinstance(spec, str | Path) else list(spec)
+    if not parts or any(str(part) == "" for part in parts):
+        raise ConfigError(f"{argument} must name at least one file, got {spec!r}")
+    found: set[Path] = set()
+    for part in parts:
+        found.update(_matches(str(part), argument, root))
+    return sorted(found)
+
+
+def _matches(part: str, argument: str, root: Path | None) -> list[Path]:
+    path = Path(part).expanduser()
+    starts = [Path.cwd()] if root is None else [root, Path.cwd()]
+    candidates = [path] if path.is_absolute() else [start / path for start in starts]
+    for candidate in candidates:
+        if candidate.is_file():
+            return [candidate.absolute()]
+        if glob.has_magic(part):
+            files = [Path(name).absolute() for name in glob.glob(str(candidate), recursive=True)]
+            files = [file for file in files if file.is_file()]
+            if files:
+                return files
+    where = " or ".join(str(start) for start in dict.fromkeys(starts))
+    if glob.has_magic(part):
+        raise DataError(f"{argument} is the pattern '{part}', which matches no file in {where}")
+    if any(candidate.is_dir() for candidate in candidates):
+        raise DataError(f"{argument} must name files, but '{part}' is a folder: add a pattern")
+    parent = candidates[0].parent
+    siblings = sorted(entry.name for entry in parent.iterdir()) if parent.is_dir() else []
+    near = did_you_mean(path.name, siblings).split("? known")[0]
+    hint = f": {near}?" if near.startswith("did you mean") else ""
+    raise DataError(f"{argument} names '{part}', a file that does not exist in {where}{hint}")
+
+
+def stamps(files: Iterable[Path]) -> list[dict[str, Any]]:
+    """Return path, size in bytes and time of last change in ns of each file."""
+    described = []
+    for file in files:
+        status = file.stat()
+        described.append(
+            {"path": str(file), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+        )
+    return described

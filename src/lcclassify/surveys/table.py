@@ -1,0 +1,303 @@
+"""Any pair of CSV, TSV or Parquet tables, described wholly by configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from lcclassify.errors import ConfigError
+from lcclassify.schema import (
+    DETECTED,
+    FLUX,
+    FLUX_ERR,
+    LABEL,
+    MJD,
+    OBJECT_ID,
+    PASSBAND,
+    SUBSET,
+    Passbands,
+    Taxonomy,
+)
+from lcclassify.surveys import options, paths
+from lcclassify.surveys.base import Survey, SurveyData
+from lcclassify.surveys.brightness import Brightness
+from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
+from lcclassify.surveys.coerce import same_ids
+from lcclassify.surveys.tabular import Column, read_columns
+
+READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
+
+_OBSERVATION_KEYS: Final = (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR)
+_COLUMN_KEYS: Final = (*_OBSERVATION_KEYS, DETECTED, "objects_id", LABEL, SUBSET)
+_SEPARATORS: Final = {
+    "tab": "\t",
+    "\\t": "\t",
+    "comma": ",",
+    "semicolon": ";",
+    "pipe": "|",
+    "space": " ",
+}
+
+
+class TableSurvey(Survey):
+    """A survey of one row an observation, with or without a table of one row an object.
+
+    Args:
+        observations: Files of the observation table: a path, a glob pattern or a list.
+        passbands: The passbands in order, spelled as in the files (or as the values of
+            `passband_aliases`).
+        root: Folder that relative paths start from, before the current folder is tried.
+        objects: Files of the object table. Without them label, subset and metadata are
+            taken from columns of the observation table.
+        separator: Field separator; by default a tab for ``.tsv``, else a comma. The words
+            tab, comma, semicolon, pipe and space are understood.
+        columns: Name in the files of `object_id`, `mjd`, `passband`, `flux`, `flux_err`
+            (all by default called so), `detected`, `label`, `subset` (by default none)
+            and `objects_id` (the id in the object table, by default as `object_id`).
+        passband_aliases: Other spellings of passbands and what they mean.
+        wavelengths: Effective wavelength of each passband in nanometres.
+        brightness: ``flux``, ``magnitude`` or ``asinh``, what `flux` and `flux_err` hold.
+        zeropoint: Magnitude of flux 1. For fluxes a statement, for magnitudes the unit
+            they are converted to (27.5 if not given).
+        softening: b of asinh magnitudes, one for all passbands or one for each name.
+        time_offset: Days added to the time column; -2400000.5 makes MJD of JD.
+        id_type: ``integer``, ``string`` or ``auto``, which reads ids as integers only if
+            none of them loses anything (such as the zeros of 007).
+        classes: The classes in order; by default the sorted distinct labels.
+        class_names: Readable name of a class.
+        class_weights: Weight of a class in the weighted log-loss.
+        class_map: Class of a label in the files; null leaves its objects unlabelled.
+        metadata: Metadata columns, as a list or as new names of columns in the files.
+        missing: Values of metadata columns that stand for a missing one, such as -9.
+        missing_brightness: Values of the brightness and its error that do so.
+        detection_snr: Detection limit for tables without a `detected` column.
+
+    Raises:
+        ConfigError: If an option is missing, unknown or contradicts another.
+    """
+
+    name = "table"
+
+    def __init__(
+        self,
+        observations: paths.PathSpec | None,
+        passbands: Sequence[str] | None,
+        root: str | Path | None = None,
+        objects: paths.PathSpec | None = None,
+        separator: str | None = None,
+        columns: Mapping[str, str | None] | None = None,
+        passband_aliases: Mapping[str, str] | None = None,
+        wavelengths: Sequence[float] | None = None,
+        brightness: str = "flux",
+        zeropoint: float | None = None,
+        softening: float | Mapping[str, float] | None = None,
+        time_offset: float = 0.0,
+        id_type: str = "auto",
+        classes: Sequence[str] | None = None,
+        class_names: Mapping[str, str] | None = None,
+        class_weights: Mapping[str, float] | None = None,
+        class_map: Mapping[str, str | None] | None = None,
+        metadata: Sequence[str] | Mapping[str, str] | None = None,
+        missing: Sequence[float] | None = None,
+        missing_brightness: Sequence[float] | None = None,
+        detection_snr: float = DETECTION_SNR,
+    ) -> None:
+        if observations is None:
+            raise ConfigError("survey.observations must name the files of the observation table")
+        if passbands is None:
+            raise ConfigError("survey.passbands must list the passbands in order, such as [g,r]")
+        self.root = None if root is None else Path(root)
+        self.observations, self.objects = observations, objects
+        self.separator = None if separator is None else _SEPARATORS.get(separator, separator)
+        if self.separator is not None and len(self.separator) != 1:
+            raise ConfigError(f"survey.separator must be one character, got '{separator}'")
+        self.columns = _columns(columns)
+        self.passbands = Passbands(
+            options.words(passbands, "survey.passbands"),
+            options.numbers(wavelengths, "survey.wavelengths"),
+        )
+        self.aliases = self._aliases(passband_aliases)
+        self.brightness = Brightness.of(brightness, zeropoint, softening, self.passbands)
+        self.time_offset = options.number(time_offset, "survey.time_offset")
+        self.id_type = options.choice(id_type, ("auto", "integer", "string"), "survey.id_type")
+        self.taxonomy = Taxonomy(options.words(classes, "survey.classes"))
+        self.class_map = self._checked_class_map(class_map)
+        self._class_names = options.texts(class_names, "survey.class_names")
+        self._class_weights = {
+            label: options.number(weight, "survey.class_weights")
+            for label, weight in options.pairs(class_weights, "survey.class_weights")
+        }
+        if len(self.taxonomy):
+            self.taxonomy = self._taxonomy(self.taxonomy.classes)
+        self.metadata = _metadata(metadata)
+        self.missing = options.numbers(missing, "survey.missing")
+        self.missing_brightness = options.numbers(missing_brightness, "survey.missing_brightness")
+        self.detection_snr = options.number(detection_snr, "survey.detection_snr")
+
+    def read(self) -> SurveyData:
+        """Read the files into canonical tables."""
+        observation_files, object_files = self._files()
+        carried = self._object_columns() if not object_files else {}
+        observations = read_columns(
+            observation_files, {**carried, **self._observation_columns()}, self.separator
+        )
+        objects = None
+        if object_files:
+            objects = read_columns(object_files, self._object_columns(), self.separator)
+        observations = self._with_flux(observations)
+        if objects is None:
+            observations = self._with_object_values(same_ids([observations], self.id_type)[0])
+        else:
+            observations, objects = same_ids([observations, objects], self.id_type)
+            objects = self._with_object_values(objects)
+        labelled = observations if objects is None else objects
+        taxonomy = self.taxonomy
+        if not len(taxonomy) and LABEL in labelled.columns:
+            found = labelled[LABEL].drop_nulls().unique().sort().to_list()
+            taxonomy = self._taxonomy(tuple(found))
+        curves, report = canonicalise(
+            observations,
+            objects,
+            self.passbands,
+            taxonomy,
+            tuple(self.metadata),
+            detection_snr=self.detection_snr,
+        )
+        return SurveyData(curves, report, taxonomy, self.brightness.zeropoint)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Describe the files and options that decide what `read` returns."""
+        observation_files, object_files = self._files()
+        return {
+            "survey": self.name,
+            "reader_version": READER_VERSION,
+            "observations": paths.stamps(observation_files),
+            "objects": paths.stamps(object_files),
+            "separator": self.separator,
+            "columns": self.columns,
+            "passbands": list(self.passbands.names),
+            "wavelengths": list(self.passbands.wavelengths),
+            "passband_aliases": self.aliases,
+            "brightness": asdict(self.brightness),
+            "time_offset": self.time_offset,
+            "id_type": self.id_type,
+            "classes": list(self.taxonomy.classes),
+            "class_names": self._class_names,
+            "class_weights": self._class_weights,
+            "class_map": self.class_map,
+            "metadata": self.metadata,
+            "missing": list(self.missing),
+            "missing_brightness": list(self.missing_brightness),
+            "detection_snr": self.detection_snr,
+        }
+
+    # --- options --------------------------------------------------------------------
+
+    def _checked_class_map(
+        self, class_map: Mapping[str, str | None] | None
+    ) -> dict[str, str | None]:
+        found = options.mapping(class_map, "survey.class_map")
+        for label in found.values():
+            if label is not None and len(self.taxonomy):
+                options.choice(label, self.taxonomy.classes, "a value of survey.class_map")
+        return found
+
+    def _aliases(self, aliases: Mapping[str, str] | None) -> dict[str, str]:
+        found = options.texts(aliases, "survey.passband_aliases")
+        for target in found.values():
+            options.choice(target, self.passbands.names, "a value of survey.passband_aliases")
+        return found
+
+    def _taxonomy(self, classes: tuple[str, ...]) -> Taxonomy:
+        return Taxonomy(classes, names=self._class_names, weights=self._class_weights)
+
+    def _files(self) -> tuple[list[Path], list[Path]]:
+        root = None if self.root is None else paths.folder(self.root, "survey.root")
+        observations = paths.expand(self.observations, "survey.observations", root)
+        if self.objects is None:
+            return observations, []
+        return observations, paths.expand(self.objects, "survey.objects", root)
+
+    # --- columns --------------------------------------------------------------------
+
+    def _source(self, key: str) -> str:
+        return self.columns[key] or key
+
+    def _observation_columns(self) -> dict[str, Column]:
+        wanted = {
+            OBJECT_ID: Column((self._source(OBJECT_ID),), "id"),
+            MJD: Column((self._source(MJD),), "number"),
+            PASSBAND: Column((self._source(PASSBAND),), "text"),
+            FLUX: Column((self._source(FLUX),), "number"),
+            FLUX_ERR: Column((self._source(FLUX_ERR),), "number"),
+        }
+        if self.columns[DETECTED] is not None:
+            wanted[DETECTED] = Column((self._source(DETECTED),), "text")
+        return wanted
+
+    def _object_columns(self) -> dict[str, Column]:
+        id_source = self.columns["objects_id"] or self._source(OBJECT_ID)
+        wanted = {OBJECT_ID: Column((id_source,), "id")}
+        for key in (LABEL, SUBSET):
+            if self.columns[key] is not None:
+                wanted[key] = Column((self._source(key),), "text")
+        for name, source in self.metadata.items():
+            wanted[name] = Column((source,), "number")
+        return wanted
+
+    # --- values ---------------------------------------------------------------------
+
+    def _with_flux(self, observations: pl.DataFrame) -> pl.DataFrame:
+        """Apply the time offset, the passband aliases and the brightness scale."""
+        if self.missing_brightness:
+            columns = [pl.col(FLUX), pl.col(FLUX_ERR)]
+            absent = pl.any_horizontal(
+                column.is_in(self.missing_brightness).fill_null(False) for column in columns
+            )
+            observations = observations.with_columns(
+                pl.when(~absent).then(column) for column in columns
+            )
+        observations = observations.with_columns(
+            pl.col(PASSBAND).replace(self.aliases),
+            pl.col(MJD) + self.time_offset,
+        )
+        flux, error = self.brightness.to_flux(pl.col(FLUX), pl.col(FLUX_ERR), pl.col(PASSBAND))
+        return observations.with_columns(flux.alias(FLUX), error.alias(FLUX_ERR))
+
+    def _with_object_values(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Apply the class map and the sentinels of missing metadata."""
+        if LABEL in table.columns and self.class_map:
+            table = table.with_columns(pl.col(LABEL).replace(self.class_map))
+        if self.missing:
+            table = table.with_columns(
+                pl.when(~pl.col(name).is_in(self.missing)).then(pl.col(name)).alias(name)
+                for name in self.metadata
+            )
+        return table
+
+
+def _columns(columns: Mapping[str, str | None] | None) -> dict[str, str | None]:
+    """Return the file's name of every key, None where it is the default."""
+    found = options.mapping(columns, "survey.columns")
+    for key in found:
+        options.choice(key, _COLUMN_KEYS, "a key of survey.columns")
+    return {key: found.get(key) for key in _COLUMN_KEYS}
+
+
+def _metadata(metadata: Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
+    """Return the file's name of every metadata column by its new name."""
+    if isinstance(metadata, Mapping):
+        found = options.texts(metadata, "survey.metadata")
+    else:
+        found = {name: name for name in options.words(metadata, "survey.metadata")}
+    for name in found:
+        if name in (*_OBSERVATION_KEYS, DETECTED, LABEL, SUBSET):
+            raise ConfigError(
+                f"survey.metadata cannot name a column '{name}', which has a meaning of its own: "
+                "give it another name, as in survey.metadata={new_name: column}"
+            )
+    return found

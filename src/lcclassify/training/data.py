@@ -1,0 +1,165 @@
+"""The LightningDataModule: batches are index slices of tensors on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from lcclassify.nn.batching import TensorSet, length_sorted_batches
+from lcclassify.schema import Batch
+from lcclassify.training.seeds import derive_seed
+
+IntArray = NDArray[np.int64]
+
+# How many batches' worth of shuffled rows are sorted by length together: large enough
+# that batches are nearly of one length, small enough that they stay random.
+BUCKET_BATCHES = 8
+
+
+class BatchRows(Dataset[Batch]):
+    """A data set whose items are whole batches, asked for by a list of rows."""
+
+    def __init__(self, tensors: TensorSet) -> None:
+        self.tensors = tensors
+
+    def __getitem__(self, rows: Any) -> Batch:
+        return self.tensors.batch(torch.as_tensor(rows, dtype=torch.int64))
+
+
+class BucketSampler(Sampler[IntArray]):
+    """Yields shuffled batches of rows of similar length, anew each epoch.
+
+    The order depends on (seed, epoch) alone, so a resumed training sees the batches
+    that it would have seen without the interruption.
+
+    Args:
+        rows: Rows to draw from.
+        lengths: ``(N,)`` nights of all objects.
+        batch_size: Rows a batch.
+        seed: Seed of the order.
+        rank: This process among `world_size` that share the batches.
+        world_size: Number of processes.
+    """
+
+    def __init__(
+        self,
+        rows: IntArray,
+        lengths: IntArray,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.rows = rows
+        self.lengths = lengths
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch; called by Lightning before each."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[IntArray]:
+        rng = np.random.default_rng(derive_seed(self.seed, "batches", self.epoch))
+        rows = rng.permutation(self.rows)
+        batches: list[IntArray] = []
+        bucket = self.batch_size * BUCKET_BATCHES
+        for start in range(0, len(rows), bucket):
+            part = rows[start : start + bucket]
+            part = part[np.argsort(self.lengths[part], kind="stable")]
+            batches.extend(
+                part[i : i + self.batch_size] for i in range(0, len(part), self.batch_size)
+            )
+        order = rng.permutation(len(batches))
+        # Every process takes the same number of steps; a last uneven round is left out.
+        for position in range(self.rank, len(self) * self.world_size, self.world_size):
+            yield batches[order[position]]
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size) // self.world_size
+
+
+class OrderedSampler(Sampler[IntArray]):
+    """Yields all rows once, batched by length."""
+
+    def __init__(self, rows: IntArray, lengths: IntArray, batch_size: int) -> None:
+        order = length_sorted_batches(lengths[rows], batch_size)
+        self.batches = [rows[batch] for batch in order]
+
+    def __iter__(self) -> Iterator[IntArray]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+class LightCurveDataModule(LightningDataModule):
+    """Training and validation batches of one fit.
+
+    Args:
+        tensors: All objects.
+        train_rows: Rows to train on.
+        validation_rows: Rows that watch the training; may be empty.
+        batch_size: Objects a batch.
+        seed: Seed of the order of batches.
+    """
+
+    def __init__(
+        self,
+        tensors: TensorSet,
+        train_rows: IntArray,
+        validation_rows: IntArray,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.tensors = tensors
+        self.train_rows = train_rows
+        self.validation_rows = validation_rows
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def setup(self, stage: str) -> None:
+        """Move the tensors to the trainer's device."""
+        if self.trainer is not None:
+            self.tensors = self.tensors.to(self.trainer.strategy.root_device)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return shuffled batches, bucketed by length."""
+        trainer = self.trainer
+        sampler = BucketSampler(
+            self.train_rows,
+            self.tensors.lengths.numpy(),
+            self.batch_size,
+            self.seed,
+            rank=0 if trainer is None else trainer.global_rank,
+            world_size=1 if trainer is None else trainer.world_size,
+        )
+        return DataLoader(BatchRows(self.tensors), batch_size=None, sampler=sampler)
+
+    def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
+        """Return the validation rows in order, or nothing if there are none."""
+        if len(self.validation_rows) == 0:
+            return []
+        sampler = OrderedSampler(
+            self.validation_rows, self.tensors.lengths.numpy(), self.batch_size
+        )
+        return DataLoader(BatchRows(self.tensors), batch_size=None, sampler=sampler)
+
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """Return the batch as it is: it was sliced from tensors on the device.
+
+        Its lengths stay on the CPU, where packing a sequence wants them.
+        """
+        return batch

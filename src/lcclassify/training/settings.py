@@ -1,0 +1,153 @@
+"""How one network is trained: the plain settings of a model's YAML."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.schema import PlainConfig
+
+SCHEDULES: Final = ("constant", "cosine")
+CHECKPOINTS: Final = ("val/loss", "val/accuracy", "last")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate's course over a fit.
+
+    Attributes:
+        kind: "constant", or "cosine": down to zero along half a cosine.
+        warmup: Share of all steps in which it first rises linearly from near zero.
+    """
+
+    kind: str = "constant"
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in SCHEDULES:
+            raise ConfigError(
+                f"fit.schedule.kind is '{self.kind}': {did_you_mean(self.kind, SCHEDULES)}"
+            )
+        if not 0 <= self.warmup < 1:
+            raise ConfigError(
+                f"fit.schedule.warmup must be at least 0 and below 1, got {self.warmup}"
+            )
+
+    def factor(self, total_steps: int) -> Callable[[int], float]:
+        """Return step -> factor of the learning rate, for a fit of `total_steps`."""
+        warm = self.warmup * total_steps
+
+        def at(step: int) -> float:
+            if step < warm:
+                return (step + 1) / (warm + 1)
+            if self.kind == "constant":
+                return 1.0
+            progress = min((step - warm) / max(total_steps - warm, 1), 1.0)
+            return 0.5 * (1 + math.cos(math.pi * progress))
+
+        return at
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Settings of one fit.
+
+    Attributes:
+        epochs: Most epochs.
+        batch_size: Objects a batch.
+        patience: Epochs without a better validation loss before stopping; None to
+            train all epochs.
+        checkpoint: Which epoch's weights are kept: the best "val/loss" or
+            "val/accuracy", or the "last".
+        gradient_clip: Largest gradient norm; None for no limit.
+        schedule: The learning rate's course.
+    """
+
+    epochs: int
+    batch_size: int
+    patience: int | None = None
+    checkpoint: str = "val/loss"
+    gradient_clip: float | None = None
+    schedule: Schedule = field(default_factory=Schedule)
+
+    def __post_init__(self) -> None:
+        for key in ("epochs", "batch_size"):
+            if getattr(self, key) < 1:
+                raise ConfigError(f"fit.{key} must be at least 1, got {getattr(self, key)}")
+        if self.patience is not None and self.patience < 1:
+            raise ConfigError(f"fit.patience must be at least 1 or null, got {self.patience}")
+        if self.checkpoint not in CHECKPOINTS:
+            raise ConfigError(
+                f"fit.checkpoint is '{self.checkpoint}': "
+                f"{did_you_mean(self.checkpoint, CHECKPOINTS)}"
+            )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> FitSettings:
+        """Build from the plain mapping `fit` of a model's configuration.
+
+        Raises:
+            ConfigError: A key is unknown, missing or invalid.
+        """
+        values = _known_only("fit", config, cls)
+        if isinstance(values.get("schedule"), Mapping):
+            schedule = _known_only("fit.schedule", values["schedule"], Schedule)
+            values["schedule"] = Schedule(**schedule)
+        for key in ("epochs", "batch_size"):
+            if key not in values:
+                raise ConfigError(f"a model's fit needs the key '{key}'")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class MemberSettings:
+    """One member of an ensemble: a network and how it is trained.
+
+    Attributes:
+        name: Its name in folders and tables.
+        network: Plain configuration of the network.
+        loss: Plain configuration of the loss.
+        optimizer: Plain configuration of the optimiser.
+        fit: Settings of its fits.
+        replicas: Fits with different seeds whose probabilities are averaged.
+    """
+
+    name: str
+    network: PlainConfig
+    loss: PlainConfig
+    optimizer: PlainConfig
+    fit: FitSettings
+    replicas: int = 1
+
+    def __post_init__(self) -> None:
+        if self.replicas < 1:
+            raise ConfigError(f"model '{self.name}': replicas must be at least 1")
+        if not self.name or any(sign in self.name for sign in "/\\ "):
+            raise ConfigError(f"a model's name must be a plain word, got '{self.name}'")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], name: str | None = None) -> MemberSettings:
+        """Build from a model's plain configuration, under another name if given.
+
+        Raises:
+            ConfigError: A key is unknown, missing or invalid.
+        """
+        values = _known_only("model", config, cls)
+        for key in ("network", "loss", "optimizer", "fit"):
+            if key not in values:
+                raise ConfigError(f"the model '{name or values.get('name')}' needs the key '{key}'")
+        values["fit"] = FitSettings.from_config(values["fit"])
+        if name is not None:
+            values["name"] = name
+        return cls(**values)
+
+
+def _known_only(where: str, config: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    known = [f.name for f in fields(kind)]
+    for key in config:
+        if key not in known:
+            raise ConfigError(f"{where} has no key '{key}': {did_you_mean(str(key), known)}")
+    return dict(config)

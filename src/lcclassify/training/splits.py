@@ -1,0 +1,239 @@
+"""Who trains, who tests, and in which fold: one table a run, shared by all members."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold, train_test_split
+
+from lcclassify.errors import ConfigError, DataError, TrainingError
+from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, UNKNOWN_TARGET, Taxonomy
+from lcclassify.training.seeds import derive_seed
+
+ROLE: Final = "role"  # "train", "test" or "unlabelled"
+FOLD: Final = "fold"  # Int64, 0..folds-1 for training objects, null for others
+VALIDATION: Final = "validation"  # Boolean, the holdout mode's validation share
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """How objects are split.
+
+    Attributes:
+        test_fraction: Share of the labelled objects kept for testing, unless the
+            survey itself says which objects test; 0 for none.
+        folds: Number of cross-validation folds.
+        validation_fraction: Share of the training objects (in cross-validation, of
+            the other folds' objects) that watches the training; 0 for none.
+        file: A split written by an earlier run, to be used as it is.
+    """
+
+    test_fraction: float = 0.2
+    folds: int = 5
+    validation_fraction: float = 0.05
+    file: str | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("test_fraction", "validation_fraction"):
+            value = getattr(self, key)
+            if not 0 <= value < 1:
+                raise ConfigError(f"split.{key} must be at least 0 and below 1, got {value}")
+        if self.folds < 2:
+            raise ConfigError(f"split.folds must be at least 2, got {self.folds}")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The split of a run's objects.
+
+    Attributes:
+        table: `object_id`, `role`, `fold`, `validation`, one row an object, by id.
+    """
+
+    table: pl.DataFrame
+
+    def rows(self, role: str) -> IntArray:
+        """Return the positions of the objects with that role."""
+        return np.flatnonzero((self.table[ROLE] == role).to_numpy())
+
+    @property
+    def folds(self) -> IntArray:
+        """Fold of each object, ``(N,) int64``, -1 outside the training set."""
+        return self.table[FOLD].fill_null(-1).to_numpy().astype(np.int64)
+
+    @property
+    def validation(self) -> IntArray:
+        """Positions of the holdout mode's validation objects."""
+        return np.flatnonzero(self.table[VALIDATION].to_numpy())
+
+    def save(self, path: Path) -> None:
+        """Write the split as Parquet, whole or not at all."""
+        partial = path.with_name(f".{path.name}.part")
+        self.table.write_parquet(partial)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path, object_ids: pl.Series) -> Split:
+        """Read a split and hold it against the objects at hand.
+
+        Raises:
+            DataError: The file is missing or damaged, or its objects are others.
+        """
+        try:
+            table = pl.read_parquet(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise DataError(f"the split {path} cannot be read: {error}") from error
+        missing = [c for c in (OBJECT_ID, ROLE, FOLD, VALIDATION) if c not in table.columns]
+        if missing:
+            raise DataError(f"the split {path} lacks the column '{missing[0]}'")
+        if table[OBJECT_ID].to_list() != object_ids.to_list():
+            raise DataError(
+                f"the split {path} was made for other objects: it has {len(table)}, "
+                f"the survey {len(object_ids)}"
+            )
+        return cls(table)
+
+
+def encode_labels(labels: pl.Series, taxonomy: Taxonomy) -> IntArray:
+    """Return class indices ``(N,) int64``, `UNKNOWN_TARGET` where there is no label."""
+    index = {label: position for position, label in enumerate(taxonomy.classes)}
+    return np.array([index.get(label, UNKNOWN_TARGET) for label in labels], dtype=np.int64)
+
+
+def split_objects(
+    objects: pl.DataFrame, taxonomy: Taxonomy, settings: SplitSettings, seed: int
+) -> Split:
+    """Split objects by class, seeded, independently of their order in files.
+
+    Args:
+        objects: Canonical object table of the N objects that can be used, by id.
+        taxonomy: The classes.
+        settings: Shares and numbers.
+        seed: The run's seed.
+
+    Raises:
+        DataError: There are no labelled objects, or a class is too small to split.
+    """
+    targets = encode_labels(objects[LABEL], taxonomy)
+    labelled = targets != UNKNOWN_TARGET
+    if not labelled.any():
+        raise DataError("training needs labelled objects, and none of the survey's has a class")
+    subset = objects[SUBSET] if SUBSET in objects.columns else None
+    if subset is not None and subset.null_count() < len(subset):
+        training = np.flatnonzero(labelled & (subset == "train").fill_null(False).to_numpy())
+        testing = np.flatnonzero(labelled & (subset == "test").fill_null(False).to_numpy())
+        if len(training) == 0:
+            raise DataError("the survey's own split names no labelled training object")
+    else:
+        rows = np.flatnonzero(labelled)
+        training, testing = stratified_pair(
+            rows, targets, taxonomy, settings.test_fraction, derive_seed(seed, "split", "test")
+        )
+
+    role = np.full(len(objects), "unlabelled", dtype=object)
+    role[training], role[testing] = "train", "test"
+    _, validation = stratified_pair(
+        training,
+        targets,
+        taxonomy,
+        settings.validation_fraction,
+        derive_seed(seed, "split", "validation"),
+    )
+    held = np.zeros(len(objects), dtype=bool)
+    held[validation] = True
+    fold = np.full(len(objects), -1, dtype=np.int64)
+    fold[training] = assign_folds(
+        targets[training], settings.folds, derive_seed(seed, "split", "folds")
+    )
+    return Split(
+        pl.DataFrame(
+            {
+                OBJECT_ID: objects[OBJECT_ID],
+                ROLE: pl.Series(role.tolist(), dtype=pl.String),
+                FOLD: pl.Series(fold).replace(-1, None),
+                VALIDATION: held,
+            }
+        )
+    )
+
+
+def stratified_pair(
+    rows: IntArray, targets: IntArray, taxonomy: Taxonomy, fraction: float, seed: int
+) -> tuple[IntArray, IntArray]:
+    """Split rows into two parts with the same mix of classes.
+
+    Classes with a single member stay whole in the first part.
+
+    Args:
+        rows: Positions to split.
+        targets: ``(N,)`` class indices of all objects.
+        taxonomy: Names the classes in messages.
+        fraction: Share of the second part; 0 leaves it empty.
+        seed: Seed of the shuffle.
+
+    Returns:
+        The two parts, each ascending.
+
+    Raises:
+        DataError: The second part would have fewer objects than there are classes.
+    """
+    if fraction == 0 or len(rows) == 0:
+        return rows, rows[:0]
+    classes, counts = np.unique(targets[rows], return_counts=True)
+    single = np.isin(targets[rows], classes[counts < 2])
+    several = rows[~single]
+    n_classes = int((counts >= 2).sum())
+    size = round(fraction * len(several))
+    if n_classes == 0 or size < n_classes or len(several) - size < n_classes:
+        raise DataError(
+            f"{len(rows)} objects of {len(classes)} classes "
+            f"({', '.join(taxonomy.classes[c] for c in classes)}) are too few to keep a share of "
+            f"{fraction:g} aside by class: give more objects or another share"
+        )
+    first, second = train_test_split(
+        several, test_size=size, random_state=seed, stratify=targets[several]
+    )
+    return np.sort(np.concatenate([first, rows[single]])), np.sort(second)
+
+
+def assign_folds(targets: IntArray, folds: int, seed: int) -> IntArray:
+    """Return a fold in ``0..folds-1`` for each training object, classes spread evenly."""
+    result = np.zeros(len(targets), dtype=np.int64)
+    if len(targets) < folds:
+        return np.arange(len(targets), dtype=np.int64)
+    # The rarest classes may be smaller than the number of folds here, because a run
+    # without cross-validation need not mind; `check_folds` speaks up for one that does.
+    _, counts = np.unique(targets, return_counts=True)
+    if counts.max() < folds:
+        return np.random.default_rng(seed).permutation(np.arange(len(targets)) % folds)
+    splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for fold, (_, held) in enumerate(splitter.split(np.zeros(len(targets)), targets)):
+            result[held] = fold
+    return result
+
+
+def check_folds(targets: Sequence[int] | IntArray, folds: int, taxonomy: Taxonomy) -> None:
+    """Refuse a cross-validation in which a fold could miss a class.
+
+    Raises:
+        TrainingError: A class has fewer training objects than there are folds.
+    """
+    classes, counts = np.unique(np.asarray(targets), return_counts=True)
+    for index, count in zip(classes.tolist(), counts.tolist(), strict=True):
+        if count < folds:
+            raise TrainingError(
+                f"class '{taxonomy.classes[index]}' has {count} training objects, fewer than the "
+                f"{folds} folds: set split.folds={max(count, 2)} or stacking.mode=holdout, or "
+                "leave the class out"
+            )

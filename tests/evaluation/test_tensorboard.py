@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch.utils.tensorboard import SummaryWriter
+
+from lcclassify.errors import DataError, OutputError
+from lcclassify.evaluation.figures import make_figures
+from lcclassify.evaluation.tensorboard import log_figures, log_hparams
+
+
+def read(folder):
+    accumulator = EventAccumulator(str(folder), size_guidance={"images": 0, "scalars": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def test_hparams_and_scalars_share_the_run_folder(tmp_path):
+    writer = SummaryWriter(str(tmp_path))
+    writer.add_scalar("val/loss", 1.0, 0)
+    log_hparams(
+        writer,
+        {"seed": np.int64(3), "model": {"layers": [512, 128], "bidirectional": True, "x": None}},
+        {"final/accuracy": 0.75, "final/roc_auc": None},
+        step=5,
+    )
+    writer.add_scalar("val/loss", 0.5, 1)  # the run may go on afterwards
+    writer.close()
+
+    assert len(list(tmp_path.rglob("*"))) == 1  # one event file, no run of its own
+    events = read(tmp_path)
+    assert [(e.step, e.value) for e in events.Scalars("val/loss")] == [(0, 1.0), (1, 0.5)]
+    assert [(e.step, e.value) for e in events.Scalars("final/accuracy")] == [(5, 0.75)]
+    assert "final/roc_auc" not in events.Tags()["scalars"]
+
+    content = events.PluginTagToContent("hparams")
+    start = HParamsPluginData.FromString(content["_hparams_/session_start_info"])
+    hparams = start.session_start_info.hparams
+    assert hparams["seed"].number_value == 3
+    assert hparams["model/layers"].string_value == "[512, 128]"
+    assert hparams["model/bidirectional"].string_value == "True"
+    assert hparams["model/x"].string_value == "None"
+    experiment = HParamsPluginData.FromString(content["_hparams_/experiment"]).experiment
+    assert [info.name.tag for info in experiment.metric_infos] == ["final/accuracy"]
+    assert "_hparams_/session_end_info" in content
+
+
+def test_figures_are_read_back_as_images(tmp_path, make_synthetic, supernovae):
+    p, y = make_synthetic(3, 60)
+    drawn = make_figures(p, y, supernovae)
+    with SummaryWriter(str(tmp_path)) as writer:
+        log_figures(writer, drawn, step=7)
+    events = read(tmp_path)
+    assert set(events.Tags()["images"]) == set(drawn)
+    image = events.Images("roc")[0]
+    width, height = drawn["roc"].get_size_inches() * drawn["roc"].dpi
+    assert (image.step, image.height) == (7, int(height))
+    assert abs(image.width - width) <= 1
+    assert image.encoded_image_string.startswith(b"\x89PNG")
+
+
+def test_unusable_metrics_and_closed_writer_are_refused(tmp_path):
+    writer = SummaryWriter(str(tmp_path))
+    with pytest.raises(DataError, match="final/a"):
+        log_hparams(writer, {}, {"final/a": float("nan")})
+    writer.close()
+    with pytest.raises(OutputError, match="closed"):
+        log_hparams(writer, {}, {})
