@@ -1,1 +1,39 @@
 """Photometric light-curve classification with ensembles of dense and recurrent networks."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lcclassify.inference.predictor import Predictor
+
+__all__ = ["__version__", "load"]
+
+__version__ = version("lcclassify")
+
+
+def load(path: str | Path, *, accelerator: str = "auto", batch_size: int = 1024) -> Predictor:
+    """Load a trained classifier.
+
+    Args:
+        path: Folder of a bundle.
+        accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
+        batch_size: Objects scored at a time.
+
+    Returns:
+        A predictor, whose `predict_proba` takes pandas or Polars tables.
+
+    Raises:
+        BundleError: The bundle is missing, damaged or of another format version.
+        ConfigError: An argument is invalid, or there is no such accelerator.
+
+    Example:
+        >>> classifier = load("outputs/run/bundle")  # doctest: +SKIP
+        >>> classifier.predict_proba(observations, objects)  # doctest: +SKIP
+    """
+    # torch and its kin take seconds to import; `import lcclassify` alone does not wait.
+    from lcclassify.inference.predictor import Predictor
+
+    return Predictor.load(path, accelerator=accelerator, batch_size=batch_size)

@@ -145,12 +145,12 @@ class Batch(NamedTuple):
     """What every network is called with.
 
     Attributes:
-        features: ``(N, F) float32``, NaN where undefined.
-        context: ``(N, S) float32``, NaN where missing.
+        features: ``(N, F) float64``, NaN where undefined; a feature may be beyond float32.
+        context: ``(N, S) float64``, NaN where missing.
         sequences: ``(N, T, C) float32``, zero behind each sequence's end.
         lengths: ``(N,) int64``, nights of each sequence, at least 1, on the CPU.
         targets: ``(N,) int64``, class index or `UNKNOWN_TARGET`.
-        index: ``(N,) int64``, row in the prepared set.
+        rows: ``(N,) int64``, position in the prepared set.
     """
 
     features: Tensor
@@ -158,7 +158,7 @@ class Batch(NamedTuple):
     sequences: Tensor
     lengths: Tensor
     targets: Tensor
-    index: Tensor
+    rows: Tensor
 
 
 PlainConfig = dict[str, Any]  # a configuration as plain dicts, lists and scalars

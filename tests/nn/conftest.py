@@ -32,7 +32,7 @@ def make_batch(sizes: InputSizes) -> Callable[..., Batch]:
             sequences=sequences,
             lengths=lengths,
             targets=torch.arange(n) % sizes.n_classes,
-            index=torch.arange(n),
+            rows=torch.arange(n),
         )
 
     return make

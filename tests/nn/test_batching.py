@@ -41,7 +41,7 @@ def test_batch_equals_objects_padded_one_by_one(prepared, rows):
     np.testing.assert_array_equal(batch.features.numpy(), prepared.features[rows])
     np.testing.assert_array_equal(batch.context.numpy(), prepared.context[rows])
     assert batch.lengths.tolist() == [prepared.lengths[row] for row in rows]
-    assert batch.targets.tolist() == batch.index.tolist() == rows
+    assert batch.targets.tolist() == batch.rows.tolist() == rows
     assert batch.features.dtype == torch.float64
     assert batch.sequences.dtype == torch.float32
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -107,6 +106,3 @@ def shared_data() -> Path:
 def conf() -> Path:
     """Return the folder of the survey configurations."""
     return PROJECT / "conf" / "survey"
-
-
-Writer = Callable[[pl.DataFrame, Path], None]

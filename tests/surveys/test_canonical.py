@@ -156,7 +156,10 @@ def test_detected_in_its_spellings(value: list[object], result: list[bool]) -> N
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"passband": ["g", "rr", "rr"]}, ["'rr'", "2 observations", "object 1", "did you mean 'r'"]),
+        (
+            {"passband": ["g", "rr", "rr"]},
+            ["'rr'", "2 observations", "object 1", "did you mean 'r'"],
+        ),
         ({"passband": [0, 7, 1]}, ["'7'", "object 1", "0, 1"]),
         ({"passband": ["g", None, "r"]}, ["no passband", "object 1"]),
         ({"flux": ["1", "abc", "2"]}, ["'flux'", "'abc'", "row 2", "object 1"]),

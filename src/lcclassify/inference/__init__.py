@@ -1,0 +1,1 @@
+"""From a saved bundle and light curves to probabilities in a file."""

@@ -112,7 +112,7 @@ class TensorSet:
             sequences=sequences,
             lengths=lengths,
             targets=self.targets[index],
-            index=index,
+            rows=index,
         )
 
 

@@ -194,6 +194,9 @@ class FittedRepresentation:
             "metadata": lambda: [_column(observed, name) for name in self.metadata],
             "log_flux_scale": lambda: [np.log(scale)],
         }
+        redshift = np.full(len(observed), np.nan)
+        if self.settings.sequences.redshift in self.metadata:
+            redshift = _column(observed, str(self.settings.sequences.redshift))
         context = [column for kind in self.settings.context for column in parts[kind]()]
         return PreparedSet(
             object_ids=observed[OBJECT_ID],
@@ -201,7 +204,7 @@ class FittedRepresentation:
             feature_names=self.feature_names,
             context=_matrix(context, observed),
             context_names=self.context_names,
-            sequences=build_sequences(nights, scale, self.settings.sequences),
+            sequences=build_sequences(nights, scale, redshift, self.settings.sequences),
             offsets=nights.offsets,
             channel_names=self.channel_names,
         )
@@ -211,7 +214,8 @@ class FittedRepresentation:
         settings = asdict(self.settings)
         settings["context"] = list(self.settings.context)
         settings["flux_range"] = _as_list(self.settings.flux_range)
-        settings["sequences"]["times"] = list(self.settings.sequences.times)
+        for key in ("bands", "times"):
+            settings["sequences"][key] = list(settings["sequences"][key])
         return {
             "settings": settings,
             "passbands": list(self.passbands.names),

@@ -6,7 +6,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,8 +17,21 @@ from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.representations.nights import FloatArray, IntArray, Nights
 from lcclassify.schema import Passbands
 
-TIME_CHANNELS = ("days_since_previous", "days_since_first_detection")
-FLUX_UNITS = ("survey", "object")
+# What a passband may give a night: the first two are the reference's.
+BAND_CHANNELS = (
+    "flux",  # in the survey's units, scaled as the features are
+    "flux_err",
+    "relative_flux",  # flux / the object's brightest significant flux
+    "relative_flux_err",
+    "asinh_significance",  # arcsinh(flux / flux_err): logarithmic, but at ease with noise
+    "log_flux_err",  # natural logarithm
+    "observed",  # 1 where observed that night, 0 where interpolated or never observed
+)
+TIME_CHANNELS = (
+    "days_since_previous",  # 0 at the first night
+    "days_since_first_detection",  # negative before it
+    "rest_days_since_first_detection",  # the same divided by 1 + redshift
+)
 
 # A night far noisier than its object is bright says no more than "unusable" does.
 LARGEST_RELATIVE_VALUE = 100.0
@@ -29,23 +42,20 @@ class SequenceForm:
     """Which channels a sequence has.
 
     Attributes:
-        flux_unit: "survey" (the reference), or "object": flux and flux_err are divided
-            by the object's brightest significant flux.
-        observed_flags: Adds a channel a passband that is 1 where it was observed that
-            night and 0 where its flux is interpolated.
-        times: Any of "days_since_previous", "days_since_first_detection".
+        bands: Kinds of channels every passband gives, of `BAND_CHANNELS`.
+        times: Kinds of time channels, of `TIME_CHANNELS`.
+        redshift: Metadata column for the rest-frame times; where it is missing the
+            times are as observed.
     """
 
-    flux_unit: str = "survey"
-    observed_flags: bool = False
+    bands: tuple[str, ...] = ("flux", "flux_err")
     times: tuple[str, ...] = ("days_since_previous",)
+    redshift: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "times", tuple(self.times))
-        for key, values, known in (
-            ("flux_unit", (self.flux_unit,), FLUX_UNITS),
-            ("times", self.times, TIME_CHANNELS),
-        ):
+        for key, known in (("bands", BAND_CHANNELS), ("times", TIME_CHANNELS)):
+            values = tuple(getattr(self, key))
+            object.__setattr__(self, key, values)
             for value in values:
                 if value not in known:
                     raise ConfigError(
@@ -67,8 +77,7 @@ class SequenceForm:
 
 def channel_names(passbands: Passbands, form: SequenceForm) -> tuple[str, ...]:
     """Return the C channel names in order; the reference's form has ``2 B + 1``."""
-    kinds = ["flux", "flux_err", *(["observed"] if form.observed_flags else [])]
-    return (*(f"{kind}_{name}" for kind in kinds for name in passbands.names), *form.times)
+    return (*(f"{kind}_{name}" for kind in form.bands for name in passbands.names), *form.times)
 
 
 def interpolate_missing(values: FloatArray, time: FloatArray, offsets: IntArray) -> FloatArray:
@@ -148,28 +157,40 @@ def days_since_first_detection(nights: Nights) -> FloatArray:
     return days
 
 
-def build_sequences(nights: Nights, scale: FloatArray, form: SequenceForm) -> NDArray[np.float32]:
+def build_sequences(
+    nights: Nights, scale: FloatArray, redshift: FloatArray, form: SequenceForm
+) -> NDArray[np.float32]:
     """Return the channels of every night, ``(R, C) float32``.
 
     Args:
         nights: Nights of N objects.
-        scale: ``(N,) float64``, each object's flux scale, for ``flux_unit="object"``.
+        scale: ``(N,) float64``, each object's flux scale, for the relative fluxes.
+        redshift: ``(N,) float64``, NaN where missing, for the rest-frame times.
         form: Which channels.
     """
+    per_object = np.diff(nights.offsets)
     flux = interpolate_missing(nights.flux, nights.start, nights.offsets)
     flux_err = interpolate_missing(nights.flux_err, nights.start, nights.offsets)
-    if form.flux_unit == "object":
-        divisor = np.repeat(scale, np.diff(nights.offsets))[:, None]
-        limit = LARGEST_RELATIVE_VALUE
-        flux = np.clip(flux / divisor, -limit, limit)
-        flux_err = np.clip(flux_err / divisor, 0.0, limit)
-    times = {
-        "days_since_previous": days_since_previous,
-        "days_since_first_detection": days_since_first_detection,
+    divisor = np.repeat(scale, per_object)[:, None]
+    limit = LARGEST_RELATIVE_VALUE
+    # A passband never observed has flux and error 0: significance 0, logarithm 0.
+    positive = flux_err > 0
+    safe_err = np.where(positive, flux_err, 1.0)
+    since = days_since_first_detection(nights)
+    known = np.isfinite(redshift) & (redshift > -1)
+    stretch = np.repeat(np.where(known, 1 + redshift, 1.0), per_object)
+    channels: dict[str, Callable[[], FloatArray]] = {
+        "flux": lambda: flux,
+        "flux_err": lambda: flux_err,
+        "relative_flux": lambda: np.clip(flux / divisor, -limit, limit),
+        "relative_flux_err": lambda: np.clip(flux_err / divisor, 0.0, limit),
+        "asinh_significance": lambda: np.where(positive, np.arcsinh(flux / safe_err), 0.0),
+        "log_flux_err": lambda: np.log(safe_err),
+        "observed": lambda: np.isfinite(nights.flux).astype(np.float64),
+        "days_since_previous": lambda: days_since_previous(nights)[:, None],
+        "days_since_first_detection": lambda: since[:, None],
+        "rest_days_since_first_detection": lambda: (since / stretch)[:, None],
     }
-    blocks = [flux, flux_err]
-    if form.observed_flags:
-        blocks.append(np.isfinite(nights.flux).astype(np.float64))
-    blocks.extend(times[name](nights)[:, None] for name in form.times)
     largest = np.finfo(np.float32).max
+    blocks = [channels[kind]() for kind in (*form.bands, *form.times)]
     return np.clip(np.concatenate(blocks, axis=1), -largest, largest).astype(np.float32)

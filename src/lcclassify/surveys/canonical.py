@@ -195,9 +195,7 @@ def _object_table(
 
 
 def _check_words(table: pl.DataFrame, column: str, known: Sequence[str], what: str) -> None:
-    unknown = table.filter(
-        pl.col(column).is_not_null() & ~pl.col(column).is_in(pl.Series(known, dtype=pl.String))
-    )
+    unknown = table.filter(pl.col(column).is_not_null() & ~pl.col(column).is_in(list(known)))
     if unknown.height:
         word = str(unknown[column].min())
         holders = unknown.filter(pl.col(column) == word)

@@ -144,7 +144,8 @@ def _readable(file: Path) -> Iterator[None]:
         raise DataError(f"{file} is empty") from fault
     except _GZIP_FAULTS as fault:
         raise DataError(f"{file} is truncated or not a whole gzip file: {fault}") from fault
-    except (OSError, pl.exceptions.PolarsError) as fault:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
+        # Polars panics, outside of Exception, on some damaged Parquet pages.
         reason = str(fault).strip().split("\n")[0]
         raise DataError(f"{file} is damaged or cannot be read: {reason}") from fault
     except UnicodeDecodeError as fault:

@@ -1,0 +1,1 @@
+"""Tasks: what a command does from a configuration to its results."""

@@ -44,7 +44,8 @@ class HeadNetwork(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits ``(N, K)``."""
-        logits: Tensor = self.head(batch.features.unflatten(1, (self.n_members, -1)))
+        n_objects = len(batch.features)
+        logits: Tensor = self.head(batch.features.reshape(n_objects, self.n_members, -1))
         return logits
 
 

@@ -1,0 +1,73 @@
+"""What a prediction is: probabilities, or the reason why there are none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lcclassify.schema import OBJECT_ID
+
+CLASS_PREFIX: Final = "class_"
+PREDICTED_CLASS: Final = "predicted_class"
+REASON: Final = "reason"
+
+NO_OBSERVATION: Final = "no usable observation"
+NO_OBJECT_ROW: Final = "not in the object table"
+NOT_FINITE: Final = "the networks gave no finite probability"
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Probabilities of N objects in the order of their ids.
+
+    Attributes:
+        object_ids: ``(N,)`` ids, ascending.
+        probabilities: ``(N, K) float64``, rows summing to 1; NaN for an object that
+            cannot be scored.
+        reasons: ``(N,)`` String, why an object cannot be scored; null where it is.
+        members: ``(N, M, K) float64``, each member's own probabilities, or None where
+            they were not asked for.
+    """
+
+    object_ids: pl.Series
+    probabilities: NDArray[np.float64]
+    reasons: pl.Series
+    members: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.object_ids)
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """Whether each object has probabilities, ``(N,) bool``."""
+        scored: NDArray[np.bool_] = self.reasons.is_null().to_numpy()
+        return scored
+
+    def to_frame(self, classes: tuple[str, ...]) -> pl.DataFrame:
+        """Return one row an object.
+
+        Args:
+            classes: The K labels in output order.
+
+        Returns:
+            `object_id`, ``class_<label>`` for every class (Float64), `predicted_class`
+            and `reason` (String); either the last column is null or all of the others
+            but the id are.
+        """
+        best = np.where(self.scored, np.nan_to_num(self.probabilities).argmax(axis=1), len(classes))
+        columns = {
+            f"{CLASS_PREFIX}{label}": pl.Series(self.probabilities[:, k]).fill_nan(None)
+            for k, label in enumerate(classes)
+        }
+        return pl.DataFrame(
+            {
+                OBJECT_ID: self.object_ids,
+                **columns,
+                PREDICTED_CLASS: pl.Series([*classes, None], dtype=pl.String).gather(best),
+                REASON: self.reasons,
+            }
+        )

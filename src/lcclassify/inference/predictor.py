@@ -1,0 +1,306 @@
+"""Classifies light curves with a bundle, a chunk of objects at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, TypeVar
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from lcclassify.errors import ConfigError, DataError, did_you_mean
+from lcclassify.inference.bundle import Bundle, load
+from lcclassify.inference.predictions import (
+    NO_OBJECT_ROW,
+    NO_OBSERVATION,
+    NOT_FINITE,
+    Predictions,
+)
+from lcclassify.nn.batching import TensorSet, length_sorted_batches
+from lcclassify.schema import OBJECT_ID, OBSERVATION_COLUMNS, LightCurves
+from lcclassify.surveys.canonical import canonicalise
+
+ACCELERATORS: Final = ("auto", "cpu", "cuda")
+CHUNK_SIZE: Final = 20_000  # objects prepared at a time: a few hundred megabytes
+
+Frame = TypeVar("Frame", pl.DataFrame, pd.DataFrame)
+
+_logger = logging.getLogger(__name__)
+
+
+class Predictor:
+    """Scores light curves with a bundle's classifier.
+
+    What an object gets depends on nothing but its own observations and metadata.
+
+    Args:
+        bundle: The trained classifier.
+        accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
+        batch_size: Objects scored at a time.
+        chunk_size: Objects prepared at a time.
+
+    Attributes:
+        bundle: The bundle.
+        device: Where the networks run.
+
+    Raises:
+        ConfigError: An argument is invalid, or there is no such accelerator.
+
+    Example:
+        >>> predictor = Predictor.load("outputs/run/bundle")  # doctest: +SKIP
+        >>> predictor.predict_proba(observations, objects)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        accelerator: str = "auto",
+        batch_size: int = 1024,
+        chunk_size: int = CHUNK_SIZE,
+    ) -> None:
+        for key, size in (("batch_size", batch_size), ("chunk_size", chunk_size)):
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ConfigError(f"{key} must be an integer of at least 1, got {size!r}")
+        self.bundle = bundle
+        self.device = _device(accelerator)
+        self._batch_size = batch_size
+        self._chunk_size = chunk_size
+        self._classifier = bundle.classifier.to(self.device).eval()
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, *, accelerator: str = "auto", batch_size: int = 1024
+    ) -> Predictor:
+        """Return a predictor with the bundle of a folder.
+
+        Raises:
+            BundleError: The bundle cannot be used.
+            ConfigError: An argument is invalid, or there is no such accelerator.
+        """
+        return cls(load(folder), accelerator=accelerator, batch_size=batch_size)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The K class labels in output order."""
+        return self.bundle.taxonomy.classes
+
+    def check(self, light_curves: LightCurves) -> None:
+        """Refuse light curves that the bundle was not trained for.
+
+        Raises:
+            DataError: The passbands differ, or a metadata column is missing.
+        """
+        fitted = self.bundle.representation
+        if light_curves.passbands.names != fitted.passbands.names:
+            raise DataError(
+                f"the survey has the passbands {', '.join(light_curves.passbands.names)}, and "
+                f"the bundle was trained on {', '.join(fitted.passbands.names)} in this order"
+            )
+        given = light_curves.metadata_columns
+        missing = [name for name in fitted.metadata if name not in given]
+        if missing:
+            raise DataError(
+                f"the survey has no metadata column '{missing[0]}', which the bundle was trained "
+                f"with: {did_you_mean(missing[0], given)}"
+            )
+
+    def predict(
+        self,
+        light_curves: LightCurves,
+        *,
+        orphan_ids: pl.Series | None = None,
+        keep_members: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> Predictions:
+        """Score every object of the object table.
+
+        Args:
+            light_curves: Canonical tables with the bundle's passbands and metadata.
+            orphan_ids: Ids of objects that were observed and have no row in the
+                object table: each becomes a row without probabilities.
+            keep_members: Whether to keep each member's probabilities, too.
+            progress: Called with the number of objects done since the last call.
+
+        Returns:
+            One row for every object, in the order of the ids.
+
+        Raises:
+            DataError: The passbands differ, or a metadata column is missing.
+        """
+        self.check(light_curves)
+        ids = light_curves.objects[OBJECT_ID]
+        n_members = len(self.bundle.member_names)
+        shape = (len(ids), len(self.classes))
+        probabilities = np.full(shape, np.nan)
+        members = np.full((shape[0], n_members, shape[1]), np.nan) if keep_members else None
+        observed = np.zeros(len(ids), dtype=bool)
+        for start, chunk in self._chunks(light_curves):
+            rows = self._score(chunk, start, probabilities, members, progress)
+            observed[rows] = True
+        finite = np.isfinite(probabilities).all(axis=1)
+        probabilities[~finite] = np.nan
+        reasons = np.where(finite, 0, np.where(observed, 2, 1))
+        predictions = Predictions(
+            object_ids=ids,
+            probabilities=probabilities,
+            reasons=pl.Series([None, NO_OBSERVATION, NOT_FINITE], dtype=pl.String).gather(reasons),
+            members=members,
+        )
+        if orphan_ids is None or not len(orphan_ids):
+            return predictions
+        return _with_orphans(predictions, orphan_ids)
+
+    def predict_light_curves(
+        self, light_curves: LightCurves, *, orphan_ids: pl.Series | None = None
+    ) -> pl.DataFrame:
+        """Return `predict` as a table, see `Predictions.to_frame`."""
+        return self.predict(light_curves, orphan_ids=orphan_ids).to_frame(self.classes)
+
+    def member_probabilities(self, light_curves: LightCurves) -> NDArray[np.float64]:
+        """Return each member's probabilities.
+
+        Returns:
+            ``(N, M, K) float64`` in the order of the object table, NaN for objects
+            that cannot be scored.
+        """
+        members = self.predict(light_curves, keep_members=True).members
+        if members is None:
+            raise RuntimeError("the members' probabilities were not kept")
+        return members
+
+    def predict_proba(self, observations: Frame, objects: Frame | None = None) -> Frame:
+        """Classify tables in memory, of pandas or Polars.
+
+        Args:
+            observations: One row an observation: `object_id`, `mjd` (days), `passband`
+                (names or indices), `flux` and `flux_err` in the bundle's units, and
+                optionally `detected`.
+            objects: One row an object: `object_id` and the bundle's metadata columns.
+                Without it the metadata are taken from columns of the observations,
+                and are missing where there are none. Labels are not looked at.
+
+        Returns:
+            One row for every object, of the same kind as `observations`: `object_id`,
+            ``class_<label>`` for every class, `predicted_class`, `reason`. An object
+            that cannot be scored has a reason and no probabilities.
+
+        Raises:
+            DataError: A table is of another kind, a column missing or of the wrong
+                type, a passband unknown, or rows of an object contradict each other.
+        """
+        frame = self._classify(observations, objects)
+        return frame.to_pandas() if isinstance(observations, pd.DataFrame) else frame
+
+    def _classify(self, observations: object, objects: object) -> pl.DataFrame:
+        fitted = self.bundle.representation
+        carried = fitted.metadata if objects is None else ()
+        rows = _polars(observations, "observations", (*OBSERVATION_COLUMNS, *carried))
+        table = None
+        if objects is not None:
+            table = _polars(objects, "objects", (OBJECT_ID, *fitted.metadata))
+        curves, report = canonicalise(rows, table, fitted.passbands, metadata=fitted.metadata)
+        for sentence in report.sentences():
+            _logger.warning("%s", sentence)
+        return self.predict_light_curves(curves, orphan_ids=report.orphan_ids)
+
+    def _chunks(self, light_curves: LightCurves) -> Iterator[tuple[int, LightCurves]]:
+        """Yield the first row of each run of objects and their light curves."""
+        ids = light_curves.objects[OBJECT_ID]
+        observations = light_curves.observations
+        begin = 0
+        for start in range(0, len(ids), self._chunk_size):
+            stop = min(start + self._chunk_size, len(ids))
+            end = len(observations)
+            if stop < len(ids):
+                end = int(observations[OBJECT_ID].search_sorted(ids[stop], side="left"))
+            yield (
+                start,
+                replace(
+                    light_curves,
+                    observations=observations[begin:end],
+                    objects=light_curves.objects[start:stop],
+                ),
+            )
+            begin = end
+
+    @torch.inference_mode()
+    def _score(
+        self,
+        chunk: LightCurves,
+        start: int,
+        probabilities: NDArray[np.float64],
+        members: NDArray[np.float64] | None,
+        progress: Callable[[int], None] | None,
+    ) -> NDArray[np.int64]:
+        """Fill in the rows of one chunk; return those of objects with observations."""
+        n_observed = 0
+        rows = np.zeros(0, dtype=np.int64)
+        if len(chunk.observations):
+            prepared = self.bundle.representation.prepare(chunk)
+            n_observed = len(prepared)
+            rows = start + chunk.objects[OBJECT_ID].search_sorted(prepared.object_ids).to_numpy()
+            tensors = TensorSet.from_prepared(prepared).to(self.device)
+            for batch_rows in length_sorted_batches(prepared.lengths, self._batch_size):
+                each = self._classifier.member_probabilities(tensors.batch(batch_rows))
+                target = rows[batch_rows]
+                probabilities[target] = self._classifier.combine(each).cpu().numpy()
+                if members is not None:
+                    members[target] = each.cpu().numpy()
+                if progress is not None:
+                    progress(len(batch_rows))
+        if progress is not None and len(chunk.objects) > n_observed:
+            progress(len(chunk.objects) - n_observed)
+        return rows.astype(np.int64)
+
+
+def _device(accelerator: str) -> torch.device:
+    if accelerator not in ACCELERATORS:
+        raise ConfigError(
+            f"accelerator cannot be '{accelerator}': {did_you_mean(str(accelerator), ACCELERATORS)}"
+        )
+    has_gpu = torch.cuda.is_available()
+    if accelerator == "cuda" and not has_gpu:
+        raise ConfigError("accelerator=cuda needs a GPU that torch can use, and there is none")
+    return torch.device("cuda" if has_gpu and accelerator != "cpu" else "cpu")
+
+
+def _with_orphans(predictions: Predictions, orphan_ids: pl.Series) -> Predictions:
+    """Return the predictions with a row for every orphan, all in the order of the ids."""
+    ids = pl.concat([predictions.object_ids, orphan_ids.cast(predictions.object_ids.dtype)])
+    order = ids.arg_sort()
+    added = len(orphan_ids)
+    reasons = pl.concat([predictions.reasons, pl.Series([NO_OBJECT_ROW] * added, dtype=pl.String)])
+
+    def extended(array: NDArray[np.float64]) -> NDArray[np.float64]:
+        missing = np.full((added, *array.shape[1:]), np.nan)
+        whole: NDArray[np.float64] = np.concatenate([array, missing])[order.to_numpy()]
+        return whole
+
+    members = predictions.members
+    return Predictions(
+        object_ids=ids.gather(order),
+        probabilities=extended(predictions.probabilities),
+        reasons=reasons.gather(order),
+        members=None if members is None else extended(members),
+    )
+
+
+def _polars(frame: object, argument: str, wanted: tuple[str, ...]) -> pl.DataFrame:
+    """Return the wanted columns that a pandas or Polars table has."""
+    if isinstance(frame, pd.DataFrame):
+        present = [name for name in wanted if name in frame.columns]
+        try:
+            return pl.from_pandas(frame[present])
+        except (TypeError, ValueError, pl.exceptions.PolarsError, ImportError) as error:
+            reason = " ".join(str(error).split())
+            raise DataError(f"{argument} holds columns of mixed types: {reason}") from error
+    if isinstance(frame, pl.DataFrame):
+        return frame.select(name for name in wanted if name in frame.columns)
+    raise DataError(f"{argument} must be a pandas or Polars DataFrame, got {type(frame).__name__}")

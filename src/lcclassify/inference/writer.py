@@ -1,0 +1,173 @@
+"""Writes tables of results, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import polars as pl
+
+from lcclassify.errors import ConfigError, OutputError, did_you_mean
+from lcclassify.inference.predictions import CLASS_PREFIX, REASON
+from lcclassify.schema import OBJECT_ID
+
+FORMATS: Final = ("parquet", "csv", "plasticc")
+PLASTICC_CLASSES: Final = (
+    *("6", "15", "16", "42", "52", "53", "62", "64"),
+    *("65", "67", "88", "90", "92", "95", "99"),
+)
+
+_SUFFIXES: Final = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
+
+
+def output_format(path: Path, form: str | None) -> str:
+    """Return the format to write in, from its name or from the file's.
+
+    Args:
+        path: File to be written.
+        form: One of `FORMATS`, or None to go by the suffix.
+
+    Raises:
+        ConfigError: The format is unknown, or none was given and the suffix tells none.
+    """
+    if form is not None:
+        if form not in FORMATS:
+            raise ConfigError(f"format cannot be '{form}': {did_you_mean(str(form), FORMATS)}")
+        return form
+    if path.suffix.lower() not in _SUFFIXES:
+        raise ConfigError(
+            f"output='{path}' must end in {', '.join(_SUFFIXES)}, or format must be one of "
+            f"{', '.join(FORMATS)}"
+        )
+    return _SUFFIXES[path.suffix.lower()]
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a place that cannot be written to, before long work is done for it.
+
+    Raises:
+        OutputError: The path is a folder, or its folder can not be made or written to.
+    """
+    if path.is_dir():
+        raise OutputError(f"output='{path}' must be a file, but it is a folder")
+    probe = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"output='{path}' cannot be written: {_reason(error)}") from error
+
+
+def write_predictions(frame: pl.DataFrame, path: Path, form: str | None = None) -> tuple[str, ...]:
+    """Write predictions as Parquet, CSV or a Kaggle submission.
+
+    Args:
+        frame: What `Predictions.to_frame` gives.
+        path: File to write; an earlier one stays until the new one is complete.
+        form: One of `FORMATS`, or None to go by the suffix. ``plasticc`` is a CSV of
+            the ids and probabilities alone.
+
+    Returns:
+        Sentences on what the format does not hold.
+
+    Raises:
+        ConfigError: The format is unknown, or the classes are not PLAsTiCC's.
+        OutputError: The file cannot be written.
+    """
+    form = output_format(path, form)
+    if form != "plasticc":
+        write_table(frame, path, form)
+        return ()
+    submission, sentences = plasticc_submission(frame)
+    write_table(submission, path, "csv")
+    return sentences
+
+
+def plasticc_submission(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Return the Kaggle submission of PLAsTiCC.
+
+    Args:
+        frame: What `Predictions.to_frame` gives.
+
+    Returns:
+        `object_id` and ``class_6`` ... ``class_99`` in Kaggle's order, without a missing
+        value: an object without probabilities has equal ones, a class that the
+        classifier does not know 0. The sentences say how many.
+
+    Raises:
+        ConfigError: The classifier has a class that PLAsTiCC does not have.
+    """
+    names = [name for name in frame.columns if name.startswith(CLASS_PREFIX)]
+    labels = [name.removeprefix(CLASS_PREFIX) for name in names]
+    for label in labels:
+        if label not in PLASTICC_CLASSES:
+            raise ConfigError(
+                f"format=plasticc needs PLAsTiCC's classes, and the bundle has the class "
+                f"'{label}': {did_you_mean(label, PLASTICC_CLASSES)}"
+            )
+    equal = 1 / len(PLASTICC_CLASSES)
+    scored = pl.col(REASON).is_null()
+    submission = frame.select(
+        OBJECT_ID,
+        *(
+            pl.when(scored)
+            .then(pl.col(f"{CLASS_PREFIX}{label}") if label in labels else pl.lit(0.0))
+            .otherwise(pl.lit(equal))
+            .alias(f"{CLASS_PREFIX}{label}")
+            for label in PLASTICC_CLASSES
+        ),
+    )
+    sentences = []
+    unscored = int(frame[REASON].is_not_null().sum())
+    if unscored:
+        sentences.append(
+            f"{unscored:,} objects that cannot be scored have the probability 1/"
+            f"{len(PLASTICC_CLASSES)} of every class in the submission."
+        )
+    absent = [label for label in PLASTICC_CLASSES if label not in labels]
+    if absent:
+        sentences.append(
+            f"The bundle does not know the classes {', '.join(absent)}: their probability is 0 "
+            "in the submission."
+        )
+    return submission, tuple(sentences)
+
+
+def write_table(frame: pl.DataFrame, path: Path, form: str) -> None:
+    """Write a table beside its place and rename it into it.
+
+    Args:
+        frame: The table.
+        path: File to write; its folder is made if needed.
+        form: ``parquet`` or ``csv`` (numbers in full precision, null as nothing).
+
+    Raises:
+        OutputError: The file cannot be written; an earlier one stays as it was.
+    """
+    if path.is_dir():
+        raise OutputError(f"'{path}' cannot be written: it is a folder")
+    partial = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if form == "parquet":
+            frame.write_parquet(partial)
+        else:
+            frame.write_csv(partial)
+        partial.replace(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise OutputError(f"'{path}' cannot be written: {_reason(error)}") from error
+    finally:
+        if partial.parent.is_dir():
+            partial.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split())

@@ -1,0 +1,132 @@
+"""From a survey's files to what the networks train on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+
+from lcclassify import __version__
+from lcclassify.build import instantiate
+from lcclassify.errors import DataError
+from lcclassify.representations.prepared import PreparedSet, cache_key
+from lcclassify.representations.representation import FittedRepresentation
+from lcclassify.schema import OBJECT_ID, LightCurves
+from lcclassify.surveys.base import SurveyData
+from lcclassify.tasks.runs import Run, check_same_data
+from lcclassify.training.seeds import derive_seed
+from lcclassify.training.splits import Split, SplitSettings, split_objects
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """Everything that training needs of the data.
+
+    Attributes:
+        survey: What was read.
+        survey_name: Short name of the survey.
+        objects: Canonical object table of the objects that are used.
+        split: Their roles and folds.
+        representation: Fitted on the training objects.
+        prepared: Their arrays, in the same order.
+    """
+
+    survey: SurveyData
+    survey_name: str
+    objects: pl.DataFrame
+    split: Split
+    representation: FittedRepresentation
+    prepared: PreparedSet
+
+
+def read_inputs(run: Run, console: Console) -> TrainingInputs:
+    """Read the survey, split its objects and prepare them, from the cache where possible.
+
+    Raises:
+        DataError: The files do not hold what was described, or nothing to train on.
+        ConfigError: The configuration is invalid.
+    """
+    config = run.config
+    seed = int(config["seed"])
+    survey = instantiate(config["survey"])
+    settings = instantiate(config["representation"])
+    fingerprint = survey.fingerprint()
+    check_same_data(run, fingerprint)
+    with console.status(f"reading {survey.name}"):
+        data: SurveyData = survey.read()
+    curves = data.light_curves
+    _say_what_was_read(data, survey.name, console)
+
+    observed = curves.objects.join(
+        curves.observations.select(OBJECT_ID).unique(), on=OBJECT_ID, how="semi"
+    ).sort(OBJECT_ID)
+    if observed.is_empty():
+        raise DataError(f"{survey.name} has no object with a usable observation")
+    split = _split(run, observed, data, seed)
+    used = (split.table["role"] != "unlabelled").to_numpy()
+    unlabelled = int((~used).sum())
+    if unlabelled:
+        console.print(f"  {unlabelled:,} objects without a known class are left out.")
+    observed = observed.filter(pl.Series(used))
+    split = Split(split.table.filter(pl.Series(used)))
+    curves = _select(curves, observed)
+
+    training = _select(curves, observed.filter(split.table["role"] == "train"))
+    with console.status(f"preparing {len(observed):,} objects"):
+        representation = settings.fit(training, derive_seed(seed, "noise"))
+        key = cache_key(
+            {
+                "survey": fingerprint,
+                "representation": representation.state(),
+                "objects": observed[OBJECT_ID].to_list(),
+                "version": __version__,
+            }
+        )
+        folder = Path(config["paths"]["cache_dir"]) / "prepared" / key
+        prepared = PreparedSet.load(folder)
+        if prepared is None or not prepared.object_ids.equals(observed[OBJECT_ID]):
+            prepared = representation.prepare(curves)
+            _keep(prepared, folder, console)
+    return TrainingInputs(data, survey.name, observed, split, representation, prepared)
+
+
+def _say_what_was_read(data: SurveyData, name: str, console: Console) -> None:
+    curves = data.light_curves
+    console.print(
+        f"[bold]{name}[/bold]: {len(curves.objects):,} objects, "
+        f"{len(curves.observations):,} observations in "
+        f"{' '.join(curves.passbands.names)}, classes {', '.join(data.taxonomy.classes)}",
+        highlight=False,
+    )
+    for sentence in data.report.sentences():
+        console.print(f"  {sentence}", highlight=False)
+
+
+def _split(run: Run, observed: pl.DataFrame, data: SurveyData, seed: int) -> Split:
+    settings = SplitSettings(**run.config["split"])
+    path = run.folder / "splits.parquet"
+    if path.is_file():
+        return Split.load(path, observed[OBJECT_ID])
+    if settings.file is not None:
+        split = Split.load(Path(settings.file), observed[OBJECT_ID])
+    else:
+        split = split_objects(observed, data.taxonomy, settings, seed)
+    split.save(path)
+    return split
+
+
+def _select(curves: LightCurves, objects: pl.DataFrame) -> LightCurves:
+    observations = curves.observations.join(
+        objects.select(OBJECT_ID), on=OBJECT_ID, how="semi", maintain_order="left"
+    )
+    return replace(curves, observations=observations, objects=objects)
+
+
+def _keep(prepared: PreparedSet, folder: Path, console: Console) -> None:
+    try:
+        prepared.save(folder)
+    except OSError as error:
+        # The cache only saves time: without it the run goes on all the same.
+        console.print(f"  the prepared set is not cached: {error}", highlight=False)

@@ -1,0 +1,194 @@
+"""What a training run leaves for people: metrics, figures, tables, TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.console import Console
+from torch.utils.tensorboard import SummaryWriter
+
+from lcclassify.errors import OutputError
+from lcclassify.evaluation.figures import LearningCurve, learning_figure, make_figures
+from lcclassify.evaluation.figures import write_figures as save_figures
+from lcclassify.evaluation.metrics import Evaluation, evaluate
+from lcclassify.evaluation.report import (
+    comparison_table,
+    paper_comparison,
+    per_class_table,
+    text_of,
+    write_metrics,
+)
+from lcclassify.evaluation.tensorboard import log_figures, log_hparams
+from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
+from lcclassify.tasks.runs import Run
+from lcclassify.training.members import FittedMember
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# The members that Table 3 of the paper is about, by the names its YAMLs give them.
+_TABLE_3 = {"paper_dense": "2DSubM", "paper_bigru": "3DSubM"}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Objects whose probabilities are evaluated.
+
+    Attributes:
+        what: What they are, in words for titles, such as "test objects".
+        ids: ``(n,)`` object ids.
+        targets: ``(n,) int64`` class indices.
+        probabilities: ``(n, K) float64`` by model, the one to report on last.
+    """
+
+    what: str
+    ids: pl.Series
+    targets: IntArray
+    probabilities: Mapping[str, FloatArray]
+
+
+def cross_validation_accuracy(
+    member: FittedMember, targets: IntArray, folds: IntArray
+) -> tuple[float, float]:
+    """Return mean and standard deviation over folds of a member's held-out accuracy."""
+    correct = member.held_out.argmax(axis=1) == targets[member.rows]
+    fold = folds[member.rows]
+    scores = np.array([correct[fold == number].mean() for number in np.unique(fold)])
+    return float(scores.mean()), float(scores.std(ddof=1)) if len(scores) > 1 else 0.0
+
+
+def report(
+    run: Run,
+    scored: Scored,
+    taxonomy: Taxonomy,
+    crossed: Mapping[str, tuple[float, float]],
+    members: list[FittedMember],
+    console: Console,
+) -> dict[str, Evaluation]:
+    """Evaluate, write everything under the run's folder and show the tables.
+
+    Args:
+        run: The run.
+        scored: Probabilities to evaluate.
+        taxonomy: The classes.
+        crossed: Cross-validated accuracy, mean and deviation, by member.
+        members: The members, for their learning curves.
+        console: Where the tables go.
+
+    Returns:
+        The evaluations by model.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    evaluations = {
+        name: evaluate(values, scored.targets, taxonomy)
+        for name, values in scored.probabilities.items()
+    }
+    main = list(evaluations)[-1]
+    final = evaluations[main]
+    tables = [
+        comparison_table(evaluations, title=f"{len(scored.targets):,} {scored.what}"),
+        per_class_table(final, title=f"{main}, {scored.what}"),
+    ]
+    if len(taxonomy) == 15 and "99" in taxonomy.classes:
+        published = {_TABLE_3.get(name, name): mean for name, (mean, _) in crossed.items()}
+        tables.append(paper_comparison(final, published))
+    try:
+        write_metrics(
+            run.folder / "metrics.json",
+            {
+                "evaluated_on": scored.what,
+                "models": evaluations,
+                "cross_validation_accuracy": {
+                    name: {"mean": mean, "std": std} for name, (mean, std) in crossed.items()
+                },
+            },
+        )
+        (run.folder / "report.txt").write_text("\n".join(text_of(table) for table in tables))
+        _write_probabilities(run, scored, taxonomy)
+        figures: dict[str, Any] = {}
+        if run.config["evaluation"]["figures"]:
+            with console.status("drawing figures"):
+                figures = make_figures(
+                    scored.probabilities[main], scored.targets, taxonomy, title=main
+                )
+                figures |= _learning_figures(run, members)
+                save_figures(figures, run.figures)
+        if run.tensorboard is not None:
+            _to_tensorboard(run, final, figures)
+    except OSError as error:
+        raise OutputError(f"the results cannot be written to '{run.folder}': {error}") from error
+    for table in tables:
+        console.print(table)
+    for name, (mean, std) in crossed.items():
+        console.print(
+            f"  {name}: cross-validated accuracy {mean:.4f} ± {std:.4f} (s.d. of folds)",
+            highlight=False,
+        )
+    return evaluations
+
+
+def _write_probabilities(run: Run, scored: Scored, taxonomy: Taxonomy) -> None:
+    frames = []
+    for name, values in scored.probabilities.items():
+        frames.append(
+            pl.DataFrame(
+                {
+                    "model": pl.repeat(name, len(values), eager=True, dtype=pl.String),
+                    OBJECT_ID: scored.ids,
+                    LABEL: [taxonomy.classes[target] for target in scored.targets],
+                    **{f"class_{c}": values[:, k] for k, c in enumerate(taxonomy.classes)},
+                }
+            )
+        )
+    path = run.folder / "probabilities.parquet"
+    partial = path.with_name(f".{path.name}.part")
+    pl.concat(frames).write_parquet(partial)
+    partial.replace(path)
+
+
+def _learning_figures(run: Run, members: list[FittedMember]) -> dict[str, Any]:
+    figures = {}
+    for member in members:
+        curves = []
+        for label, fit in member.fits.items():
+            if not fit.history:
+                continue
+            keys = sorted({key for epoch in fit.history for key in epoch if "/" in key})
+            curves.append(
+                LearningCurve(
+                    label.replace("_", " "),
+                    [int(epoch["epoch"]) + 1 for epoch in fit.history],
+                    {key: [epoch.get(key, float("nan")) for epoch in fit.history] for key in keys},
+                )
+            )
+        if curves:
+            watched = all("val/loss" in curve.values for curve in curves)
+            monitor = "val/loss" if watched else "train/loss"
+            figures[f"learning_{member.name}"] = learning_figure(
+                curves, monitor=monitor, mode="min", title=member.name
+            )
+    return figures
+
+
+def _to_tensorboard(run: Run, final: Evaluation, figures: Mapping[str, Any]) -> None:
+    writer = SummaryWriter(str(run.tensorboard))
+    try:
+        metrics = {f"final/{name}": value for name, value in final.defined().items()}
+        for tag, value in metrics.items():
+            writer.add_scalar(tag, value, 0)
+        log_figures(writer, figures)
+        log_hparams(writer, _hyperparameters(run.config), metrics)
+    finally:
+        writer.close()
+
+
+def _hyperparameters(config: PlainConfig) -> PlainConfig:
+    kept = ("seed", "model", "representation", "split", "stacking")
+    return {key: config[key] for key in kept}

@@ -1,0 +1,243 @@
+"""The training task: survey files in, a bundle and its evaluation out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+from rich.console import Console
+
+from lcclassify.errors import ConfigError, DataError, did_you_mean
+from lcclassify.evaluation.metrics import Evaluation
+from lcclassify.inference import bundle as bundles
+from lcclassify.nn.batching import TensorSet
+from lcclassify.nn.stack import EnsembleClassifier
+from lcclassify.schema import PlainConfig
+from lcclassify.tasks.console import FitConsole
+from lcclassify.tasks.inputs import TrainingInputs, read_inputs
+from lcclassify.tasks.results import Scored, cross_validation_accuracy, report
+from lcclassify.tasks.runs import Run, open_run
+from lcclassify.training.members import (
+    MODES,
+    FittedMember,
+    TrainingContext,
+    fit_member,
+    predict_rows,
+)
+from lcclassify.training.settings import MemberSettings
+from lcclassify.training.splits import encode_labels
+from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training run leaves.
+
+    Attributes:
+        folder: The run's folder.
+        bundle: The bundle in it.
+        evaluations: Evaluation of every member and of the whole, which comes last.
+        evaluated_on: The objects they were evaluated on, in words.
+        seconds: Time it took.
+    """
+
+    folder: Path
+    bundle: Path
+    evaluations: Mapping[str, Evaluation]
+    evaluated_on: str
+    seconds: float
+
+
+def train(
+    cfg: DictConfig, overrides: Sequence[str] = (), console: Console | None = None
+) -> TrainResult:
+    """Train a model or an ensemble as configured.
+
+    Args:
+        cfg: The composed configuration, see `conf/train.yaml`.
+        overrides: The user's own words on the command line, for `resume`.
+        console: Where to show progress and tables.
+
+    Raises:
+        LcclassifyError: The input or the configuration cannot be used.
+        KeyboardInterrupt: The user stopped it; what is finished can be gone on with.
+    """
+    started = time.perf_counter()
+    console = console or Console()
+    run = open_run(cfg, overrides)
+    members, head = _model(run.config["model"])
+    mode = str(run.config["stacking"]["mode"])
+    if mode not in MODES:
+        raise ConfigError(f"stacking.mode is '{mode}': {did_you_mean(mode, MODES)}")
+    inputs = read_inputs(run, console)
+    crossing = mode == "holdout" and bool(run.config["stacking"]["cross_validate"])
+    has_test = len(inputs.split.rows("test")) > 0
+    n_folds = int(run.config["split"]["folds"])
+    per_member = (n_folds if mode == "oof" else 1) + (n_folds if crossing else 0)
+    n_fits = sum(member.replicas for member in members) * per_member
+    if head is not None:
+        n_fits += 1 if has_test else 1 + HEAD_FOLDS
+    with FitConsole(console, n_fits) as reporter:
+        context = _context(run, inputs, reporter)
+        fitted = [fit_member(context, member, mode) for member in members]
+        crossed = fitted if mode == "oof" else []
+        if crossing:
+            crossed = [fit_member(context, member, "oof") for member in members]
+        meta = _fit_head(context, head, fitted, cross_fit=not has_test)
+    classifier = EnsembleClassifier(
+        [member.submodels for member in fitted], None if meta is None else meta.head
+    )
+    scored = _score(context, inputs, classifier, fitted, meta, run.config["model"], mode)
+    accuracy = {
+        member.name: cross_validation_accuracy(member, context.targets, inputs.split.folds)
+        for member in crossed
+    }
+    evaluations = report(run, scored, inputs.survey.taxonomy, accuracy, fitted, console)
+    seconds = time.perf_counter() - started
+    folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what)
+    return TrainResult(run.folder, folder, evaluations, scored.what, seconds)
+
+
+def _model(config: PlainConfig) -> tuple[list[MemberSettings], MemberSettings | None]:
+    """Return the members of a model's configuration, and the head if it has one."""
+    if "members" not in config:
+        return [MemberSettings.from_config(config)], None
+    known = ("name", "members", "head")
+    for key in config:
+        if key not in known:
+            raise ConfigError(f"model has no key '{key}': {did_you_mean(key, known)}")
+    members = [
+        MemberSettings.from_config(member, name) for name, member in config["members"].items()
+    ]
+    if not members:
+        raise ConfigError("model.members is empty: a stack needs at least one member")
+    head = config.get("head")
+    if head is not None and head.get("name") in config["members"]:
+        raise ConfigError(f"model.head and a member share the name '{head['name']}'")
+    return members, None if head is None else MemberSettings.from_config(head)
+
+
+def _context(run: Run, inputs: TrainingInputs, reporter: FitConsole) -> TrainingContext:
+    config = run.config
+    trainer = dict(config["trainer"])
+    if trainer.get("accelerator", "auto") == "auto":
+        # The transforms need float64, which Apple's GPUs lack.
+        trainer["accelerator"] = "cuda" if torch.cuda.is_available() else "cpu"
+    on_cuda = trainer["accelerator"] in ("cuda", "gpu")
+    if on_cuda:
+        torch.set_float32_matmul_precision(str(config["matmul_precision"]))
+    targets = encode_labels(inputs.objects["label"], inputs.survey.taxonomy)
+    # Spawned processes cannot share a GPU's tensors, so each moves its own copy.
+    alone = trainer.get("devices", 1) in (1, "1")
+    device = torch.device("cuda" if on_cuda and alone else "cpu")
+    return TrainingContext(
+        tensors=TensorSet.from_prepared(inputs.prepared, targets).to(device),
+        split=inputs.split,
+        taxonomy=inputs.survey.taxonomy,
+        max_length=inputs.representation.max_length,
+        transform_settings=inputs.representation.settings.transforms,
+        validation_fraction=float(config["split"]["validation_fraction"]),
+        n_folds=int(config["split"]["folds"]),
+        folder=run.fits,
+        tensorboard=run.tensorboard,
+        trainer=trainer,
+        reporter=reporter,
+        seed=int(config["seed"]),
+    )
+
+
+def _fit_head(
+    context: TrainingContext,
+    head: MemberSettings | None,
+    fitted: list[FittedMember],
+    *,
+    cross_fit: bool,
+) -> FittedHead | None:
+    if head is None:
+        return None
+    rows = fitted[0].rows
+    if len(rows) == 0:
+        raise DataError(
+            "the head learns from objects that no member trained on, and there are none: "
+            "set split.validation_fraction above 0 or stacking.mode=oof"
+        )
+    probabilities = np.stack([member.held_out for member in fitted], axis=1)
+    return fit_head(context, head, probabilities, rows, cross_fit=cross_fit)
+
+
+def _score(
+    context: TrainingContext,
+    inputs: TrainingInputs,
+    classifier: EnsembleClassifier,
+    fitted: list[FittedMember],
+    meta: FittedHead | None,
+    model: PlainConfig,
+    mode: str,
+) -> Scored:
+    """Return the probabilities to evaluate: of test objects, else of held-out ones."""
+    rows = inputs.split.rows("test")
+    name = str(model["name"])
+    if len(rows):
+        classifier.to(context.tensors.device)
+        each = predict_rows(classifier.member_probabilities, context.tensors, rows)
+        whole = classifier.cpu().combine(torch.as_tensor(each)).detach().numpy()
+        what = "test objects"
+    else:
+        rows = fitted[0].rows
+        if len(rows) == 0:
+            raise DataError(
+                "there is nothing to evaluate on: set split.test_fraction or "
+                "split.validation_fraction above 0, or stacking.mode=oof"
+            )
+        each = np.stack([member.held_out for member in fitted], axis=1)
+        whole = each.mean(axis=1) if meta is None else meta.cross_fitted
+        what = (
+            "training objects, out of fold"
+            if mode == "oof"
+            else "validation objects (they also chose the checkpoints)"
+        )
+    probabilities = {member.name: each[:, m] for m, member in enumerate(fitted)}
+    if "members" in model:
+        probabilities[name] = whole
+    return Scored(what, inputs.prepared.object_ids[rows], context.targets[rows], probabilities)
+
+
+def _save_bundle(
+    run: Run,
+    inputs: TrainingInputs,
+    classifier: EnsembleClassifier,
+    fitted: list[FittedMember],
+    evaluations: Mapping[str, Evaluation],
+    evaluated_on: str,
+) -> Path:
+    training = inputs.objects[inputs.split.rows("train")]
+    counts = training["label"].value_counts()
+    shown = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "weighted_log_loss", "ece")
+    return bundles.save(
+        bundles.Bundle(
+            representation=inputs.representation,
+            taxonomy=inputs.survey.taxonomy,
+            classifier=classifier,
+            member_names=tuple(member.name for member in fitted),
+            provenance={
+                "survey": inputs.survey_name,
+                "class_counts": dict(zip(counts["label"], counts["count"], strict=True)),
+                "seeds": {"seed": int(run.config["seed"])},
+                "metrics": {
+                    name: {key: evaluation.scalars[key] for key in shown}
+                    for name, evaluation in evaluations.items()
+                },
+                "notes": [f"The scores are of {evaluated_on}."],
+            },
+            zeropoint=inputs.survey.zeropoint,
+        ),
+        run.bundle,
+    )
