@@ -110,6 +110,19 @@ def test_labels_are_not_an_input(bundle, light_curves, expected):
     assert found.equals(expected)
 
 
+def test_further_metadata_and_their_order_change_nothing(bundle, tables, expected):
+    observations, objects = tables
+    more = objects.with_columns(colour=pl.col("object_id") * 1.5)
+    curves, _ = canonicalise(
+        observations,
+        more,
+        bundle.representation.passbands,
+        metadata=("mwebv", "colour", "photoz"),
+    )
+    found = Predictor(bundle, accelerator="cpu").predict_light_curves(curves)
+    np.testing.assert_allclose(numbers(found), numbers(expected), rtol=0, atol=1e-6)
+
+
 def test_members_are_in_order_and_sum_to_one(bundle, light_curves):
     predictor = Predictor(bundle, accelerator="cpu", chunk_size=13, batch_size=5)
     members = predictor.member_probabilities(light_curves)

@@ -26,7 +26,7 @@ from lcclassify.nn.batching import TensorSet, length_sorted_batches
 from lcclassify.schema import OBJECT_ID, OBSERVATION_COLUMNS, LightCurves
 from lcclassify.surveys.canonical import canonicalise
 
-ACCELERATORS: Final = ("auto", "cpu", "cuda")
+ACCELERATORS: Final = ("auto", "cpu", "cuda", "gpu")  # the last two are the same
 CHUNK_SIZE: Final = 20_000  # objects prepared at a time: a few hundred megabytes
 
 Frame = TypeVar("Frame", pl.DataFrame, pd.DataFrame)
@@ -266,8 +266,10 @@ def _device(accelerator: str) -> torch.device:
             f"accelerator cannot be '{accelerator}': {did_you_mean(str(accelerator), ACCELERATORS)}"
         )
     has_gpu = torch.cuda.is_available()
-    if accelerator == "cuda" and not has_gpu:
-        raise ConfigError("accelerator=cuda needs a GPU that torch can use, and there is none")
+    if accelerator in ("cuda", "gpu") and not has_gpu:
+        raise ConfigError(
+            f"accelerator={accelerator} needs a GPU that torch can use, and there is none"
+        )
     return torch.device("cuda" if has_gpu and accelerator != "cpu" else "cpu")
 
 

@@ -1,0 +1,345 @@
+"""`predict` needs a bundle and files only, says what it did, and damages nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from lcclassify.build import config_dir
+from lcclassify.errors import BundleError, ConfigError, DataError, OutputError
+from lcclassify.evaluation.metrics import evaluate
+from lcclassify.inference.bundle import Bundle, save
+from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
+from lcclassify.nn.stack import EnsembleClassifier
+from lcclassify.nn.submodel import Submodel
+from lcclassify.representations.representation import Representation
+from lcclassify.schema import Passbands, Taxonomy
+from lcclassify.surveys.canonical import canonicalise
+from lcclassify.tasks.predict import predict
+
+ROOT = Path(__file__).parents[2]
+PASSBANDS = Passbands(("g", "r"))
+NETWORKS = {
+    "dense": {"_target_": "lcclassify.nn.dense.DenseNet", "units": [6]},
+    "bigru": {"_target_": "lcclassify.nn.bigru.BiGRUNet", "gru_units": [4], "dense_units": []},
+}
+N_OBJECTS = 40
+BLIND = 11  # the object without a usable flux
+
+
+def config(*overrides):
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("predict", overrides=list(overrides))
+
+
+@pytest.fixture(scope="module")
+def tables():
+    rng = np.random.default_rng(0)
+    n_rows = 900
+    ids = rng.integers(0, N_OBJECTS, n_rows)
+    observations = pl.DataFrame(
+        {
+            "object_id": ids,
+            "mjd": rng.uniform(0, 100, n_rows),
+            "passband": rng.choice(PASSBANDS.names, n_rows).tolist(),
+            "flux": np.where(ids == BLIND, np.nan, rng.normal(10, 30, n_rows)),
+            "flux_err": rng.uniform(1, 3, n_rows),
+        }
+    )
+    objects = pl.DataFrame(
+        {
+            "object_id": np.arange(N_OBJECTS),
+            "label": rng.choice(["Ia", "II"], N_OBJECTS).tolist(),
+            "photoz": rng.uniform(0, 1, N_OBJECTS),
+        }
+    )
+    return observations, objects
+
+
+def make_bundle(tables, classes=("Ia", "II"), networks=NETWORKS):
+    curves, _ = canonicalise(*tables, PASSBANDS, metadata=("photoz",))
+    representation = Representation(name="test").fit(curves, seed=0)
+    prepared = representation.prepare(curves)
+    torch.manual_seed(0)
+    members = [
+        [
+            Submodel(
+                network,
+                features=FeatureTransform.fitted(prepared.features),
+                context=FeatureTransform.fitted(prepared.context),
+                sequences=SequenceTransform.fitted(prepared.sequences, kind="standard"),
+                n_classes=len(classes),
+                max_length=representation.max_length,
+            )
+        ]
+        for network in networks.values()
+    ]
+    return Bundle(
+        representation,
+        Taxonomy(classes),
+        EnsembleClassifier(members, None),
+        tuple(networks),
+        zeropoint=27.5,
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle_folder(tables, tmp_path_factory):
+    return save(make_bundle(tables), tmp_path_factory.mktemp("bundles") / "bundle")
+
+
+@pytest.fixture
+def survey(tables, tmp_path):
+    observations, objects = tables
+    observations.write_csv(tmp_path / "observations.csv")
+    objects.write_csv(tmp_path / "objects.csv")
+    return [
+        "survey=table",
+        f"survey.root={tmp_path}",
+        "survey.observations=observations.csv",
+        "survey.objects=objects.csv",
+        "survey.passbands=[g,r]",
+        "survey.metadata=[photoz]",
+        "survey.columns.label=label",
+        "survey.zeropoint=27.5",
+        "accelerator=cpu",
+    ]
+
+
+@pytest.fixture
+def run(survey, bundle_folder, tmp_path):
+    def one(*overrides, output="out.parquet"):
+        return predict(
+            config(*survey, f"bundle={bundle_folder}", f"output={tmp_path / output}", *overrides)
+        )
+
+    return one
+
+
+def numbers(frame):
+    return frame.select(pl.col("^class_.*$")).drop_nulls().to_numpy()
+
+
+# --- what it writes -----------------------------------------------------------------
+
+
+def test_predictions_metrics_and_result(run, tables, capsys):
+    result = run()
+    frame = pl.read_parquet(result.output)
+    assert frame.columns == ["object_id", "class_Ia", "class_II", "predicted_class", "reason"]
+    assert frame["object_id"].to_list() == list(range(N_OBJECTS))
+    assert frame.filter(pl.col("reason").is_not_null()).select("object_id", "reason").rows() == [
+        (BLIND, "no usable observation")
+    ]
+    assert (result.n_objects, result.n_scored, result.n_unscored) == (N_OBJECTS, N_OBJECTS - 1, 1)
+
+    scored = frame.filter(pl.col("reason").is_null())
+    labels = scored.join(tables[1], on="object_id")["label"]
+    targets = np.array([["Ia", "II"].index(label) for label in labels])
+    expected = evaluate(numbers(scored), targets, Taxonomy(("Ia", "II")))
+    assert result.evaluation == expected
+    metrics = json.loads(result.metrics.read_text())
+    assert list(metrics) == ["dense", "bigru", "ensemble"]
+    assert metrics["ensemble"]["metrics"] == expected.scalars
+    assert metrics["dense"]["metrics"] != metrics["bigru"]["metrics"]
+    assert result.metrics.name == "out.metrics.json"
+
+    said = capsys.readouterr().out
+    for words in ("ensemble", "dense", "bigru", "accuracy", "39 classified, 1 not", "out.parquet"):
+        assert words in said
+    assert "left out because the flux is missing" in said
+
+
+def test_formats_hold_the_same_numbers(run):
+    parquet = pl.read_parquet(run().output)
+    csv = pl.read_csv(run(output="out.csv").output, schema=parquet.schema)
+    assert csv.equals(parquet)
+    named = pl.read_csv(run("format=csv", output="out.txt").output, schema=parquet.schema)
+    assert named.equals(parquet)
+
+
+def test_batch_size_and_file_order_change_nothing(run, tables, tmp_path):
+    expected = pl.read_parquet(run().output)
+    observations, objects = tables
+    shuffled = observations.sample(fraction=1, shuffle=True, seed=1)
+    for i, part in enumerate((shuffled[:300], shuffled[300:310], shuffled[310:])):
+        part.write_csv(tmp_path / f"part_{i}.csv")
+    objects[::-1].write_csv(tmp_path / "objects.csv")
+    again = run("survey.observations=part_*.csv", "batch_size=3", output="again.parquet")
+    found = pl.read_parquet(again.output)
+    assert found.drop("^class_.*$").equals(expected.drop("^class_.*$"))
+    np.testing.assert_allclose(numbers(found), numbers(expected), rtol=0, atol=1e-6)
+
+
+def test_orphans_have_a_row(run, tables, tmp_path):
+    tables[1].filter(pl.col("object_id") != 5).write_csv(tmp_path / "objects.csv")
+    frame = pl.read_parquet(run().output)
+    assert frame["object_id"].to_list() == list(range(N_OBJECTS))
+    assert frame.row(5) == (5, None, None, None, "not in the object table")
+
+
+def test_units_are_converted_and_it_is_said(run, tables, tmp_path):
+    expected = pl.read_parquet(run().output)
+    factor = 10 ** (0.4 * 2.5)
+    tables[0].with_columns(pl.col("flux") / factor, pl.col("flux_err") / factor).write_csv(
+        tmp_path / "observations.csv"
+    )
+    result = run("survey.zeropoint=25", output="other.parquet")
+    np.testing.assert_allclose(
+        numbers(pl.read_parquet(result.output)), numbers(expected), rtol=0, atol=1e-6
+    )
+    assert any("multiplied by 10, from the survey's zero-point 25" in s for s in result.sentences)
+    unstated = run("survey.zeropoint=null", output="unstated.parquet")
+    assert any("taken to be in the same units" in s for s in unstated.sentences)
+
+
+# --- evaluation ---------------------------------------------------------------------
+
+
+def test_no_labels_no_evaluation(run, tables, tmp_path):
+    assert run("evaluate=false").evaluation is None
+    tables[1].drop("label").write_csv(tmp_path / "objects.csv")
+    result = run("survey.columns.label=null")
+    assert result.evaluation is None
+    assert result.metrics is None
+    assert not (tmp_path / "out.metrics.json").exists()
+
+
+def test_labels_unknown_to_the_bundle_are_left_out(run, tables, tmp_path):
+    objects = tables[1].with_columns(
+        label=pl.when(pl.col("object_id") < 3)
+        .then(pl.lit("TDE"))
+        .when(pl.col("object_id") < 5)
+        .then(None)
+        .otherwise("label")
+    )
+    objects.write_csv(tmp_path / "objects.csv")
+    result = run()
+    assert result.n_scored == N_OBJECTS - 1
+    assert result.evaluation.n_objects == N_OBJECTS - 6
+    assert any("3 objects have a label that is none of" in s for s in result.sentences)
+    assert any("2 objects without a label" in s for s in result.sentences)
+    objects.with_columns(label=pl.lit("TDE")).write_csv(tmp_path / "objects.csv")
+    nothing = run()
+    assert nothing.evaluation is None
+    assert any("Nothing was evaluated" in s for s in nothing.sentences)
+
+
+def test_marked_test_objects_alone_are_evaluated(run, tables, tmp_path):
+    subset = pl.when(pl.col("object_id") < 30).then(pl.lit("train")).otherwise(pl.lit("test"))
+    tables[1].with_columns(subset.alias("subset")).write_csv(tmp_path / "objects.csv")
+    result = run("survey.columns.subset=subset")
+    assert result.n_scored == N_OBJECTS - 1
+    assert result.evaluation.n_objects == 10
+    assert any("10 objects that the survey marks as test" in s for s in result.sentences)
+
+
+# --- Kaggle's form ------------------------------------------------------------------
+
+
+def test_submission(run, tables, tmp_path):
+    folder = save(make_bundle(tables, classes=("90", "6")), tmp_path / "kaggle")
+    overrides = (f"bundle={folder}", "survey.class_map={Ia: '90', II: '6'}")
+    expected = pl.read_parquet(run(*overrides).output)
+    result = run(*overrides, "format=plasticc", output="submission.csv")
+    lines = result.output.read_text().splitlines()
+    assert lines[0] == (
+        "object_id,class_6,class_15,class_16,class_42,class_52,class_53,class_62,class_64,"
+        "class_65,class_67,class_88,class_90,class_92,class_95,class_99"
+    )
+    frame = pl.read_csv(result.output)
+    assert frame.null_count().sum_horizontal().item() == 0
+    np.testing.assert_allclose(frame.drop("object_id").sum_horizontal(), 1, atol=1e-12)
+    assert frame.row(BLIND)[1:] == pytest.approx([1 / 15] * 15)
+    scored = frame.filter(pl.col("object_id") != BLIND)
+    kept = expected.filter(pl.col("object_id") != BLIND)
+    assert scored["class_90"].equals(kept["class_90"])
+    assert scored["class_6"].equals(kept["class_6"])
+    assert any("1 objects that cannot be scored" in s for s in result.sentences)
+    assert any("does not know the classes 15, 16" in s for s in result.sentences)
+
+
+def test_submission_of_other_classes(run, tmp_path):
+    with pytest.raises(ConfigError, match=r"needs PLAsTiCC's classes, and the bundle has .* 'Ia'"):
+        run("format=plasticc", output="submission.csv")
+    assert not (tmp_path / "submission.csv").exists()
+
+
+# --- bad input ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "match"),
+    [
+        (["bundle=nowhere"], BundleError, "bundle='nowhere' must be the folder of a bundle"),
+        (["output=${survey.root}"], ConfigError, "must end in .parquet, .pq, .csv"),
+        (["output=${survey.root}", "format=csv"], OutputError, "but it is a folder"),
+        (["output=${survey.root}/objects.csv/x.csv"], OutputError, "cannot be written"),
+        (["format=fits"], ConfigError, "format cannot be 'fits'"),
+        (["accelerator=tpu"], ConfigError, "accelerator cannot be 'tpu'"),
+        (["batch_size=0"], ConfigError, "batch_size must be an integer of at least 1"),
+        (["survey.passbands=[r,g]"], DataError, "passbands r, g, and the bundle was trained on g"),
+        (["survey.metadata=null"], DataError, "no metadata column 'photoz'"),
+        (["survey.observations=none.csv"], DataError, "none.csv"),
+    ],
+)
+def test_arguments_that_cannot_be(run, tmp_path, overrides, error, match):
+    with pytest.raises(error, match=match) as caught:
+        run(*overrides)
+    assert "\n" not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["objects.csv", "observations.csv"]
+
+
+@pytest.mark.parametrize("key", ["bundle", "survey", "output"])
+def test_missing_keys_are_named(key):
+    given = {"bundle": "x", "survey": {"_target_": "x"}, "output": "x.csv"}
+    for absent in (given | {key: "???"}, given | {key: None}, given | {key: ""}):
+        with pytest.raises(ConfigError, match=f"^{key} is missing: pass .*{key}="):
+            predict(OmegaConf.create(absent))
+
+
+def test_a_failure_leaves_the_earlier_output(run, monkeypatch, tmp_path):
+    result = run()
+    before = result.output.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(OutputError, match=r"out.parquet' cannot be written: No space left"):
+        run()
+    assert result.output.read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.slow
+def test_command_line(survey, bundle_folder, tmp_path):
+    """As a user runs it: one sentence and exit code 1, or a file."""
+
+    def command(*arguments):
+        return subprocess.run(
+            [sys.executable, str(ROOT / "predict.py"), *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = command(*survey, f"bundle={bundle_folder}", "output=result/out.csv")
+    assert done.returncode == 0, done.stderr
+    assert len(pl.read_csv(tmp_path / "result" / "out.csv")) == N_OBJECTS
+    for missing, match in (("bundle", "bundle="), ("output", "output="), ("survey", "survey")):
+        given = [*survey, f"bundle={bundle_folder}", "output=none.csv"]
+        kept = [word for word in given if not word.startswith(missing)]
+        failed = command(*kept)
+        assert failed.returncode == 1
+        assert match in failed.stderr + failed.stdout
+        assert "Traceback" not in failed.stderr
+    assert not (tmp_path / "none.csv").exists()

@@ -1,0 +1,211 @@
+"""`prepare` reproduces the reference's golden values and writes what it says it writes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from lcclassify.build import config_dir
+from lcclassify.errors import BundleError, ConfigError, DataError, OutputError
+from lcclassify.tasks.prepare import prepare
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared"
+DATA = Path(os.environ.get("LCCLASSIFY_TEST_DATA", SHARED / "data"))
+GOLDEN = DATA.parent / "golden"
+
+needs_data = pytest.mark.skipif(
+    not (DATA / "plasticc").is_dir() or not GOLDEN.is_dir(),
+    reason=f"the shared test data are not in {DATA} (see LCCLASSIFY_TEST_DATA)",
+)
+AUTHORS = [
+    "representation=paper",
+    "representation.noise=0",
+    "representation.flux_range=[-1596742.6487144697,2751626.3243459687]",
+]
+SAMPLE = [
+    "survey=plasticc",
+    f"survey.root={DATA}/plasticc",
+    "survey.observations=sample10_training_set.csv",
+    "survey.objects=sample10_training_set_metadata.csv",
+]
+
+
+def config(*overrides):
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("prepare", overrides=list(overrides))
+
+
+def read(folder, name, form="parquet"):
+    file = folder / f"{name}.{form}"
+    return pl.read_parquet(file) if form == "parquet" else pl.read_csv(file)
+
+
+# --- golden values ------------------------------------------------------------------
+
+
+@needs_data
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_golden_features_and_sequences(tmp_path, form):
+    result = prepare(config(*SAMPLE, *AUTHORS, f"output={tmp_path}", f"format={form}"))
+    assert result.n_objects == 10
+
+    golden = pl.read_csv(GOLDEN / "plasticc10_features.csv").sort("object_id")
+    features = read(tmp_path, "features", form)
+    assert features.columns == golden.columns
+    assert len(features.columns) == 157
+    assert features["object_id"].to_list() == golden["object_id"].to_list()
+    for name in golden.columns[1:]:
+        ours, theirs = (table[name].cast(pl.Float64) for table in (features, golden))
+        assert ours.is_null().equals(theirs.is_null()), name
+        np.testing.assert_allclose(
+            ours.drop_nulls(), theirs.drop_nulls(), rtol=1e-5, atol=0, err_msg=name
+        )
+
+    sequences = read(tmp_path, "sequences", form)
+    assert sequences.columns == [
+        "object_id",
+        "night",
+        *(f"{kind}_{band}" for kind in ("flux", "flux_err") for band in "ugrizy"),
+        "days_since_previous",
+    ]
+    with np.load(GOLDEN / "plasticc10_sequences.npz") as expected:
+        assert sorted(int(key) for key in expected) == golden["object_id"].to_list()
+        for key in expected:
+            own = sequences.filter(pl.col("object_id") == int(key))
+            assert own["night"].to_list() == list(range(len(expected[key])))
+            np.testing.assert_allclose(
+                own.drop("object_id", "night").to_numpy(), expected[key], rtol=1e-5, atol=1e-5
+            )
+
+
+@needs_data
+def test_documented_command(tmp_path):
+    """The command of the README, in a process of its own, from another folder."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "prepare.py"), *SAMPLE, *AUTHORS, "output=out"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "10 objects" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "features.parquet",
+        "manifest.json",
+        "sequences.parquet",
+    ]
+
+
+# --- a made-up survey ---------------------------------------------------------------
+
+
+@pytest.fixture
+def survey(tmp_path):
+    observations = pl.DataFrame(
+        {
+            "object_id": ["b", "a", "a", "a", "b", "lost", "a"],
+            "mjd": [1.0, 5.0, 2.0, 2.1, 9.0, 3.0, 4.0],
+            "passband": ["g", "r", "g", "r", "g", "g", "g"],
+            "flux": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, None],
+            "flux_err": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7],
+        }
+    )
+    objects = pl.DataFrame({"object_id": ["a", "b", "blind"], "photoz": [0.1, None, 0.3]})
+    observations.write_csv(tmp_path / "observations.csv")
+    objects.write_csv(tmp_path / "objects.csv")
+    return [
+        "survey=table",
+        f"survey.root={tmp_path}",
+        "survey.observations=observations.csv",
+        "survey.objects=objects.csv",
+        "survey.passbands=[g,r]",
+        "survey.metadata=[photoz]",
+        "representation.sequences={bands: [flux], times: [days_since_previous]}",
+    ]
+
+
+def test_files_and_manifest(survey, tmp_path):
+    out = tmp_path / "out"
+    result = prepare(config(*survey, f"output={out}"))
+    assert [path.name for path in result.files] == [
+        "features.parquet",
+        "context.parquet",
+        "sequences.parquet",
+        "manifest.json",
+    ]
+    assert sorted(path.name for path in out.iterdir()) == sorted(p.name for p in result.files)
+    features, sequences = read(out, "features"), read(out, "sequences")
+    assert features["object_id"].to_list() == ["a", "b"]
+    assert features["photoz"].to_list() == [0.1, None]
+    assert features["flux_mean_0"].to_list() == [3.0, 3.0]
+    assert features["flux_mean_1"].to_list() == [3.0, None]
+    assert set(features.dtypes[1:]) == {pl.Float64}
+    assert sequences.rows() == [
+        ("a", 0, 3.0, 4.0, 0.0),
+        ("a", 1, 3.0, 2.0, 3.0),
+        ("b", 0, 1.0, 0.0, 0.0),
+        ("b", 1, 5.0, 0.0, 8.0),
+    ]
+    assert set(sequences.dtypes[2:]) == {pl.Float32}
+    assert read(out, "context").columns[:2] == ["object_id", "photoz"]
+
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["feature_names"] == features.columns[1:]
+    assert manifest["channel_names"] == sequences.columns[2:]
+    assert manifest["n_objects"] == 2
+    assert manifest["n_nights"] == 4
+    assert manifest["representation"]["passbands"] == ["g", "r"]
+    left_out = manifest["left_out"]
+    assert left_out["objects_without_a_row"] == ["lost"]
+    assert left_out["objects_without_observations"] == ["blind"]
+    assert left_out["nan_flux"] == left_out["orphan_rows"] == 1
+    assert left_out["observations_read"] == 7
+    assert len(result.sentences) == len(manifest["sentences"]) >= 3
+
+
+def test_csv_holds_the_same_in_full_precision(survey, tmp_path):
+    prepare(config(*survey, f"output={tmp_path}/p"))
+    prepare(config(*survey, f"output={tmp_path}/c", "format=csv"))
+    for name in ("features", "context", "sequences"):
+        parquet, csv = read(tmp_path / "p", name), read(tmp_path / "c", name, "csv")
+        assert csv.cast(dict(parquet.schema)).equals(parquet)
+    assert ",," in (tmp_path / "c" / "features.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "match"),
+    [
+        (["format=fits"], ConfigError, "format cannot be 'fits'"),
+        (["bundle=nowhere"], BundleError, "does not exist"),
+        (["output=${survey.root}/objects.csv"], OutputError, "must be a folder"),
+        (["output="], ConfigError, "output is missing: pass the folder"),
+        (["survey.observations=none.csv"], DataError, "none.csv"),
+    ],
+)
+def test_arguments_that_cannot_be(survey, tmp_path, overrides, error, match):
+    with pytest.raises(error, match=match):
+        prepare(config(*survey, f"output={tmp_path}/out", *overrides))
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_missing_keys_are_named():
+    with pytest.raises(ConfigError, match="survey is missing: pass what to prepare"):
+        prepare(OmegaConf.create({"output": "x"}))
+
+
+def test_survey_without_a_usable_row(survey, tmp_path):
+    pl.read_csv(tmp_path / "observations.csv").with_columns(flux=pl.lit(None)).write_csv(
+        tmp_path / "observations.csv"
+    )
+    with pytest.raises(DataError, match="usable observation"):
+        prepare(config(*survey, f"output={tmp_path}/out"))
