@@ -171,3 +171,15 @@ def test_ten_real_objects(shared_data: Path) -> None:
         "6": 151, "15": 495, "16": 924, "42": 1193, "52": 183, "53": 30, "62": 484,
         "64": 102, "65": 981, "67": 208, "88": 370, "90": 2313, "92": 239, "95": 175,
     }  # fmt: skip
+
+
+def test_an_unknown_class_matters_only_where_labels_do(tmp_path: Path) -> None:
+    curves = "object_id,mjd,passband,flux,flux_err,detected\n1,1.0,0,2.0,1.0,1\n"
+    (tmp_path / "training_set.csv").write_text(curves)
+    (tmp_path / "training_set_metadata.csv").write_text(
+        "object_id,hostgal_photoz,hostgal_photoz_err,distmod,mwebv,target\n1,0.1,0.1,,0.1,1234\n"
+    )
+    survey = PlasticcSurvey(tmp_path)
+    with pytest.raises(DataError, match="1234"):
+        survey.read()
+    assert len(survey.read(labels=False).light_curves.observations) == 1

@@ -117,8 +117,12 @@ class Survey(ABC):
     taxonomy: Taxonomy
 
     @abstractmethod
-    def read(self) -> SurveyData:
+    def read(self, *, labels: bool = True) -> SurveyData:
         """Read all files into canonical tables.
+
+        Args:
+            labels: Whether the classes matter. False where nothing is learned or scored:
+                an unknown class is then no error.
 
         Returns:
             The light curves, the report, the classes and the zero-point.

@@ -71,6 +71,8 @@ _OBJECTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "zenodo": {"train": ("plasticc_train_metadata",), "test": ("plasticc_test_metadata",)},
 }
 
+_LABEL_COLUMN: Final = Column(("true_target", "target"), "integer", required=False)
+
 
 class PlasticcSurvey(Survey):
     """The Photometric LSST Astronomical Time-series Classification Challenge.
@@ -117,7 +119,7 @@ class PlasticcSurvey(Survey):
                 )
         self.detection_snr = options.number(detection_snr, "survey.detection_snr")
 
-    def read(self) -> SurveyData:
+    def read(self, *, labels: bool = True) -> SurveyData:
         """Read the files into canonical tables."""
         observation_files, object_files = self._files()
         observations = read_columns(
@@ -135,7 +137,7 @@ class PlasticcSurvey(Survey):
             object_files,
             {
                 OBJECT_ID: Column((OBJECT_ID,), "integer"),
-                LABEL: Column(("true_target", "target"), "integer", required=False),
+                **({LABEL: _LABEL_COLUMN} if labels else {}),
                 **{name: Column(_RENAMED.get(name, (name,)), "number") for name in self.metadata},
             },
         )
@@ -143,7 +145,7 @@ class PlasticcSurvey(Survey):
             observations,
             objects.with_columns(self._labels(objects), *self._present_metadata()),
             self.passbands,
-            self.taxonomy,
+            self.taxonomy if labels else None,
             self.metadata,
             detection_snr=self.detection_snr,
         )

@@ -107,13 +107,13 @@ class SnphotccSurvey(Survey):
         classes = dict.fromkeys(label for label in self.class_map.values() if label is not None)
         self.taxonomy = Taxonomy(tuple(classes), names={label: f"SN {label}" for label in classes})
 
-    def read(self) -> SurveyData:
+    def read(self, *, labels: bool = True) -> SurveyData:
         """Read the files, or what was kept of them, into canonical tables."""
         observations, objects, messages = self._tables()
         unknown = objects.filter(
             pl.col(_SIM_TYPE).is_not_null() & ~pl.col(_SIM_TYPE).is_in(list(self.class_map))
         ).sort(OBJECT_ID)
-        if unknown.height:
+        if labels and unknown.height:
             raise DataError(
                 f"survey.class_map has no class for the type '{unknown[_SIM_TYPE][0]}' of object "
                 f"{unknown[OBJECT_ID][0]} and {unknown.height - 1:,} more objects"
@@ -132,7 +132,7 @@ class SnphotccSurvey(Survey):
             observations,
             objects,
             self.passbands,
-            self.taxonomy,
+            self.taxonomy if labels else None,
             self.metadata,
             detection_snr=self.detection_snr,
         )

@@ -138,7 +138,7 @@ class TableSurvey(Survey):
         self.missing_brightness = options.numbers(missing_brightness, "survey.missing_brightness")
         self.detection_snr = options.number(detection_snr, "survey.detection_snr")
 
-    def read(self) -> SurveyData:
+    def read(self, *, labels: bool = True) -> SurveyData:
         """Read the files into canonical tables."""
         observation_files, object_files = self._files()
         carried = self._object_columns() if not object_files else {}
@@ -163,7 +163,7 @@ class TableSurvey(Survey):
             observations,
             objects,
             self.passbands,
-            taxonomy,
+            taxonomy if labels else None,
             tuple(self.metadata),
             detection_snr=self.detection_snr,
         )

@@ -96,7 +96,7 @@ def predict(cfg: DictConfig) -> PredictResult:
         str(cfg.bundle), accelerator=cfg.accelerator, batch_size=cfg.batch_size
     )
     survey: Survey = instantiate(cfg.survey)
-    data = survey.read()
+    data = survey.read(labels=bool(cfg.evaluate))
     data, unit_sentences = in_units_of(data, predictor.bundle.zeropoint)
     sentences = [*data.report.sentences(), *unit_sentences]
     objects = data.light_curves.objects

@@ -84,7 +84,7 @@ def prepare(cfg: DictConfig) -> PrepareResult:
     check_writable(manifest)
     bundle = None if cfg.bundle is None else load(str(cfg.bundle))
     survey: Survey = instantiate(cfg.survey)
-    data = survey.read()
+    data = survey.read(labels=False)
     sentences: list[str] = []
     fitted: FittedRepresentation
     if bundle is None:
