@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
+from rich.markup import escape
 
 from lcclassify.build import config_dir
-from lcclassify.errors import LcclassifyError
+from lcclassify.errors import LcclassifyError, did_you_mean
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
@@ -22,9 +25,14 @@ EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
 Task = Callable[[DictConfig, list[str]], None]
 
 
-def _run_dir(resume: str | None, new: str) -> str:
-    """Return the folder of a run: the one to go on with, else a new one."""
-    return new if resume is None else resume
+def _first(*choices: str | None) -> str | None:
+    """Return the first folder that is named; decides where a run's files go."""
+    return next((choice for choice in choices if choice is not None), None)
+
+
+def register_resolvers() -> None:
+    """Make known what the configuration's interpolations call."""
+    OmegaConf.register_new_resolver("lcclassify.first", _first, replace=True)
 
 
 def _command(name: str, task: Task) -> None:
@@ -34,43 +42,71 @@ def _command(name: str, task: Task) -> None:
     """
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     failed: list[str] = []
-    if not OmegaConf.has_resolver("lcclassify.run_dir"):
-        OmegaConf.register_new_resolver("lcclassify.run_dir", _run_dir)
+    register_resolvers()
+
+    def fail(error: Exception) -> None:
+        errors.print(f"[bold red]error:[/] {escape(_sentence(error))}")
+        failed.append(name)
 
     @hydra.main(config_path=str(config_dir()), config_name=name, version_base="1.3")
     def job(cfg: DictConfig) -> None:
         try:
             task(cfg, list(HydraConfig.get().overrides.task))
-        except LcclassifyError as error:
+        except (LcclassifyError, OSError) as error:
             if cfg.get("debug"):
                 raise
-            errors.print(f"[bold red]error:[/] {_plain(error)}")
-            failed.append(name)
-        except OSError as error:
-            if cfg.get("debug"):
-                raise
-            where = f": '{error.filename}'" if error.filename else ""
-            errors.print(f"[bold red]error:[/] {_plain(error.strerror or error)}{where}")
-            failed.append(name)
+            fail(error)
         except KeyboardInterrupt:
             folder = Path(HydraConfig.get().runtime.output_dir)
             if (folder / "config.yaml").is_file():
-                program = "python train.py" if sys.argv[0].endswith(".py") else sys.argv[0]
-                errors.print(f"interrupted; go on with: {program} resume={_short(folder)}")
+                errors.print(f"interrupted; go on with: {_program()} resume={_short(folder)}")
             else:
                 errors.print("interrupted")
             sys.exit(EXIT_INTERRUPTED)
-        if failed and HydraConfig.get().mode == RunMode.RUN:
-            sys.exit(EXIT_ERROR)
 
-    job()
+    # Hydra then raises what it cannot compose instead of printing it over many lines.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    try:
+        job()
+    except BrokenPipeError:
+        # Whoever read the output, such as `head`, has had enough of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        failed.append(name)
+    except (HydraException, OmegaConfBaseException, LcclassifyError, OSError) as error:
+        if "debug=true" in (word.lower() for word in sys.argv):
+            raise
+        fail(error)
+    except KeyboardInterrupt:
+        errors.print("interrupted")
+        sys.exit(EXIT_INTERRUPTED)
     if failed:
         sys.exit(EXIT_ERROR)
 
 
-def _plain(value: Any) -> str:
-    """Return text that rich prints as it is."""
-    return str(value).replace("[", "\\[")
+def _sentence(error: Exception) -> str:
+    """Return one sentence about an error."""
+    text = str(error)
+    if isinstance(error, LcclassifyError):
+        return text
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
+        where = f": '{error.filename}'" if error.filename else ""
+        return f"{error.strerror or text}{where}"
+    group = re.search(
+        r"Could not find '(.+)/([^/']+)'\n\nAvailable options in .*?:\n(.*?)\n\S", text, re.S
+    )
+    if group:
+        choices = group[3].split()
+        return f"{group[1]} has no choice '{group[2]}': {did_you_mean(group[2], choices)}"
+    key = re.search(r"Could not override '(.+?)'", text)
+    if key:
+        return f"'{key[1]}' cannot be set: the configuration has no such key (--help shows it all)"
+    return " ".join(text.split())
+
+
+def _program() -> str:
+    """Return how the user called the command."""
+    script = sys.argv[0]
+    return f"python {script}" if script.endswith(".py") else Path(script).name
 
 
 def _short(folder: Path) -> Path:
@@ -84,6 +120,8 @@ def train() -> None:
     def task(cfg: DictConfig, overrides: list[str]) -> None:
         from lcclassify.tasks.train import train as run
 
+        # Hydra's own folder, which follows paths.output_dir and has a subfolder a job.
+        OmegaConf.update(cfg, "paths.output_dir", HydraConfig.get().runtime.output_dir)
         result = run(cfg, overrides)
         print(f"run: {_short(result.folder)} ({result.seconds:.0f} s)")
         print(f"bundle: {_short(result.bundle)}")

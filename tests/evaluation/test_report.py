@@ -1,5 +1,6 @@
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -59,13 +60,13 @@ def test_wide_names_and_undefined_values_still_fit():
 def test_per_class_table(supernovae):
     p = [[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1]]
     text = report.text_of(report.per_class_table(evaluate(p, [0, 1, 1], supernovae)))
-    row = next(line for line in text.splitlines() if "II SN II" in line)
-    assert [cell.strip() for cell in row.strip("│").split("│")][1:5] == [
+    row = next(line for line in text.splitlines() if "SN II" in line)
+    assert re.split(r"\s{2,}", row.strip())[1:5] == [
         *("2", "1"),
         *("1.0000", "0.5000"),
     ]
-    absent = next(line for line in text.splitlines() if "Ibc" in line and "│" in line)
-    assert absent.count(" - ") == 5
+    absent = next(line for line in text.splitlines() if line.strip().startswith("SN Ibc"))
+    assert re.split(r"\s{2,}", absent.strip())[3:] == ["-"] * 5
 
 
 def test_no_evaluation_is_refused():
@@ -81,7 +82,7 @@ def test_paper_comparison_shows_published_and_own(make_synthetic, plasticc):
 
     def cells(word):
         row = next(line for line in lines if word in line)
-        return [cell.strip() for cell in row.strip("│").split("│")][1:]
+        return re.split(r"\s{2,}", row.strip())[1:]
 
     assert cells("2DSubM") == ["0.77307", "0.77123"]
     assert cells("3DSubM") == ["0.76402", "-"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -39,19 +40,22 @@ class Column(NamedTuple):
 COMPARED = (
     Column("accuracy", "accuracy", True),
     Column("balanced_accuracy", "balanced\naccuracy", True),
-    Column("macro_f1", "macro F1", True),
-    Column("log_loss", "log-loss", False),
+    Column("macro_f1", "macro\nF1", True),
+    Column("log_loss", "log-\nloss", False),
     Column("weighted_log_loss", "weighted\nlog-loss", False),
-    Column("macro_roc_auc", "macro\nROC AUC", True),
+    Column("macro_roc_auc", "macro\nAUC", True),
     Column("ece", "calib.\nerror", False),
 )
 PER_CLASS = (
     ("precision", "precision"),
     ("recall", "recall"),
     ("f1", "F1"),
-    ("roc_auc", "ROC AUC"),
-    ("average_precision", "average\nprecision"),
+    ("roc_auc", "ROC\nAUC"),
+    ("average_precision", "avg.\nprec."),
 )
+
+# Of names, below which they are no longer told apart.
+NAME_WIDTH = 14
 
 
 def comparison_table(evaluations: Mapping[str, Evaluation], title: str = "") -> Table:
@@ -67,7 +71,7 @@ def comparison_table(evaluations: Mapping[str, Evaluation], title: str = "") -> 
     if not evaluations:
         raise DataError("at least one evaluation is needed for the comparison, got none")
     table = _new_table(title, _objects(list(evaluations.values())))
-    table.add_column("model", overflow="fold")
+    table.add_column("model", overflow="fold", min_width=NAME_WIDTH)
     for column in COMPARED:
         table.add_column(column.header, justify="right", no_wrap=True)
     best = {column.metric: _best(evaluations, column) for column in COMPARED}
@@ -84,9 +88,9 @@ def comparison_table(evaluations: Mapping[str, Evaluation], title: str = "") -> 
 def per_class_table(evaluation: Evaluation, title: str = "") -> Table:
     """Print each class's objects, predictions and scores; a dash where undefined."""
     table = _new_table(title, _objects([evaluation]))
-    table.add_column("class", overflow="fold")
+    table.add_column("class", overflow="fold", min_width=NAME_WIDTH)
     table.add_column("objects", justify="right", no_wrap=True)
-    table.add_column("predicted", justify="right", no_wrap=True)
+    table.add_column("pre-\ndicted", justify="right", no_wrap=True)
     for _, header in PER_CLASS:
         table.add_column(header, justify="right", no_wrap=True)
     predicted = evaluation.confusion.sum(axis=0)
@@ -183,7 +187,14 @@ def write_metrics(path: Path, metrics: Mapping[str, Any]) -> Path:
 
 def _new_table(title: str, caption: str) -> Table:
     # As Text, so that a model's name with brackets is not read as markup.
-    return Table(title=Text(title) if title else None, caption=Text(caption))
+    # Without vertical lines seven columns of figures fit a terminal of 80 columns.
+    return Table(
+        title=Text(title, style="bold") if title else None,
+        caption=Text(caption),
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+    )
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -230,7 +241,8 @@ def _objects(evaluations: Sequence[Evaluation]) -> str:
 
 def _class_name(evaluation: Evaluation, position: int) -> str:
     label, name = evaluation.classes[position], evaluation.names[position]
-    return name if name == label else f"{label} {name}"
+    # "SN II" says which class it is; "SN Ia" does not say that its label is 90.
+    return name if label in name.split() else f"{label} {name}"
 
 
 def _number(value: float | None, digits: int = 4) -> str:

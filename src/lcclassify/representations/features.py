@@ -14,6 +14,7 @@ from typing import Final
 
 import polars as pl
 
+from lcclassify.errors import ConfigError
 from lcclassify.schema import (
     DETECTED,
     FLUX,
@@ -38,18 +39,21 @@ REFERENCE_DROPPED: Final = frozenset(
 )
 
 
+def standard_deviation(x: pl.Expr) -> pl.Expr:
+    """Sample standard deviation (ddof 1): undefined below two values, 0 of equal ones."""
+    # Equal values differ from their mean by rounding; their deviation is 0 all the same.
+    return pl.when((x.len() > 1) & (x.min() == x.max())).then(0.0).otherwise(x.std(ddof=1))
+
+
 def skewness(x: pl.Expr) -> pl.Expr:
     """Bias-corrected sample skewness (adjusted Fisher-Pearson G1).
 
-    Undefined below three values, and where all values agree to rounding: the
-    ratio is then 0/0, which SciPy and pandas 3 call undefined too.
+    Undefined below three values and where all values are equal: the ratio is then
+    0/0, which SciPy and pandas 3 call undefined too.
     """
-    n = x.len()
-    mean = x.mean()
-    m2 = ((x - mean) ** 2).mean()
-    m3 = ((x - mean) ** 3).mean()
-    g1 = m3 / m2.sqrt() ** 3 * (n * (n - 1)).cast(pl.Float64).sqrt() / (n.cast(pl.Float64) - 2)
-    return pl.when((n >= 3) & (m2 > (2.3e-16 * mean) ** 2)).then(g1)
+    # Equal values differ from their mean by rounding, which alone gives a skewness
+    # of about 1: they are told by their extremes.
+    return pl.when((x.len() >= 3) & (x.min() < x.max())).then(x.skew(bias=False))
 
 
 STATISTICS: Final[dict[str, Callable[[pl.Expr], pl.Expr]]] = {
@@ -57,7 +61,7 @@ STATISTICS: Final[dict[str, Callable[[pl.Expr], pl.Expr]]] = {
     "max": lambda x: x.max(),
     "mean": lambda x: x.mean(),
     "median": lambda x: x.median(),
-    "std": lambda x: x.std(ddof=1),
+    "std": standard_deviation,
     "sum": lambda x: x.sum(),
     "skew": skewness,
 }
@@ -129,6 +133,9 @@ def feature_names(passbands: Passbands, metadata: Sequence[str]) -> tuple[str, .
     Returns:
         ``20 B + M + 33 + 1 + B + 8`` names, or the reference's 156 for its own
         passbands and metadata.
+
+    Raises:
+        ConfigError: A metadata column has the name of a feature.
     """
     bands = range(len(passbands))
     names = [
@@ -139,6 +146,11 @@ def feature_names(passbands: Passbands, metadata: Sequence[str]) -> tuple[str, .
         *(f"mjd_pb{band}" for band in bands),
         *_detected_features(),
     ]
+    for name in metadata:
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"the metadata column '{name}' has the name of a feature: give it another name"
+            )
     is_reference = tuple(name.lower() for name in passbands.names) == REFERENCE_PASSBANDS
     dropped = REFERENCE_DROPPED if is_reference else frozenset[str]()
     return tuple(name for name in names if name not in dropped)

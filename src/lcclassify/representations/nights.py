@@ -12,8 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from lcclassify.errors import DataError
 from lcclassify.schema import DETECTED, FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND, LightCurves
 
 FloatArray = NDArray[np.float64]
@@ -60,15 +62,40 @@ def night_starts(mjd: FloatArray, first: NDArray[np.bool_], length: float) -> ND
     # such a gap that last longer than a night need to be walked through.
     starts = first.copy()
     starts[1:] |= np.diff(mjd) > length
+    start = np.flatnonzero(starts)
+    end = np.append(start, len(mjd))[1:]
     while True:
-        last_start = np.maximum.accumulate(np.where(starts, np.arange(len(mjd)), 0))
-        late = mjd - mjd[last_start] > length
-        if not late.any():
+        longer = mjd[end - 1] - mjd[start] > length
+        start, end = start[longer], end[longer]
+        if len(start) == 0:
             return starts
-        # In every stretch the first late observation starts the next night.
-        late_index = np.flatnonzero(late)
-        _, first_late = np.unique(last_start[late_index], return_index=True)
-        starts[late_index[first_late]] = True
+        # In every stretch the first observation too late for this night starts the
+        # next one. The bisection compares differences, as the definition does:
+        # start + length rounds otherwise.
+        low, high = start + 1, end - 1
+        while (low < high).any():
+            middle = (low + high) // 2
+            late = mjd[middle] - mjd[start] > length
+            low, high = np.where(late, low, middle + 1), np.where(late, middle, high)
+        starts[high] = True
+        start = high
+
+
+def _positions(run_ids: pl.Series, ids: pl.Series) -> IntArray:
+    """Return where in the object table each run of observations belongs."""
+    if not len(run_ids):
+        return np.zeros(0, dtype=np.int64)
+    if not ids.is_sorted() or not run_ids.is_sorted() or run_ids.n_unique() < len(run_ids):
+        raise DataError(
+            f"the light curves are not sorted by {OBJECT_ID}: canonicalise the tables first"
+        )
+    unknown = run_ids.filter(~run_ids.is_in(ids.implode()))
+    if len(unknown):
+        raise DataError(
+            f"{len(unknown):,} objects have observations but no row in the object table, the "
+            f"first is object {unknown[0]}"
+        )
+    return ids.search_sorted(run_ids).to_numpy().astype(np.int64)
 
 
 def group_nights(light_curves: LightCurves, length: float = NIGHT_LENGTH) -> Nights:
@@ -80,13 +107,18 @@ def group_nights(light_curves: LightCurves, length: float = NIGHT_LENGTH) -> Nig
 
     Returns:
         The nights; an object without observations has none.
+
+    Raises:
+        DataError: The observations are not sorted as canonical tables are, or are of
+            objects that the object table does not have.
     """
     observations = light_curves.observations
     n_bands = len(light_curves.passbands)
     ids = light_curves.objects[OBJECT_ID]
+    runs = observations[OBJECT_ID].rle().struct.unnest()
+    owner = _positions(runs["value"], ids)
     counts = np.zeros(len(ids), dtype=np.int64)
-    grouped = observations.group_by(OBJECT_ID, maintain_order=True).len()
-    counts[ids.search_sorted(grouped[OBJECT_ID]).to_numpy()] = grouped["len"].to_numpy()
+    counts[owner] = runs["len"].to_numpy()
     bounds = np.concatenate([[0], np.cumsum(counts)])
 
     mjd = observations[MJD].to_numpy()
@@ -95,6 +127,12 @@ def group_nights(light_curves: LightCurves, length: float = NIGHT_LENGTH) -> Nig
     flux_err = observations[FLUX_ERR].to_numpy()
     first = np.zeros(len(mjd), dtype=bool)
     first[bounds[:-1][counts > 0]] = True
+    backwards = np.flatnonzero((np.diff(mjd) < 0) & ~first[1:])
+    if len(backwards):
+        raise DataError(
+            f"the observations of object {observations[OBJECT_ID][int(backwards[0])]} are not "
+            "sorted by time: canonicalise the tables first"
+        )
     starts = night_starts(mjd, first, length)
     night = np.cumsum(starts) - 1
     n_nights = int(night[-1]) + 1 if len(night) else 0

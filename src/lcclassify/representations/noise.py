@@ -31,7 +31,8 @@ def _object_keys(ids: pl.Series, seed: int) -> NDArray[np.uint64]:
         words = np.frombuffer(digests, dtype="<u8").astype(np.uint64)
     else:
         words = ids.cast(pl.Int64).to_numpy().astype(np.int64).view(np.uint64)
-    return _mix(_mix(words + _GOLDEN) ^ _mix(np.full(1, seed, dtype=np.uint64) + _GOLDEN))
+    # Added outside the inner hash, so that seed and id cannot stand in for one another.
+    return _mix(_mix(words + _GOLDEN) + np.uint64(seed % 2**64))
 
 
 def standard_normals(ids: pl.Series, seed: int) -> NDArray[np.float64]:
@@ -39,7 +40,7 @@ def standard_normals(ids: pl.Series, seed: int) -> NDArray[np.float64]:
 
     Args:
         ids: ``(M,)`` object ids, equal ids in one run.
-        seed: Any non-negative integer.
+        seed: Any integer.
 
     Returns:
         ``(M,) float64``, by the Box-Muller transform of two hashes a row.

@@ -12,8 +12,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
-from typing import Any
+from typing import Any, Final
+from uuid import uuid4
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,12 @@ from safetensors.numpy import load_file, save_file
 
 from lcclassify.schema import OBJECT_ID
 
-FORMAT_VERSION = 1
+# Raise when the files change, or what the same settings put into them.
+FORMAT_VERSION: Final = 2
+
+ARRAYS: Final = "arrays.safetensors"
+OBJECTS: Final = "objects.parquet"
+NAMES: Final = "names.json"
 
 
 @dataclass(frozen=True)
@@ -59,49 +64,67 @@ class PreparedSet:
         return np.diff(self.offsets)
 
     def save(self, folder: Path) -> None:
-        """Write the set to a new folder, which appears whole or not at all."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        """Write the set to a folder, which appears whole or not at all.
+
+        A set that is there already is replaced, and stays if writing fails.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        partial = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
+        replaced = partial.with_suffix(".old")
+        partial.mkdir(parents=True)
         try:
-            save_file(
-                {
-                    "features": self.features,
-                    "context": self.context,
-                    "sequences": self.sequences,
-                    "offsets": self.offsets,
-                },
-                partial / "arrays.safetensors",
-            )
-            self.object_ids.to_frame(OBJECT_ID).write_parquet(partial / "objects.parquet")
+            arrays: dict[str, NDArray[Any]] = {
+                "features": self.features,
+                "context": self.context,
+                "sequences": self.sequences,
+                "offsets": self.offsets,
+            }
+            # safetensors writes the memory as it lies, whatever the strides say.
+            arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+            save_file(arrays, partial / ARRAYS)
+            self.object_ids.to_frame(OBJECT_ID).write_parquet(partial / OBJECTS)
             names = {
                 "format_version": FORMAT_VERSION,
+                "sha256": {name: _digest(partial / name) for name in (ARRAYS, OBJECTS)},
                 "features": self.feature_names,
                 "context": self.context_names,
                 "channels": self.channel_names,
             }
-            (partial / "names.json").write_text(json.dumps(names))
+            (partial / NAMES).write_text(json.dumps(names))
             if folder.exists():
-                rmtree(folder)
-            partial.rename(folder)
+                folder.rename(replaced)
+            try:
+                partial.rename(folder)
+            except BaseException:
+                if replaced.exists():
+                    replaced.rename(folder)
+                raise
+        except SafetensorError as error:  # a full disk comes as this
+            raise OSError(f"{folder} cannot be written: {error}") from error
         finally:
             rmtree(partial, ignore_errors=True)
+            rmtree(replaced, ignore_errors=True)
 
     @classmethod
     def load(cls, folder: Path) -> PreparedSet | None:
         """Read a saved set; None if there is none or it is damaged."""
         try:
-            names = json.loads((folder / "names.json").read_text())
-            arrays = load_file(folder / "arrays.safetensors")
-            ids = pl.read_parquet(folder / "objects.parquet")[OBJECT_ID]
-        except (OSError, ValueError, SafetensorError, pl.exceptions.PolarsError):
+            names = json.loads((folder / NAMES).read_text())
+            if names["format_version"] != FORMAT_VERSION:
+                return None
+            if any(_digest(folder / name) != names["sha256"][name] for name in (ARRAYS, OBJECTS)):
+                return None
+            arrays = load_file(folder / ARRAYS)
+            ids = pl.read_parquet(folder / OBJECTS)[OBJECT_ID]
+            consistent = (
+                arrays["features"].shape == (len(ids), len(names["features"]))
+                and arrays["context"].shape == (len(ids), len(names["context"]))
+                and arrays["sequences"].shape == (arrays["offsets"][-1], len(names["channels"]))
+            )
+        except (OSError, ValueError, LookupError, TypeError):
             return None
-        consistent = (
-            names.get("format_version") == FORMAT_VERSION
-            and arrays["features"].shape == (len(ids), len(names["features"]))
-            and arrays["context"].shape == (len(ids), len(names["context"]))
-            and arrays["sequences"].shape == (arrays["offsets"][-1], len(names["channels"]))
-            and len(arrays["offsets"]) == len(ids) + 1
-        )
         if not consistent:
             return None
         return cls(
@@ -114,6 +137,11 @@ class PreparedSet:
             offsets=arrays["offsets"],
             channel_names=tuple(names["channels"]),
         )
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def cache_key(parts: dict[str, Any]) -> str:

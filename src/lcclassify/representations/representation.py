@@ -7,8 +7,8 @@ bundle carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
 import numpy as np
@@ -26,9 +26,11 @@ from lcclassify.representations.sequences import (
     object_flux_scale,
 )
 from lcclassify.schema import FLUX, FLUX_ERR, OBJECT_ID, LightCurves, Passbands
+from lcclassify.surveys import options
 
 FLUX_SCALINGS: Final = ("none", "log2_range")
 CONTEXT_KINDS: Final = ("metadata", "log_flux_scale")
+TRANSFORM_KINDS: Final = ("features", "context", "sequences")
 
 
 @dataclass(frozen=True)
@@ -60,28 +62,49 @@ class Representation:
     transforms: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if isinstance(self.sequences, dict):
+        if isinstance(self.sequences, Mapping):
             object.__setattr__(self, "sequences", SequenceForm.from_config(self.sequences))
-        object.__setattr__(self, "context", tuple(self.context))
+        if not isinstance(self.sequences, SequenceForm):
+            raise ConfigError(
+                f"representation.sequences must be a mapping of bands, times and redshift, "
+                f"got {self.sequences!r}"
+            )
+        object.__setattr__(self, "context", options.words(self.context, "representation.context"))
+        if len(set(self.context)) < len(self.context):
+            raise ConfigError(f"representation.context has a word twice: {list(self.context)}")
         if self.flux_range is not None:
-            low, high = (float(value) for value in self.flux_range)
-            if not high - low > 1:
+            values = options.numbers(self.flux_range, "representation.flux_range")
+            if len(values) != 2 or not values[1] - values[0] > 1:
                 raise ConfigError(
                     "representation.flux_range must be [flux_min, flux_max] more than 1 apart, "
-                    f"got [{low}, {high}]"
+                    f"got {list(values)}"
                 )
-            object.__setattr__(self, "flux_range", (low, high))
-        if not self.noise >= 0:
+            object.__setattr__(self, "flux_range", values)
+        if options.number(self.noise, "representation.noise") < 0:
             raise ConfigError(f"representation.noise must be at least 0, got {self.noise}")
-        if not self.night_length > 0:
+        if options.number(self.night_length, "representation.night_length") <= 0:
             raise ConfigError(
                 f"representation.night_length must be positive days, got {self.night_length}"
             )
-        _check_choice("flux_scaling", self.flux_scaling, FLUX_SCALINGS)
+        options.choice(self.flux_scaling, FLUX_SCALINGS, "representation.flux_scaling")
         for kind in self.context:
-            _check_choice("context", kind, CONTEXT_KINDS)
-        for kind in self.transforms:
-            _check_choice("transforms", kind, ("features", "context", "sequences"))
+            options.choice(kind, CONTEXT_KINDS, "representation.context")
+        if not isinstance(self.transforms, Mapping):
+            raise ConfigError(
+                f"representation.transforms must be a mapping, got {self.transforms!r}"
+            )
+        for kind, arguments in self.transforms.items():
+            options.choice(kind, TRANSFORM_KINDS, "representation.transforms")
+            options.pairs(arguments, f"representation.transforms.{kind}")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Representation:
+        """Build from plain configuration values; an unknown key is a ConfigError."""
+        known = [f.name for f in fields(cls)]
+        for key in config:
+            if key not in known:
+                raise ConfigError(f"representation has no key '{key}': {did_you_mean(key, known)}")
+        return cls(**config)
 
     def fit(self, training: LightCurves, seed: int) -> FittedRepresentation:
         """Fit what depends on data, on the training objects only.
@@ -99,10 +122,10 @@ class Representation:
         if self.flux_scaling == "log2_range" and flux_range is None:
             flux = add_flux_noise(training, self.noise, seed).observations[FLUX].to_numpy()
             flux_range = (float(flux.min()), float(flux.max()))
-            if not flux_range[1] - flux_range[0] > 1:
+            if not 1 < flux_range[1] - flux_range[0] < np.inf:
                 raise DataError(
                     f"the training fluxes span {flux_range[1] - flux_range[0]:.3g}, and "
-                    "representation.flux_scaling=log2_range needs a span above 1: "
+                    "representation.flux_scaling=log2_range needs a finite span above 1: "
                     "set representation.flux_scaling=none"
                 )
         nights = group_nights(training, self.night_length)
@@ -231,7 +254,7 @@ class FittedRepresentation:
         """Rebuild a fitted representation from what `state` returned."""
         flux_range = state["flux_range"]
         return cls(
-            settings=Representation(**state["settings"]),
+            settings=Representation.from_config(state["settings"]),
             passbands=Passbands(tuple(state["passbands"]), tuple(state["wavelengths"])),
             metadata=tuple(state["metadata"]),
             flux_range=None if flux_range is None else (flux_range[0], flux_range[1]),
@@ -252,11 +275,6 @@ class FittedRepresentation:
                 f"representation was fitted on: "
                 f"{did_you_mean(missing[0], light_curves.metadata_columns)}"
             )
-
-
-def _check_choice(key: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ConfigError(f"representation.{key} is '{value}': {did_you_mean(value, choices)}")
 
 
 def _as_list(values: tuple[float, float] | None) -> list[float] | None:

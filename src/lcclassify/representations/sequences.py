@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.representations.nights import FloatArray, IntArray, Nights
 from lcclassify.schema import Passbands
+from lcclassify.surveys import options
 
 # What a passband may give a night: the first two are the reference's.
 BAND_CHANNELS = (
@@ -54,14 +55,21 @@ class SequenceForm:
 
     def __post_init__(self) -> None:
         for key, known in (("bands", BAND_CHANNELS), ("times", TIME_CHANNELS)):
-            values = tuple(getattr(self, key))
+            argument = f"representation.sequences.{key}"
+            values = options.words(getattr(self, key), argument)
             object.__setattr__(self, key, values)
             for value in values:
                 if value not in known:
-                    raise ConfigError(
-                        f"representation.sequences.{key} has '{value}': "
-                        f"{did_you_mean(value, known)}"
-                    )
+                    raise ConfigError(f"{argument} has '{value}': {did_you_mean(value, known)}")
+            if len(set(values)) < len(values):
+                raise ConfigError(f"{argument} names a channel twice: {', '.join(values)}")
+        if not self.bands and not self.times:
+            raise ConfigError("representation.sequences needs a channel in bands or in times")
+        if self.redshift is not None and not isinstance(self.redshift, str):
+            raise ConfigError(
+                "representation.sequences.redshift must be the name of a metadata column or "
+                f"null, got {self.redshift!r}"
+            )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> SequenceForm:
@@ -192,5 +200,11 @@ def build_sequences(
         "rest_days_since_first_detection": lambda: (since / stretch)[:, None],
     }
     largest = np.finfo(np.float32).max
-    blocks = [channels[kind]() for kind in (*form.bands, *form.times)]
-    return np.clip(np.concatenate(blocks, axis=1), -largest, largest).astype(np.float32)
+    n_bands = nights.flux.shape[1]
+    width = [*((kind, n_bands) for kind in form.bands), *((kind, 1) for kind in form.times)]
+    sequences = np.empty((len(nights.start), sum(size for _, size in width)), dtype=np.float32)
+    column = 0
+    for kind, size in width:  # one kind at a time: all in float64 take twice the memory
+        sequences[:, column : column + size] = np.clip(channels[kind](), -largest, largest)
+        column += size
+    return sequences

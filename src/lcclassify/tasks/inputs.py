@@ -15,9 +15,9 @@ from lcclassify.representations.prepared import PreparedSet, cache_key
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import OBJECT_ID, LightCurves
 from lcclassify.surveys.base import SurveyData
-from lcclassify.tasks.runs import Run, check_same_data
+from lcclassify.tasks.runs import SPLITS, Run, check_same_data
 from lcclassify.training.seeds import derive_seed
-from lcclassify.training.splits import Split, SplitSettings, split_objects
+from lcclassify.training.splits import Split, split_objects
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
         ConfigError: The configuration is invalid.
     """
     config = run.config
-    seed = int(config["seed"])
+    seed = run.plan.seed
     survey = instantiate(config["survey"])
     settings = instantiate(config["representation"])
     fingerprint = survey.fingerprint()
@@ -105,8 +105,8 @@ def _say_what_was_read(data: SurveyData, name: str, console: Console) -> None:
 
 
 def _split(run: Run, observed: pl.DataFrame, data: SurveyData, seed: int) -> Split:
-    settings = SplitSettings(**run.config["split"])
-    path = run.folder / "splits.parquet"
+    settings = run.plan.split
+    path = run.folder / SPLITS
     if path.is_file():
         return Split.load(path, observed[OBJECT_ID])
     if settings.file is not None:

@@ -11,29 +11,48 @@ from typing import Any, Final
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from lcclassify.build import to_plain
 from lcclassify.errors import ConfigError, OutputError
 from lcclassify.schema import PlainConfig
+from lcclassify.tasks.plan import Plan, make_plan
 
 CONFIG: Final = "config.yaml"
 DATA: Final = "data.json"
+SPLITS: Final = "splits.parquet"
+FITS: Final = "fits"
 
 # What may change when a run goes on; anything else would make it another run.
-_MAY_CHANGE: Final = ("resume", "retrain", "debug", "trainer", "evaluation", "paths", "hydra")
+_MAY_CHANGE: Final = (
+    "resume",
+    "retrain",
+    "debug",
+    "trainer.accelerator",
+    "evaluation",
+    "paths.cache_dir",
+    "hydra",
+)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder and its whole configuration as plain values."""
+    """A run's folder and its whole configuration.
+
+    Attributes:
+        folder: Where everything goes that the run writes.
+        config: The configuration as plain values.
+        plan: The same, checked.
+    """
 
     folder: Path
     config: PlainConfig
+    plan: Plan
 
     @property
     def fits(self) -> Path:
         """Folder of the members' and the head's fits."""
-        return self.folder / "fits"
+        return self.folder / FITS
 
     @property
     def bundle(self) -> Path:
@@ -68,18 +87,26 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
     if cfg.get("retrain"):
         raise ConfigError("retrain needs the run whose head it trains anew: resume=FOLDER")
     config = to_plain(cfg)
-    folder = Path(config["paths"]["output_dir"]).absolute()
-    if (folder / CONFIG).exists():
+    plan = make_plan(config)
+    if config["paths"].get("output_dir") is None:
+        raise ConfigError("paths.output_dir must name the run's folder")
+    folder = Path(str(config["paths"]["output_dir"])).absolute()
+    # Until the objects are split nothing was computed: a run that failed before over a
+    # misspelt file name is simply begun again.
+    if (folder / FITS).exists() or ((folder / CONFIG).exists() and (folder / SPLITS).exists()):
         raise OutputError(
             f"'{folder}' already holds a run: go on with it by resume={folder}, or choose "
             "another folder"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for earlier in (DATA, SPLITS):
+            (folder / earlier).unlink(missing_ok=True)
         _write(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(config)))
     except OSError as error:
-        raise OutputError(f"the run's folder '{folder}' cannot be written: {error}") from error
-    return Run(folder, config)
+        reason = error.strerror or str(error)
+        raise OutputError(f"the run's folder '{folder}' cannot be written: {reason}") from error
+    return Run(folder, config, plan)
 
 
 def _resume(cfg: DictConfig, overrides: Sequence[str]) -> Run:
@@ -90,30 +117,36 @@ def _resume(cfg: DictConfig, overrides: Sequence[str]) -> Run:
     if retrain not in (None, "head"):
         raise ConfigError(f"retrain is '{retrain}': known: head")
     allowed = (*_MAY_CHANGE, "model.head") if retrain == "head" else _MAY_CHANGE
-    changes = []
-    for override in overrides:
-        key = override.lstrip("+~").split("=", 1)[0]
-        if not any(key == name or key.startswith(f"{name}.") for name in allowed):
-            raise ConfigError(
-                f"'{override}' would make the run in '{folder}' another one: with resume only "
-                f"{', '.join(allowed)} may be set"
-            )
-        if key.split(".")[0] not in ("resume", "hydra", "paths"):
-            changes.append(override.lstrip("+"))
     try:
-        merged = OmegaConf.merge(OmegaConf.load(folder / CONFIG), OmegaConf.from_dotlist(changes))
+        merged = OmegaConf.load(folder / CONFIG)
+        for override in overrides:
+            key = _key(override)
+            if override.startswith("~") or not any(
+                key == name or key.startswith(f"{name}.") for name in allowed
+            ):
+                raise ConfigError(
+                    f"'{override}' would make the run in '{folder}' another one: with resume "
+                    f"only {', '.join(allowed)} may be set"
+                )
+            if key.split(".")[0] not in ("resume", "retrain", "hydra"):
+                OmegaConf.update(merged, key, OmegaConf.select(cfg, key), merge=False)
         plain = to_plain(DictConfig(merged))
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"the configuration in '{folder}' cannot be read: {error}") from error
-    run = Run(folder, plain | {"resume": str(folder)})
+    except (OmegaConfBaseException, YAMLError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"the configuration in '{folder}' cannot be read: {reason}") from error
+    plain |= {"resume": None, "retrain": None}
+    run = Run(folder, plain, make_plan(plain))
     if retrain == "head":
-        head = plain["model"].get("head")
-        if head is None:
+        if run.plan.head is None:
             raise ConfigError(f"the run in '{folder}' has no head to train anew")
-        rmtree(run.fits / head.get("name", "head"), ignore_errors=True)
-        kept = {key: value for key, value in plain.items() if key != "retrain"}
-        _write(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(kept | {"retrain": None})))
+        rmtree(run.fits / run.plan.head.name, ignore_errors=True)
+        _write(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(plain)))
     return run
+
+
+def _key(override: str) -> str:
+    """Return what an override sets: ``loss@model.head.loss=focal`` sets ``model.head.loss``."""
+    return override.lstrip("+~").split("=", 1)[0].rsplit("@", 1)[-1]
 
 
 def check_same_data(run: Run, fingerprint: dict[str, Any]) -> None:
@@ -124,9 +157,13 @@ def check_same_data(run: Run, fingerprint: dict[str, Any]) -> None:
     """
     path = run.folder / DATA
     text = json.dumps(fingerprint, sort_keys=True)
-    if not path.is_file():
+    try:
+        before = json.loads(path.read_text()) if path.is_file() else None
+    except ValueError as error:
+        raise ConfigError(f"{path} is damaged: start a new run") from error
+    if before is None:
         _write(path, text)
-    elif json.loads(path.read_text()) != json.loads(text):
+    elif before != json.loads(text):
         raise ConfigError(
             f"the survey's files or options have changed since the run in '{run.folder}' began: "
             "start a new run"

@@ -13,18 +13,17 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
 
-from lcclassify.errors import ConfigError, DataError, did_you_mean
+from lcclassify.errors import DataError
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.inference import bundle as bundles
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.stack import EnsembleClassifier
-from lcclassify.schema import PlainConfig
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
+from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments
 from lcclassify.tasks.results import Scored, cross_validation_accuracy, report
 from lcclassify.tasks.runs import Run, open_run
 from lcclassify.training.members import (
-    MODES,
     FittedMember,
     TrainingContext,
     fit_member,
@@ -73,14 +72,11 @@ def train(
     started = time.perf_counter()
     console = console or Console()
     run = open_run(cfg, overrides)
-    members, head = _model(run.config["model"])
-    mode = str(run.config["stacking"]["mode"])
-    if mode not in MODES:
-        raise ConfigError(f"stacking.mode is '{mode}': {did_you_mean(mode, MODES)}")
+    members, head, mode = run.plan.members, run.plan.head, run.plan.mode
     inputs = read_inputs(run, console)
-    crossing = mode == "holdout" and bool(run.config["stacking"]["cross_validate"])
+    crossing = mode == "holdout" and run.plan.cross_validate
     has_test = len(inputs.split.rows("test")) > 0
-    n_folds = int(run.config["split"]["folds"])
+    n_folds = run.plan.split.folds
     per_member = (n_folds if mode == "oof" else 1) + (n_folds if crossing else 0)
     n_fits = sum(member.replicas for member in members) * per_member
     if head is not None:
@@ -95,7 +91,7 @@ def train(
     classifier = EnsembleClassifier(
         [member.submodels for member in fitted], None if meta is None else meta.head
     )
-    scored = _score(context, inputs, classifier, fitted, meta, run.config["model"], mode)
+    scored = _score(context, inputs, classifier, fitted, meta, run.plan)
     accuracy = {
         member.name: cross_validation_accuracy(member, context.targets, inputs.split.folds)
         for member in crossed
@@ -106,51 +102,28 @@ def train(
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds)
 
 
-def _model(config: PlainConfig) -> tuple[list[MemberSettings], MemberSettings | None]:
-    """Return the members of a model's configuration, and the head if it has one."""
-    if "members" not in config:
-        return [MemberSettings.from_config(config)], None
-    known = ("name", "members", "head")
-    for key in config:
-        if key not in known:
-            raise ConfigError(f"model has no key '{key}': {did_you_mean(key, known)}")
-    members = [
-        MemberSettings.from_config(member, name) for name, member in config["members"].items()
-    ]
-    if not members:
-        raise ConfigError("model.members is empty: a stack needs at least one member")
-    head = config.get("head")
-    if head is not None and head.get("name") in config["members"]:
-        raise ConfigError(f"model.head and a member share the name '{head['name']}'")
-    return members, None if head is None else MemberSettings.from_config(head)
-
-
 def _context(run: Run, inputs: TrainingInputs, reporter: FitConsole) -> TrainingContext:
     config = run.config
-    trainer = dict(config["trainer"])
-    if trainer.get("accelerator", "auto") == "auto":
-        # The transforms need float64, which Apple's GPUs lack.
-        trainer["accelerator"] = "cuda" if torch.cuda.is_available() else "cpu"
+    trainer = trainer_arguments(config["trainer"])
     on_cuda = trainer["accelerator"] in ("cuda", "gpu")
     if on_cuda:
         torch.set_float32_matmul_precision(str(config["matmul_precision"]))
     targets = encode_labels(inputs.objects["label"], inputs.survey.taxonomy)
     # Spawned processes cannot share a GPU's tensors, so each moves its own copy.
-    alone = trainer.get("devices", 1) in (1, "1")
-    device = torch.device("cuda" if on_cuda and alone else "cpu")
+    device = torch.device("cuda" if on_cuda and is_alone(trainer) else "cpu")
     return TrainingContext(
         tensors=TensorSet.from_prepared(inputs.prepared, targets).to(device),
         split=inputs.split,
         taxonomy=inputs.survey.taxonomy,
         max_length=inputs.representation.max_length,
         transform_settings=inputs.representation.settings.transforms,
-        validation_fraction=float(config["split"]["validation_fraction"]),
-        n_folds=int(config["split"]["folds"]),
+        validation_fraction=run.plan.split.validation_fraction,
+        n_folds=run.plan.split.folds,
         folder=run.fits,
         tensorboard=run.tensorboard,
         trainer=trainer,
         reporter=reporter,
-        seed=int(config["seed"]),
+        seed=run.plan.seed,
     )
 
 
@@ -179,12 +152,10 @@ def _score(
     classifier: EnsembleClassifier,
     fitted: list[FittedMember],
     meta: FittedHead | None,
-    model: PlainConfig,
-    mode: str,
+    plan: Plan,
 ) -> Scored:
     """Return the probabilities to evaluate: of test objects, else of held-out ones."""
     rows = inputs.split.rows("test")
-    name = str(model["name"])
     if len(rows):
         classifier.to(context.tensors.device)
         each = predict_rows(classifier.member_probabilities, context.tensors, rows)
@@ -201,12 +172,12 @@ def _score(
         whole = each.mean(axis=1) if meta is None else meta.cross_fitted
         what = (
             "training objects, out of fold"
-            if mode == "oof"
+            if plan.mode == "oof"
             else "validation objects (they also chose the checkpoints)"
         )
     probabilities = {member.name: each[:, m] for m, member in enumerate(fitted)}
-    if "members" in model:
-        probabilities[name] = whole
+    if plan.stacked:
+        probabilities[plan.name] = whole
     return Scored(what, inputs.prepared.object_ids[rows], context.targets[rows], probabilities)
 
 
@@ -230,7 +201,7 @@ def _save_bundle(
             provenance={
                 "survey": inputs.survey_name,
                 "class_counts": dict(zip(counts["label"], counts["count"], strict=True)),
-                "seeds": {"seed": int(run.config["seed"])},
+                "seeds": {"seed": run.plan.seed},
                 "metrics": {
                     name: {key: evaluation.scalars[key] for key in shown}
                     for name, evaluation in evaluations.items()

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lcclassify.errors import TrainingError
 
-METRICS = ("train/loss", "val/loss", "val/accuracy")
+METRICS = ("lr", "train/loss", "val/loss", "val/accuracy")
 
 
 class History(Callback):
@@ -25,25 +25,32 @@ class History(Callback):
         self.epochs: list[dict[str, float]] = []
         self._started = 0.0
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the epoch's clock."""
-        self._started = time.perf_counter()
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Start the epoch's clock.
+
+        Not in `on_train_epoch_start`, which Lightning leaves out in the first epoch
+        after it went on from a checkpoint.
+        """
+        if batch_idx == 0:
+            self._started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the epoch.
 
         Raises:
-            TrainingError: The training loss is not finite.
+            TrainingError: The training or the validation loss is not finite.
         """
         logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k in METRICS}
-        if not math.isfinite(logged.get("train/loss", 0.0)):
-            raise TrainingError(
-                f"training of {self.name} diverged in epoch {trainer.current_epoch + 1}: the loss "
-                f"is {logged['train/loss']}; lower its optimizer.lr or set fit.gradient_clip"
-            )
+        for key in ("train/loss", "val/loss"):
+            if not math.isfinite(logged.get(key, 0.0)):
+                raise TrainingError(
+                    f"training of {self.name} diverged in epoch {trainer.current_epoch + 1}: its "
+                    f"{key} is {logged[key]}; lower its optimizer.lr or set fit.gradient_clip"
+                )
         record: dict[str, float] = {"epoch": trainer.current_epoch}
         record["seconds"] = time.perf_counter() - self._started
-        record["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
         self.epochs.append(record | logged)
 
     def state_dict(self) -> dict[str, Any]:
@@ -64,8 +71,14 @@ class ProgressReporter(Protocol):
     def advanced(self, steps: int, note: str) -> None:
         """Some steps were done; `note` is the latest state in words."""
 
+    def stopped(self) -> None:
+        """The fit no longer runs, finished or not."""
+
     def finished(self, name: str, note: str) -> None:
-        """The fit is over."""
+        """The fit is over; `note` is its outcome in words."""
+
+    def kept(self, name: str) -> None:
+        """A fit that was finished before is used as it is."""
 
 
 class ProgressCallback(Callback):
@@ -86,30 +99,39 @@ class ProgressCallback(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Announce the fit."""
+        if not trainer.is_global_zero:
+            return
         per_epoch = int(trainer.num_training_batches)
         total = per_epoch * (trainer.max_epochs or 0)
         self.reporter.started(self.name, total, per_epoch * trainer.current_epoch)
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Start the epoch's clock."""
-        self._epoch_started = time.perf_counter()
+        if batch_idx == 0:
+            self._epoch_started = time.perf_counter()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
     ) -> None:
         """Advance by one batch."""
-        self.reporter.advanced(1, f"epoch {trainer.current_epoch + 1} {self._note}")
+        self.reporter.advanced(1, f"epoch {trainer.current_epoch + 1}  {self._note}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the epoch's figures into words."""
         logged = trainer.callback_metrics
         rate = self.objects / max(time.perf_counter() - self._epoch_started, 1e-9)
-        words = [
-            f"{key} {float(logged[key]):.4f}" for key in ("train/loss", "val/loss") if key in logged
-        ]
+        loss = logged.get("val/loss", logged.get("train/loss"))
+        words = [] if loss is None else [f"loss {float(loss):.4f}"]
         self._note = ", ".join([*words, f"{rate:,.0f} objects/s"])
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Close the fit's line."""
-        epochs = trainer.current_epoch
-        self.reporter.finished(self.name, f"{epochs} epochs: {self._note}")
+        """Close the fit's bar."""
+        self.reporter.stopped()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Close the fit's bar."""
+        self.reporter.stopped()

@@ -36,12 +36,13 @@ class BucketSampler(Sampler[IntArray]):
     """Yields shuffled batches of rows of similar length, anew each epoch.
 
     The order depends on (seed, epoch) alone, so a resumed training sees the batches
-    that it would have seen without the interruption.
+    that it would have seen without the interruption. Several processes deal out the
+    rows of each batch among themselves, so that they take the same steps as one.
 
     Args:
         rows: Rows to draw from.
         lengths: ``(N,)`` nights of all objects.
-        batch_size: Rows a batch.
+        batch_size: Rows a batch, of all processes together.
         seed: Seed of the order.
         rank: This process among `world_size` that share the batches.
         world_size: Number of processes.
@@ -58,11 +59,11 @@ class BucketSampler(Sampler[IntArray]):
     ) -> None:
         self.rows = rows
         self.lengths = lengths
-        self.batch_size = batch_size
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
+        self.bounds = batch_bounds(len(rows), batch_size, 2 * world_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch; called by Lightning before each."""
@@ -71,21 +72,36 @@ class BucketSampler(Sampler[IntArray]):
     def __iter__(self) -> Iterator[IntArray]:
         rng = np.random.default_rng(derive_seed(self.seed, "batches", self.epoch))
         rows = rng.permutation(self.rows)
-        batches: list[IntArray] = []
-        bucket = self.batch_size * BUCKET_BATCHES
-        for start in range(0, len(rows), bucket):
-            part = rows[start : start + bucket]
-            part = part[np.argsort(self.lengths[part], kind="stable")]
-            batches.extend(
-                part[i : i + self.batch_size] for i in range(0, len(part), self.batch_size)
-            )
-        order = rng.permutation(len(batches))
-        # Every process takes the same number of steps; a last uneven round is left out.
-        for position in range(self.rank, len(self) * self.world_size, self.world_size):
-            yield batches[order[position]]
+        for first in range(0, len(self), BUCKET_BATCHES):
+            ends = self.bounds[first : first + BUCKET_BATCHES + 1]
+            bucket = rows[ends[0] : ends[-1]]
+            rows[ends[0] : ends[-1]] = bucket[np.argsort(self.lengths[bucket], kind="stable")]
+        for batch in rng.permutation(len(self)):
+            yield rows[self.bounds[batch] : self.bounds[batch + 1]][self.rank :: self.world_size]
 
     def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size) // self.world_size
+        return len(self.bounds) - 1
+
+
+def batch_bounds(n_rows: int, batch_size: int, smallest: int) -> list[int]:
+    """Return where batches begin, and the end of the last.
+
+    A last batch below `smallest` rows is filled up from the one before: batch
+    normalisation cannot take a single object, and no process may go without.
+
+    Args:
+        n_rows: Rows to divide.
+        batch_size: Rows a batch.
+        smallest: Least rows of the last batch, if the batch size allows them.
+
+    Example:
+        >>> batch_bounds(9, 4, 2)
+        [0, 4, 7, 9]
+    """
+    bounds = [*range(0, n_rows, batch_size), n_rows]
+    if len(bounds) > 2 and batch_size >= 2 * smallest:
+        bounds[-2] = min(bounds[-2], n_rows - smallest)
+    return bounds
 
 
 class OrderedSampler(Sampler[IntArray]):

@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 import json
-import logging
 import signal
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerStatus
 from torch import nn
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from lcclassify.errors import ConfigError, TrainingError
 from lcclassify.schema import PlainConfig
 from lcclassify.training.callbacks import History, ProgressCallback, ProgressReporter
+from lcclassify.training.checkpoints import (
+    BEST,
+    LAST,
+    EpochCheckpoint,
+    Patience,
+    read_checkpoint,
+    to_go_on_from,
+)
 from lcclassify.training.data import LightCurveDataModule
+from lcclassify.training.hush import HushedProcesses, hush
 from lcclassify.training.module import ClassifierModule
 from lcclassify.training.settings import FitSettings
 
-LAST = "last.ckpt"
 HISTORY = "history.json"
-
-# Said once a fit by Lightning, and beside the point for tensors in memory or a
-# run that trains dozens of small networks.
-_BESIDE_THE_POINT = (
-    ".*does not have many workers.*",
-    ".*number of training batches.*smaller than the logging interval.*",
-    ".*Checkpoint directory.*exists and is not empty.*",
-    ".*treespec, LeafSpec.*",
-    ".*No positive samples.*",
-    ".*`isinstance\\(treespec.*",
-    ".*You defined a `validation_step` but have no `val_dataloader`.*",
-    ".*Total length of `DataLoader` across ranks is zero.*",
-    ".*lr_scheduler.step\\(\\)` before `optimizer.step\\(\\)`.*",
-)
 
 
 @dataclass(frozen=True)
@@ -96,46 +89,74 @@ def fit_network(
     """
     validated = len(data.validation_rows) > 0
     kept = settings.checkpoint if validated else "last"
-    history = History(name)
     callbacks: list[Callback] = [
-        history,
+        HushedProcesses(),
+        History(name),
         ProgressCallback(name, reporter, len(data.train_rows)),
     ]
     if validated and settings.patience is not None:
-        callbacks.append(EarlyStopping("val/loss", patience=settings.patience, mode="min"))
-    if tensorboard is not None:
-        callbacks.append(LearningRateMonitor(logging_interval="epoch"))
-    best = ModelCheckpoint(
-        folder,
-        filename="best",
-        monitor=None if kept == "last" else kept,
-        mode="max" if kept == "val/accuracy" else "min",
-        save_last=True,
-        enable_version_counter=False,
-        save_on_train_epoch_end=True,
-    )
-    callbacks.append(best)
+        callbacks.append(Patience(settings.patience))
+    callbacks.append(EpochCheckpoint(folder, kept))
     module = ClassifierModule(network, loss, optimizer, settings.schedule, n_classes, seed)
     with warnings.catch_warnings():
-        for pattern in _BESIDE_THE_POINT:
-            warnings.filterwarnings("ignore", pattern)
+        hush()
         trainer = _build_trainer(settings, trainer_config, callbacks, tensorboard)
-        _run(trainer, module, data, folder / LAST)
-    chosen = folder / LAST if kept == "last" else Path(best.best_model_path)
-    if not chosen.is_file():
+        _run(trainer, module, data, to_go_on_from(folder, kept), name)
+    # From the files rather than from the callbacks: spawned processes had their own.
+    last = read_checkpoint(folder / LAST)
+    chosen = last if kept == "last" else read_checkpoint(folder / BEST)
+    if last is None or chosen is None:
         raise TrainingError(f"training of {name} left no checkpoint in {folder}")
-    state = torch.load(chosen, map_location="cpu", weights_only=True)
-    module.load_state_dict(state["state_dict"])
+    module.load_state_dict(chosen["state_dict"])
     network.eval().cpu()
-    result = FitResult(history.epochs, int(state["epoch"]))
-    (folder / HISTORY).write_text(json.dumps({"best": result.best_epoch, "epochs": result.history}))
+    result = FitResult(
+        last["callbacks"]["History"]["epochs"], last["callbacks"]["EpochCheckpoint"]["best_epoch"]
+    )
+    write_history(result, folder)
+    reporter.finished(name, _in_words(result, len(data.train_rows)))
     return result
 
 
-def load_history(folder: Path) -> FitResult:
-    """Return what a finished fit left in its folder."""
-    stored = json.loads((folder / HISTORY).read_text())
-    return FitResult(stored["epochs"], stored["best"])
+def write_history(result: FitResult, folder: Path) -> None:
+    """Write what a fit left into its folder, whole or not at all."""
+    partial = folder / f".{HISTORY}.part"
+    partial.write_text(json.dumps({"best": result.best_epoch, "epochs": result.history}))
+    partial.replace(folder / HISTORY)
+
+
+def load_history(folder: Path) -> FitResult | None:
+    """Return what a finished fit left in its folder; None if it is missing or damaged."""
+    try:
+        stored = json.loads((folder / HISTORY).read_text())
+        return FitResult(stored["epochs"], stored["best"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def check_trainer(config: PlainConfig) -> None:
+    """Refuse arguments that Lightning's Trainer would refuse at the first fit.
+
+    Raises:
+        ConfigError: It refuses them.
+    """
+    with warnings.catch_warnings():
+        hush()
+        _build_trainer(FitSettings(epochs=1, batch_size=1), config, [], None)
+
+
+def _in_words(result: FitResult, n_objects: int) -> str:
+    """Return a fit's outcome for its line in the terminal."""
+    epochs = result.history
+    seconds = sum(epoch["seconds"] for epoch in epochs)
+    kept = f" (kept {result.best_epoch + 1})" if result.best_epoch + 1 < len(epochs) else ""
+    words = [
+        f"{len(epochs)} epochs{kept}",
+        f"{len(epochs) * n_objects / max(seconds, 1e-9):,.0f} objects/s",
+    ]
+    if epochs:
+        last = next((e for e in epochs if e["epoch"] == result.best_epoch), epochs[-1])
+        words += [f"{key} {last[key]:.4f}" for key in ("train/loss", "val/loss") if key in last]
+    return ", ".join(words)
 
 
 def _build_trainer(
@@ -144,8 +165,6 @@ def _build_trainer(
     callbacks: list[Callback],
     tensorboard: Path | None,
 ) -> Trainer:
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     logger: Any = False
     if tensorboard is not None:
         logger = TensorBoardLogger(
@@ -163,19 +182,24 @@ def _build_trainer(
             use_distributed_sampler=False,
             **config,
         )
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"the trainer refuses its settings: {error}") from error
+    except (TypeError, ValueError, MisconfigurationException) as error:
+        reason = " ".join(str(error).replace("Trainer.__init__() ", "it ").split())
+        raise ConfigError(f"the trainer refuses its settings: {reason}") from error
 
 
 def _run(
-    trainer: Trainer, module: ClassifierModule, data: LightCurveDataModule, last: Path
+    trainer: Trainer,
+    module: ClassifierModule,
+    data: LightCurveDataModule,
+    resumed: Path | None,
+    name: str,
 ) -> None:
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(
             module,
             datamodule=data,
-            ckpt_path=str(last) if last.is_file() else None,
+            ckpt_path=None if resumed is None else str(resumed),
             weights_only=True,
         )
     except SystemExit as stop:
@@ -183,4 +207,18 @@ def _run(
         if trainer.state.status == TrainerStatus.INTERRUPTED:
             signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from stop
+        raise
+    except ProcessRaisedException as error:
+        # A spawned process tells its error as the text of a traceback.
+        kind, _, reason = str(error).strip().splitlines()[-1].partition(": ")
+        if kind.rsplit(".", 1)[-1] in ("TrainingError", "ConfigError"):
+            raise TrainingError(reason) from error
+        raise
+    except ValueError as error:
+        if "more than 1 value per channel" in str(error):
+            raise TrainingError(
+                f"training of {name} came to a batch of a single object, which batch "
+                "normalisation cannot take: set fit.batch_size to at least 2, give more objects "
+                "or set network.batch_norm=false"
+            ) from error
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -113,14 +114,14 @@ class TrainingContext:
             settings = self.transform_settings
             self._transforms[key] = Transforms(
                 FeatureTransform.fitted(
-                    self.tensors.features[batch_rows].numpy(), **settings.get("features", {})
+                    self.tensors.features[batch_rows].cpu().numpy(), **settings.get("features", {})
                 ),
                 FeatureTransform.fitted(
-                    self.tensors.context[batch_rows].numpy(),
+                    self.tensors.context[batch_rows].cpu().numpy(),
                     **settings.get("context", {"kind": "none"}),
                 ),
                 SequenceTransform.fitted(
-                    self.tensors.sequences[torch.as_tensor(nights)].numpy(),
+                    self.tensors.sequences[torch.as_tensor(nights)].cpu().numpy(),
                     **settings.get("sequences", {"kind": "none"}),
                 ),
             )
@@ -182,7 +183,9 @@ def fit_member(context: TrainingContext, member: MemberSettings, mode: str) -> F
             submodel, fits[label] = _fit_one(context, member, fold, replica, label)
             submodels.append(submodel)
             if len(rows):
+                submodel.to(context.tensors.device)
                 held_out[rows] += predict_rows(submodel.predict_proba, context.tensors, rows)
+                submodel.cpu()
     rows = training if mode == "oof" else context.split.validation
     return FittedMember(member.name, submodels, rows, held_out[rows] / member.replicas, fits)
 
@@ -191,11 +194,14 @@ def _fit_one(
     context: TrainingContext, member: MemberSettings, fold: int | None, replica: int, label: str
 ) -> tuple[Submodel, FitResult]:
     folder = context.folder / member.name / label
-    finished = _load_submodel(folder)
-    if finished is not None:
-        return finished, load_history(folder)
+    name = f"{member.name} {label.replace('_', ' ')}"
+    finished, history = _load_submodel(folder), load_history(folder)
+    if finished is not None and history is not None:
+        context.reporter.kept(name)
+        return finished, history
     folder.mkdir(parents=True, exist_ok=True)
-    transforms = context.transforms(fold)
+    # Its own copy: members must not share modules that move between devices.
+    transforms = deepcopy(context.transforms(fold))
     train_rows, validation_rows = context.fold_rows(fold)
     n_classes = len(context.taxonomy)
     seed = derive_seed(context.seed, "fit", member.name, label)
@@ -215,7 +221,6 @@ def _fit_one(
         class_counts=counts.tolist(),
         metric_weights=context.taxonomy.weight_vector().tolist(),
     )
-    name = f"{member.name} {label.replace('_', ' ')}"
     tensorboard = context.tensorboard
     result = fit_network(
         submodel,

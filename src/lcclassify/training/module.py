@@ -44,23 +44,24 @@ class ClassifierModule(LightningModule):
         self.seed = seed
         self.accuracy = MulticlassAccuracy(num_classes=n_classes, average="micro")
 
-    def on_train_epoch_start(self) -> None:
-        """Seed the epoch's dropout and noise."""
-        torch.manual_seed(
-            derive_seed(self.seed, "epoch", self.current_epoch, "rank", self.global_rank)
-        )
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed the epoch's dropout and noise.
+
+        Not in `on_train_epoch_start`, which Lightning leaves out in the first epoch
+        after it went on from a checkpoint.
+        """
+        if batch_idx == 0:
+            torch.manual_seed(
+                derive_seed(self.seed, "epoch", self.current_epoch, "rank", self.global_rank)
+            )
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the batch's loss."""
         loss: Tensor = self.loss(self.network(batch), batch.targets)
-        self.log(
-            "train/loss",
-            loss,
-            on_step=False,
-            on_epoch=True,
-            batch_size=len(batch.targets),
-            sync_dist=self.trainer.world_size > 1,
-        )
+        rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
+        size, shared = len(batch.targets), self.trainer.world_size > 1
+        for name, value in (("train/loss", loss), ("lr", rate)):
+            self.log(name, value, on_step=False, on_epoch=True, batch_size=size, sync_dist=shared)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

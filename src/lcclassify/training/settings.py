@@ -31,10 +31,7 @@ class Schedule:
             raise ConfigError(
                 f"fit.schedule.kind is '{self.kind}': {did_you_mean(self.kind, SCHEDULES)}"
             )
-        if not 0 <= self.warmup < 1:
-            raise ConfigError(
-                f"fit.schedule.warmup must be at least 0 and below 1, got {self.warmup}"
-            )
+        check_share("fit.schedule.warmup", self.warmup)
 
     def factor(self, total_steps: int) -> Callable[[int], float]:
         """Return step -> factor of the learning rate, for a fit of `total_steps`."""
@@ -75,10 +72,15 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size"):
-            if getattr(self, key) < 1:
-                raise ConfigError(f"fit.{key} must be at least 1, got {getattr(self, key)}")
-        if self.patience is not None and self.patience < 1:
-            raise ConfigError(f"fit.patience must be at least 1 or null, got {self.patience}")
+            check_whole(f"fit.{key}", getattr(self, key), 1)
+        if self.patience is not None:
+            check_whole("fit.patience", self.patience, 1)
+        if self.gradient_clip is not None and not (
+            is_number(self.gradient_clip) and self.gradient_clip > 0
+        ):
+            raise ConfigError(
+                f"fit.gradient_clip must be a positive number or null, got {self.gradient_clip!r}"
+            )
         if self.checkpoint not in CHECKPOINTS:
             raise ConfigError(
                 f"fit.checkpoint is '{self.checkpoint}': "
@@ -93,9 +95,9 @@ class FitSettings:
             ConfigError: A key is unknown, missing or invalid.
         """
         values = _known_only("fit", config, cls)
-        if isinstance(values.get("schedule"), Mapping):
-            schedule = _known_only("fit.schedule", values["schedule"], Schedule)
-            values["schedule"] = Schedule(**schedule)
+        schedule = values.pop("schedule", None)
+        if schedule is not None:
+            values["schedule"] = Schedule(**_known_only("fit.schedule", schedule, Schedule))
         for key in ("epochs", "batch_size"):
             if key not in values:
                 raise ConfigError(f"a model's fit needs the key '{key}'")
@@ -123,9 +125,8 @@ class MemberSettings:
     replicas: int = 1
 
     def __post_init__(self) -> None:
-        if self.replicas < 1:
-            raise ConfigError(f"model '{self.name}': replicas must be at least 1")
-        if not self.name or any(sign in self.name for sign in "/\\ "):
+        check_whole(f"replicas of the model '{self.name}'", self.replicas, 1)
+        if not isinstance(self.name, str) or not self.name or set(self.name) & set("/\\ "):
             raise ConfigError(f"a model's name must be a plain word, got '{self.name}'")
 
     @classmethod
@@ -145,7 +146,36 @@ class MemberSettings:
         return cls(**values)
 
 
-def _known_only(where: str, config: Mapping[str, Any], kind: type) -> dict[str, Any]:
+def is_number(value: object) -> bool:
+    """Tell whether a value is a finite number, which true and false are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_whole(key: str, value: Any, least: int) -> int:
+    """Return a whole number after checking it.
+
+    Raises:
+        ConfigError: It is something else or below `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"{key} must be a whole number of at least {least}, got {value!r}")
+    return value
+
+
+def check_share(key: str, value: Any) -> float:
+    """Return a share in [0, 1) after checking it.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if not is_number(value) or not 0 <= value < 1:
+        raise ConfigError(f"{key} must be a number of at least 0 and below 1, got {value!r}")
+    return float(value)
+
+
+def _known_only(where: str, config: Any, kind: type) -> dict[str, Any]:
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"{where} must be a mapping, got {config!r}")
     known = [f.name for f in fields(kind)]
     for key in config:
         if key not in known:

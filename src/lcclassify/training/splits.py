@@ -13,9 +13,10 @@ import polars as pl
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from lcclassify.errors import ConfigError, DataError, TrainingError
+from lcclassify.errors import DataError, TrainingError
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, UNKNOWN_TARGET, Taxonomy
 from lcclassify.training.seeds import derive_seed
+from lcclassify.training.settings import check_share, check_whole
 
 ROLE: Final = "role"  # "train", "test" or "unlabelled"
 FOLD: Final = "fold"  # Int64, 0..folds-1 for training objects, null for others
@@ -44,11 +45,8 @@ class SplitSettings:
 
     def __post_init__(self) -> None:
         for key in ("test_fraction", "validation_fraction"):
-            value = getattr(self, key)
-            if not 0 <= value < 1:
-                raise ConfigError(f"split.{key} must be at least 0 and below 1, got {value}")
-        if self.folds < 2:
-            raise ConfigError(f"split.folds must be at least 2, got {self.folds}")
+            check_share(f"split.{key}", getattr(self, key))
+        check_whole("split.folds", self.folds, 2)
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,12 @@ def split_objects(
     else:
         rows = np.flatnonzero(labelled)
         training, testing = stratified_pair(
-            rows, targets, taxonomy, settings.test_fraction, derive_seed(seed, "split", "test")
+            rows,
+            targets,
+            taxonomy,
+            settings.test_fraction,
+            derive_seed(seed, "split", "test"),
+            "split.test_fraction",
         )
 
     role = np.full(len(objects), "unlabelled", dtype=object)
@@ -167,7 +170,12 @@ def split_objects(
 
 
 def stratified_pair(
-    rows: IntArray, targets: IntArray, taxonomy: Taxonomy, fraction: float, seed: int
+    rows: IntArray,
+    targets: IntArray,
+    taxonomy: Taxonomy,
+    fraction: float,
+    seed: int,
+    key: str = "split.validation_fraction",
 ) -> tuple[IntArray, IntArray]:
     """Split rows into two parts with the same mix of classes.
 
@@ -179,12 +187,13 @@ def stratified_pair(
         taxonomy: Names the classes in messages.
         fraction: Share of the second part; 0 leaves it empty.
         seed: Seed of the shuffle.
+        key: What sets the share, for messages.
 
     Returns:
         The two parts, each ascending.
 
     Raises:
-        DataError: The second part would have fewer objects than there are classes.
+        DataError: A part would have fewer objects than there are classes.
     """
     if fraction == 0 or len(rows) == 0:
         return rows, rows[:0]
@@ -196,8 +205,8 @@ def stratified_pair(
     if n_classes == 0 or size < n_classes or len(several) - size < n_classes:
         raise DataError(
             f"{len(rows)} objects of {len(classes)} classes "
-            f"({', '.join(taxonomy.classes[c] for c in classes)}) are too few to keep a share of "
-            f"{fraction:g} aside by class: give more objects or another share"
+            f"({', '.join(taxonomy.classes[c] for c in classes)}) cannot spare a share of "
+            f"{fraction:g} with each class on both sides: give more objects or set {key} otherwise"
         )
     first, second = train_test_split(
         several, test_size=size, random_state=seed, stratify=targets[several]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -24,6 +26,8 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 HEAD_FOLDS = 5
+MARKER = "head.json"  # written last: the fit is finished
+WEIGHTS = "head.safetensors"
 
 
 class HeadNetwork(nn.Module):
@@ -113,9 +117,9 @@ def _fit(
     seed = derive_seed(context.seed, "fit", settings.name, label)
     torch.manual_seed(derive_seed(seed, "initialisation"))
     head = build_head(settings.network, n_members, n_classes)
-    marker = folder / "head.json"
-    if marker.is_file():
-        head.load_state_dict(load_file(folder / "head.safetensors"))
+    name = f"{settings.name} {label.replace('_', ' ')}"
+    if (folder / MARKER).is_file() and _load(head, folder):
+        context.reporter.kept(name)
         return head.eval()
     folder.mkdir(parents=True, exist_ok=True)
     tensors = TensorSet(
@@ -133,7 +137,7 @@ def _fit(
         HeadNetwork(head, n_members),
         loss,
         LightCurveDataModule(tensors, kept, kept[:0], settings.fit.batch_size, seed),
-        name=f"{settings.name} {label.replace('_', ' ')}",
+        name=name,
         optimizer=settings.optimizer,
         settings=settings.fit,
         n_classes=n_classes,
@@ -143,6 +147,15 @@ def _fit(
         reporter=context.reporter,
         seed=seed,
     )
-    save_file(head.state_dict(), folder / "head.safetensors")
-    marker.write_text(json.dumps(settings.network))
+    save_file(head.state_dict(), folder / WEIGHTS)
+    (folder / MARKER).write_text(json.dumps(settings.network))
     return head.eval()
+
+
+def _load(head: nn.Module, folder: Path) -> bool:
+    """Load the weights of a finished fit; False if they are missing or damaged."""
+    try:
+        head.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError):
+        return False
+    return True

@@ -1,0 +1,192 @@
+"""A training run's settings, checked before anything is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import torch
+
+from lcclassify.build import instantiate
+from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.nn.build import build_head, build_network
+from lcclassify.schema import InputSizes, PlainConfig
+from lcclassify.training.fit import check_trainer
+from lcclassify.training.members import MODES
+from lcclassify.training.settings import MemberSettings, check_whole
+from lcclassify.training.splits import SplitSettings
+
+_KEYS: Final = (
+    "survey",
+    "representation",
+    "model",
+    "trainer",
+    "paths",
+    "seed",
+    "split",
+    "stacking",
+    "evaluation",
+    "tensorboard",
+    "matmul_precision",
+    "resume",
+    "retrain",
+    "debug",
+)
+_MATMUL: Final = ("highest", "high", "medium")
+
+# Any sizes do for finding out whether a network accepts its hyperparameters.
+_SIZES: Final = InputSizes(n_features=4, n_context=2, n_channels=3, n_classes=2, max_length=4)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does, apart from its data.
+
+    Attributes:
+        seed: The run's seed.
+        split: How objects are split.
+        mode: How the head's training data come about, one of `MODES`.
+        cross_validate: Whether mode "holdout" cross-validates every member as well.
+        members: The networks.
+        head: What combines them; None for their mean.
+        stacked: Whether the model is an ensemble, be it of one member.
+        name: Name of the model.
+    """
+
+    seed: int
+    split: SplitSettings
+    mode: str
+    cross_validate: bool
+    members: tuple[MemberSettings, ...]
+    head: MemberSettings | None
+    stacked: bool
+    name: str
+
+
+def make_plan(config: PlainConfig) -> Plan:
+    """Check a run's whole configuration, the survey's and representation's excepted.
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a value is invalid.
+    """
+    _check_keys("the configuration", config, _KEYS)
+    for key in ("survey", "representation", "model", "trainer", "paths", "split", "stacking"):
+        if not isinstance(config.get(key), Mapping):
+            raise ConfigError(f"the configuration needs the group '{key}'")
+    split = config["split"]
+    _check_keys("split", split, [field.name for field in fields(SplitSettings)])
+    stacking = config["stacking"]
+    _check_keys("stacking", stacking, ("mode", "cross_validate"))
+    _check_keys("evaluation", config["evaluation"], ("figures",))
+    mode = stacking.get("mode")
+    if mode not in MODES:
+        raise ConfigError(f"stacking.mode is '{mode}': {did_you_mean(str(mode), MODES)}")
+    for where, flag in (
+        ("stacking.cross_validate", stacking.get("cross_validate")),
+        ("evaluation.figures", config["evaluation"].get("figures")),
+        ("tensorboard", config["tensorboard"]),
+    ):
+        if not isinstance(flag, bool):
+            raise ConfigError(f"{where} must be true or false, got {flag!r}")
+    if config["matmul_precision"] not in _MATMUL:
+        raise ConfigError(
+            f"matmul_precision is '{config['matmul_precision']}': "
+            f"{did_you_mean(str(config['matmul_precision']), _MATMUL)}"
+        )
+    members, head = _model(config["model"])
+    check_trainer(trainer_arguments(config["trainer"]))
+    return Plan(
+        seed=check_whole("seed", config["seed"], 0),
+        split=SplitSettings(**split),
+        mode=str(mode),
+        cross_validate=stacking["cross_validate"],
+        members=members,
+        head=head,
+        stacked="members" in config["model"],
+        name=str(config["model"].get("name")),
+    )
+
+
+def trainer_arguments(config: Mapping[str, Any]) -> PlainConfig:
+    """Return the arguments of Lightning's Trainer, with what "auto" means here.
+
+    Raises:
+        ConfigError: The strategy would start the whole command again in each process.
+    """
+    arguments = dict(config)
+    if arguments.get("accelerator", "auto") == "auto":
+        # The transforms need float64, which Apple's GPUs lack.
+        arguments["accelerator"] = "cuda" if torch.cuda.is_available() else "cpu"
+    if not is_alone(arguments):
+        strategy = arguments.get("strategy", "auto")
+        if strategy == "auto":
+            arguments["strategy"] = "ddp_spawn"
+        elif "spawn" not in str(strategy) and "fork" not in str(strategy):
+            raise ConfigError(
+                f"trainer.strategy={strategy} with trainer.devices={arguments['devices']} would "
+                "start the whole command once a device: take ddp_spawn"
+            )
+    return arguments
+
+
+def is_alone(trainer: Mapping[str, Any]) -> bool:
+    """Tell whether a trainer's arguments ask for a single process."""
+    devices = trainer.get("devices", 1)
+    return devices in (1, "1") or (isinstance(devices, list | tuple) and len(devices) == 1)
+
+
+def _model(config: PlainConfig) -> tuple[tuple[MemberSettings, ...], MemberSettings | None]:
+    """Return the members of a model's configuration, and the head if it has one."""
+    if "members" not in config:
+        member = MemberSettings.from_config(config)
+        _check_member("model", member)
+        return (member,), None
+    _check_keys("model", config, ("name", "members", "head"))
+    if not isinstance(config["members"], Mapping) or not config["members"]:
+        raise ConfigError("model.members is empty: a stack needs at least one member")
+    members = tuple(
+        MemberSettings.from_config(member, str(name)) for name, member in config["members"].items()
+    )
+    for member in members:
+        _check_member(f"model.members.{member.name}", member)
+        if member.name == config.get("name"):
+            raise ConfigError(f"the model and a member share the name '{member.name}'")
+    if config.get("head") is None:
+        return members, None
+    head = MemberSettings.from_config(config["head"])
+    if head.name in config["members"]:
+        raise ConfigError(f"model.head and a member share the name '{head.name}'")
+    if head.replicas != 1:
+        raise ConfigError("model.head.replicas must be 1: a head is a single fit")
+    with _blaming("model.head"):
+        build_head(head.network, len(members), _SIZES.n_classes)
+        _check_optimizer(head)
+    return members, head
+
+
+def _check_member(where: str, member: MemberSettings) -> None:
+    with _blaming(where):
+        build_network(member.network, _SIZES)
+        _check_optimizer(member)
+
+
+def _check_optimizer(member: MemberSettings) -> None:
+    instantiate(member.optimizer, [torch.nn.Parameter(torch.zeros(1))])
+
+
+@contextmanager
+def _blaming(where: str) -> Iterator[None]:
+    """Say which model a wrong value belongs to."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _check_keys(where: str, config: Mapping[str, Any], known: Iterable[str]) -> None:
+    known = tuple(known)
+    for key in config:
+        if key not in known:
+            raise ConfigError(f"{where} has no key '{key}': {did_you_mean(str(key), known)}")

@@ -1,0 +1,214 @@
+"""A small survey of three classes that are told apart with ease, and runs on it.
+
+Everything lies under pytest's temporary folders; the networks have a few units and
+are trained for a few epochs, so that a whole run takes a second or two.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from rich.console import Console
+
+from lcclassify.build import config_dir
+from lcclassify.cli import register_resolvers
+
+ROOT = Path(__file__).parents[1]
+CLASSES = ("flat", "fast", "slow")
+BANDS = ("g", "r")
+N_OBJECTS = 120
+
+TINY_DENSE = ("network.units=[6]", "fit.epochs=3", "fit.batch_size=32", "optimizer.lr=0.03")
+TINY_GRU = (
+    "network.gru_units=[4]",
+    "network.dense_units=[]",
+    "fit.epochs=2",
+    "fit.batch_size=32",
+    "optimizer.lr=0.03",
+)
+
+
+def make_survey(n_objects=N_OBJECTS, seed=0):
+    """Objects of three classes in turn: constant, with a fast or with a slow decline."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(n_objects):
+        kind = CLASSES[number % len(CLASSES)]
+        n_rows = int(rng.integers(8, 26))
+        mjd = np.sort(rng.uniform(0, 60, n_rows))
+        scale = {"flat": np.inf, "fast": 4.0, "slow": 25.0}[kind]
+        light = 30 + rng.uniform(60, 140) * np.exp(-mjd / scale)
+        rows.append(
+            pl.DataFrame(
+                {
+                    "object_id": np.full(n_rows, 100 + number),
+                    "mjd": 59000 + mjd,
+                    "passband": rng.choice(BANDS, n_rows).tolist(),
+                    "flux": light + rng.normal(0, 4, n_rows),
+                    "flux_err": rng.uniform(2, 6, n_rows),
+                }
+            )
+        )
+    objects = pl.DataFrame(
+        {
+            "object_id": 100 + np.arange(n_objects),
+            "type": [CLASSES[number % len(CLASSES)] for number in range(n_objects)],
+            "photoz": rng.uniform(0.1, 1, n_objects),
+        }
+    )
+    return pl.concat(rows), objects
+
+
+def write_survey(folder, n_objects=N_OBJECTS, seed=0):
+    folder.mkdir(parents=True, exist_ok=True)
+    observations, objects = make_survey(n_objects, seed)
+    observations.write_csv(folder / "observations.csv")
+    objects.write_csv(folder / "objects.csv")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """As in the other processes that tests start; small networks gain nothing by more."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def survey_folder(tmp_path_factory):
+    """The survey as two CSV files; read only."""
+    return write_survey(tmp_path_factory.mktemp("survey"))
+
+
+@pytest.fixture(scope="session")
+def survey_words():
+    """Return the overrides that read a folder's survey through `survey=table`."""
+
+    def words(folder):
+        return [
+            "survey=table",
+            f"survey.root={folder}",
+            "survey.observations=observations.csv",
+            "survey.objects=objects.csv",
+            "survey.passbands=[g,r]",
+            "survey.columns.label=type",
+            "survey.metadata=[photoz]",
+            "representation.sequences.redshift=photoz",
+            f"paths.cache_dir={folder}/cache",
+        ]
+
+    return words
+
+
+@pytest.fixture(scope="session")
+def base_words(survey_folder, survey_words):
+    """Overrides of a small, quick run on the survey, whatever the model."""
+    return [
+        *survey_words(survey_folder),
+        "split.folds=2",
+        "split.test_fraction=0.25",
+        "split.validation_fraction=0.15",
+        "trainer.accelerator=cpu",
+        "evaluation.figures=false",
+        "tensorboard=false",
+    ]
+
+
+@pytest.fixture(scope="session")
+def dense_words(base_words):
+    return [*base_words, "model=dense", *(f"model.{word}" for word in TINY_DENSE)]
+
+
+@pytest.fixture(scope="session")
+def gru_words(base_words):
+    return [*base_words, "model=bigru", *(f"model.{word}" for word in TINY_GRU)]
+
+
+@pytest.fixture(scope="session")
+def stack_words(base_words):
+    """A stack of one tiny dense and one tiny recurrent network."""
+    return [
+        *base_words,
+        "~model.members.dense_second",
+        "~model.members.bigru_second",
+        *(f"model.members.dense.{word}" for word in TINY_DENSE),
+        *(f"model.members.bigru.{word}" for word in TINY_GRU),
+        "model.head.fit.epochs=3",
+    ]
+
+
+@pytest.fixture(scope="session")
+def compose_config():
+    """Compose a configuration as the commands do, without Hydra's own run folder."""
+
+    def composed(*words, name="train"):
+        register_resolvers()
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(config_dir()), version_base="1.3"):
+            return compose(name, overrides=list(words))
+
+    return composed
+
+
+@pytest.fixture(scope="session")
+def run_train(compose_config):
+    """Train in this process; returns the result and what the terminal showed."""
+    from lcclassify.tasks.train import train
+
+    def run(folder, *words):
+        words = [*words] if folder is None else [*words, f"paths.output_dir={folder}"]
+        with open(os.devnull, "w") as nowhere:
+            return train(compose_config(*words), words, Console(file=nowhere))
+
+    return run
+
+
+def command_environment():
+    return os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "POLARS_MAX_THREADS": "1",
+        "PYTHONPATH": str(ROOT / "src"),
+        "PYTHONFAULTHANDLER": "1",
+        "COLUMNS": "80",
+    }
+
+
+@pytest.fixture(scope="session")
+def command():
+    """Start `train.py` in another process, as a user would."""
+
+    def start(*words, folder, script="train.py"):
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / script), *map(str, words)],
+            cwd=folder,
+            env=command_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def train_command(command):
+    """Run `train.py` to its end in another process."""
+
+    def run(*words, folder, script="train.py", timeout=300):
+        process = command(*words, folder=folder, script=script)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    return run

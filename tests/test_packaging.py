@@ -1,0 +1,210 @@
+"""What is declared, pinned, shipped and installed."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import polars as pl
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import lcclassify
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+REQUIRED = [Requirement(text) for text in PROJECT["dependencies"]]
+DEV = [Requirement(text) for text in PROJECT["optional-dependencies"]["dev"]]
+PINS = [
+    line
+    for line in (ROOT / "constraints.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+
+# Import name of a distribution where it is another; pyarrow is needed by pandas and
+# Polars for each other's tables, tensorboard by torch.utils.tensorboard.
+IMPORT_NAMES = {
+    "hydra-core": "hydra",
+    "scikit-learn": "sklearn",
+    "pyyaml": "yaml",
+    "pyarrow": "",
+    "tensorboard": "",
+}
+
+
+def imported(file: Path) -> set[str]:
+    """Return the full names of the modules that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def sources() -> list[Path]:
+    files = sorted((ROOT / "src").rglob("*.py"))
+    assert len(files) > 50
+    return files
+
+
+# --- declared -----------------------------------------------------------------------
+
+
+def test_dependencies_are_those_imported():
+    modules = {name.split(".")[0] for file in sources() for name in imported(file)}
+    foreign = modules - set(sys.stdlib_module_names) - {"lcclassify"}
+    declared = {canonicalize_name(requirement.name) for requirement in REQUIRED}
+    assert foreign == {IMPORT_NAMES.get(name, name) for name in declared} - {""}
+
+
+def test_every_dependency_has_a_lower_bound():
+    for requirement in REQUIRED + DEV:
+        assert any(part.operator == ">=" for part in requirement.specifier), requirement
+
+
+def test_only_build_calls_hydras_instantiate():
+    callers = [
+        file.relative_to(ROOT).as_posix()
+        for file in sources()
+        if any(name.startswith("hydra.utils") for name in imported(file))
+    ]
+    assert callers == ["src/lcclassify/build.py"]
+
+
+def test_one_version_everywhere():
+    assert lcclassify.__version__ == PROJECT["version"] == metadata.version("lcclassify")
+    assert f"## [{PROJECT['version']}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+# --- pinned -------------------------------------------------------------------------
+
+
+def test_constraints_are_exact_public_versions():
+    names = [line.split("==")[0] for line in PINS]
+    assert names == sorted(names, key=str.lower)
+    assert len({canonicalize_name(name) for name in names}) == len(names)
+    for line in PINS:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9A-Za-z.]*", line), line
+    assert "torch==2.13.0" in PINS
+
+
+def test_constraints_hold_the_whole_tree_within_the_bounds():
+    """Follow every requirement of the project and its extra from package to package."""
+    pins = {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in PINS}
+    seen: set[str] = set()
+    waiting = [*REQUIRED, *DEV]
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        assert name in pins, f"{requirement} is not pinned"
+        assert requirement.specifier.contains(pins[name]), f"{requirement} but {pins[name]}"
+        extras = {"", *requirement.extras}
+        if name not in seen or requirement.extras:
+            seen.add(name)
+            for text in metadata.requires(name) or []:
+                further = Requirement(text)
+                marker = further.marker
+                if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras):
+                    waiting.append(further)
+    assert set(pins) == seen, f"pinned and not needed: {sorted(set(pins) - seen)}"
+
+
+# --- checked ------------------------------------------------------------------------
+
+
+def test_ci_does_what_the_readme_says():
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    text = script.read_text()
+    assert "set -euo pipefail" in text
+    readme = (ROOT / "README.md").read_text()
+    install = "-c constraints.txt -e '.[dev]'"
+    assert f"pip install {install}" in readme
+    assert install in text
+    lines = text.splitlines()
+    for command in ("ruff check", "ruff format --check", "mypy", "lint-imports", "pytest"):
+        assert command in lines
+    subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+# --- shipped ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """The wheel, unpacked: what `pip install` would put into site-packages."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    subprocess.run(
+        [*build, "--no-index", "--quiet", "--wheel-dir", str(folder), str(ROOT)],
+        check=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+    )
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+@pytest.mark.slow
+def test_wheel_holds_code_configuration_and_type_marker(installed):
+    for suffix, inside in (("yaml", "conf"), ("py", "src/lcclassify")):
+        kept = {file.relative_to(ROOT / inside) for file in (ROOT / inside).rglob(f"*.{suffix}")}
+        there = installed / "lcclassify" / ("conf" if suffix == "yaml" else "")
+        assert kept == {file.relative_to(there) for file in there.rglob(f"*.{suffix}")}
+    assert (installed / "lcclassify" / "py.typed").is_file()
+    (info,) = installed.glob("lcclassify-*.dist-info")
+    assert {entry.name for entry in installed.iterdir()} == {"lcclassify", info.name}
+    assert list(info.rglob("LICENSE"))
+    scripts = (info / "entry_points.txt").read_text()
+    for name in ("train", "predict", "prepare"):
+        assert f"lcclassify-{name} = lcclassify.cli:{name}" in scripts
+
+
+@pytest.mark.slow
+def test_installed_commands_work_from_an_empty_folder(
+    installed, tmp_path, survey_folder, dense_words
+):
+    def run(name, *words):
+        start = f"from lcclassify.cli import {name}; {name}()"
+        done = subprocess.run(
+            [sys.executable, "-c", start, *words],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "survey" in run("train", "--help")
+    for name in ("predict", "prepare"):
+        assert "output" in run(name, "--help", "survey=table")
+    own = tmp_path / "own" / "survey"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text(f"defaults: [table, _self_]\nroot: {survey_folder}\n")
+    words = [word for word in dense_words if not word.startswith(("survey=", "survey.root="))]
+    folder = ["--config-dir", "own"]
+    run("train", *folder, "survey=mine", *words, "paths.output_dir=run")
+    survey = [word for word in words if word.startswith("survey.")]
+    run("predict", *folder, "survey=mine", *survey, "bundle=run/bundle", "output=out.parquet")
+    assert len(pl.read_parquet(tmp_path / "out.parquet")) == 120
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        "out.metrics.json",
+        "out.parquet",
+        "own",
+        "run",
+    ]
