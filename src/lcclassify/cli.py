@@ -99,7 +99,13 @@ def _sentence(error: Exception) -> str:
         return f"{group[1]} has no choice '{group[2]}': {did_you_mean(group[2], choices)}"
     key = re.search(r"Could not override '(.+?)'", text)
     if key:
-        return f"'{key[1]}' cannot be set: the configuration has no such key (--help shows it all)"
+        # Hydra first composes without what is swept over, such as another model.
+        sweep = {"-m", "--multirun"} & set(sys.argv)
+        hint = f"; where only a swept choice has it: ++{key[1]}=..." if sweep else ""
+        return (
+            f"'{key[1]}' cannot be set: the configuration has no such key (--help shows it all)"
+            f"{hint}"
+        )
     return " ".join(text.split())
 
 

@@ -31,8 +31,8 @@ def sweep(tmp_path_factory, train_command, base_words):
         *words,
         "model=dense,bigru",
         "seed=0,1",
-        "model.fit.epochs=2",
-        "model.fit.batch_size=32",
+        "++model.fit.epochs=2",
+        "++model.fit.batch_size=32",
         "hydra.sweep.dir=sweep",
         folder=folder,
     )

@@ -66,7 +66,10 @@ def features(observations, metadata, n_bands, drop):
         detected = table[table["detected"] == 1]
         columns["mjd_global_diff"] = time_span(detected, ids)
         for band in range(n_bands):
-            columns[f"mjd_pb{band}"] = time_span(detected[detected["passband"] == band], ids)
+            # Undefined, as every feature of a passband is, where it was never observed.
+            seen = table.loc[table["passband"] == band, "object_id"].unique()
+            span = time_span(detected[detected["passband"] == band], ids)
+            columns[f"mjd_pb{band}"] = span.where(span.index.isin(seen))
         groups = detected.groupby("object_id")
         ratio, by_ratio = "flux_ratio_sq", "flux_by_flux_ratio_sq"
         for name, values in {

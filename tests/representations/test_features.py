@@ -97,8 +97,11 @@ def test_no_observations_at_all(survey, curves_of):
 def test_spans_are_zero_without_a_detection_and_the_rest_undefined(survey, curves_of):
     observations, objects = survey(8)
     table = aggregate_features(curves_of(observations.assign(detected=0), objects))
-    for name in ("mjd_global_diff", *(f"mjd_pb{band}" for band in range(5))):
-        assert table[name].to_list() == [0.0] * 8
+    assert table["mjd_global_diff"].to_list() == [0.0] * 8
+    for band in range(5):
+        seen = set(observations.loc[observations["passband"] == band, "object_id"])
+        expected = [0.0 if i in seen else None for i in table["object_id"]]
+        assert table[f"mjd_pb{band}"].to_list() == expected
     for name in ("flux_det_mean", "flux_diff_det", "flux_by_flux_ratio_sq_det_skew"):
         assert table[name].null_count() == 8
 

@@ -202,11 +202,13 @@ def aggregate_features(light_curves: LightCurves) -> pl.DataFrame:
         on=OBJECT_ID,
         how="left",
     )
-    # An object that was observed but never detected spans no time: 0, not undefined.
-    spans = ["mjd_global_diff", *(f"mjd_pb{band}" for band in bands)]
-    observed = pl.col("mjd_size").is_not_null()
+    # Observed but never detected spans no time: 0. Never observed is undefined, for a
+    # passband as for an object, as all its other features are.
+    spans = {"mjd_global_diff": "mjd_size"}
+    spans |= {f"mjd_pb{band}": f"{FLUX}_min_{band}" for band in bands}
     table = table.with_columns(
-        pl.when(observed).then(pl.col(name).fill_null(0.0)).alias(name) for name in spans
+        pl.when(pl.col(witness).is_not_null()).then(pl.col(name).fill_null(0.0)).alias(name)
+        for name, witness in spans.items()
     )
     names = feature_names(light_curves.passbands, light_curves.metadata_columns)
     return table.select(
