@@ -122,13 +122,3 @@ def test_another_process_gives_the_same(
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert f"bundle: {Path('run') / 'bundle'}" in done.stdout
     assert all(line.strip() != "objects/s" for line in done.stdout.splitlines())
-
-
-def test_a_sweep_that_is_interrupted_tells_the_job(tmp_path, command, long_words):
-    process = command("-m", *long_words, "seed=0,1", "hydra.sweep.dir=sweep", folder=tmp_path)
-    wait_for(lambda: list(tmp_path.glob("sweep/0/fits/dense/*/last.ckpt")), process)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert err.rstrip().endswith("resume=sweep/0")
-    assert not (tmp_path / "sweep/1").exists()

@@ -53,7 +53,12 @@ def test_four_runs(sweep):
 
 def test_runs_have_the_same_tags_and_final_metrics(sweep):
     runs = [events(sweep / str(number) / "tensorboard") for number in range(4)]
-    scalars = [set(run.Tags()["scalars"]) for run in runs]
+    # The precision of a class that is never predicted is undefined, and left out.
+    scalars = [
+        {tag for tag in run.Tags()["scalars"] if not tag.startswith("final/precision/")}
+        for run in runs
+    ]
+    assert {"final/accuracy", "final/log_loss", "final/macro_f1"} <= scalars[0]
     assert scalars[0] == scalars[1] == scalars[2] == scalars[3]
     for number, run in enumerate(runs):
         document = json.loads((sweep / str(number) / "metrics.json").read_text())
@@ -104,10 +109,3 @@ def test_a_failing_job_does_not_end_the_others(tmp_path, train_command, dense_wo
         True,
         True,
     ]
-
-
-def test_the_output_folder_has_a_subfolder_a_job(tmp_path, train_command, dense_words):
-    done = train_command("-m", *dense_words, "seed=0,1", "paths.output_dir=here", folder=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert [(tmp_path / "here" / str(n) / "metrics.json").is_file() for n in (0, 1)] == [True, True]
-    assert [path.name for path in tmp_path.iterdir()] == ["here"]

@@ -45,10 +45,10 @@ BIGRU_COUNT = keras_bigru(13, [256, 64, 32, 32]) + keras_dense(
 @pytest.mark.parametrize(
     ("name", "formula", "number"),
     [
-        ("dense", keras_dense(156, [512, 128, 128, 64], batch_norm=True), 173_455),
-        ("dense_second", keras_dense(156, [256, 128, 128], batch_norm=True), 92_559),
-        ("bigru", BIGRU_COUNT, 1_036_111),
-        ("bigru_second", BIGRU_COUNT, 1_036_111),
+        ("paper_dense", keras_dense(156, [512, 128, 128, 64], batch_norm=True), 173_455),
+        ("paper_dense_second", keras_dense(156, [256, 128, 128], batch_norm=True), 92_559),
+        ("paper_bigru", BIGRU_COUNT, 1_036_111),
+        ("paper_bigru_second", BIGRU_COUNT, 1_036_111),
     ],
 )
 def test_trainable_parameters_equal_keras(name, formula, number):
@@ -60,7 +60,7 @@ def test_trainable_parameters_equal_keras(name, formula, number):
 
 
 def test_dense_layers_stand_in_the_papers_order():
-    network = build_network(yaml.safe_load((CONF / "dense.yaml").read_text())["network"], PAPER)
+    network = build_network(yaml.safe_load((CONF / "paper_dense.yaml").read_text())["network"], PAPER)
     kinds = [type(layer) for layer in network.hidden]
     assert kinds == [nn.Linear, nn.Tanh, nn.Dropout, BatchNorm] * 4
     assert [m.out_features for m in network.hidden if isinstance(m, nn.Linear)] == [
@@ -74,7 +74,7 @@ def test_dense_layers_stand_in_the_papers_order():
 
 
 def test_spatial_dropout_after_the_last_layer_is_a_choice():
-    config = yaml.safe_load((CONF / "bigru.yaml").read_text())["network"]
+    config = yaml.safe_load((CONF / "paper_bigru.yaml").read_text())["network"]
     paper = build_network(config, PAPER)
     code = build_network({**config, "spatial_dropout_after_last": False}, PAPER)
     assert [m.probability for m in paper.spatial_dropout] == [0.1, 0.1, 0.1, 0.1]

@@ -26,6 +26,7 @@ from lcclassify.evaluation.report import (
 from lcclassify.evaluation.tensorboard import log_figures, log_hparams
 from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
 from lcclassify.tasks.runs import Run
+from lcclassify.training.fit import remove_event_files
 from lcclassify.training.members import FittedMember
 
 FloatArray = NDArray[np.float64]
@@ -178,6 +179,8 @@ def _learning_figures(run: Run, members: list[FittedMember]) -> dict[str, Any]:
 
 
 def _to_tensorboard(run: Run, final: Evaluation, figures: Mapping[str, Any]) -> None:
+    # Of a run that was gone on with: its final values replace the earlier ones.
+    remove_event_files(run.tensorboard)
     writer = SummaryWriter(str(run.tensorboard))
     try:
         metrics = {f"final/{name}": value for name, value in final.defined().items()}

@@ -22,6 +22,7 @@ CONFIG: Final = "config.yaml"
 DATA: Final = "data.json"
 SPLITS: Final = "splits.parquet"
 FITS: Final = "fits"
+BUNDLE: Final = "bundle"
 
 # What may change when a run goes on; anything else would make it another run.
 _MAY_CHANGE: Final = (
@@ -57,7 +58,7 @@ class Run:
     @property
     def bundle(self) -> Path:
         """Folder of the bundle."""
-        return self.folder / "bundle"
+        return self.folder / BUNDLE
 
     @property
     def figures(self) -> Path:
@@ -91,12 +92,16 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
     if config["paths"].get("output_dir") is None:
         raise ConfigError("paths.output_dir must name the run's folder")
     folder = Path(str(config["paths"]["output_dir"])).absolute()
-    # Until the objects are split nothing was computed: a run that failed before over a
-    # misspelt file name is simply begun again.
-    if (folder / FITS).exists() or ((folder / CONFIG).exists() and (folder / SPLITS).exists()):
+    # Until a fit has begun nothing was computed: a run that failed before, over a
+    # misspelt file name for instance, is simply begun again.
+    if (folder / FITS).exists() or (folder / BUNDLE).exists():
         raise OutputError(
             f"'{folder}' already holds a run: go on with it by resume={folder}, or choose "
             "another folder"
+        )
+    if (folder / CONFIG).exists() and not _is_of_a_run(folder / CONFIG):
+        raise OutputError(
+            f"'{folder}' holds a {CONFIG} that is not of a training run: choose another folder"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,6 +112,14 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
         reason = error.strerror or str(error)
         raise OutputError(f"the run's folder '{folder}' cannot be written: {reason}") from error
     return Run(folder, config, plan)
+
+
+def _is_of_a_run(path: Path) -> bool:
+    try:
+        stored = OmegaConf.load(path)
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException):
+        return False
+    return isinstance(stored, DictConfig) and {"survey", "representation", "model"} <= set(stored)
 
 
 def _resume(cfg: DictConfig, overrides: Sequence[str]) -> Run:

@@ -98,10 +98,13 @@ def fit_network(
         callbacks.append(Patience(settings.patience))
     callbacks.append(EpochCheckpoint(folder, kept))
     module = ClassifierModule(network, loss, optimizer, settings.schedule, n_classes, seed)
+    resumed = to_go_on_from(folder, kept)
+    if resumed is None:
+        remove_event_files(tensorboard)
     with warnings.catch_warnings():
         hush()
         trainer = _build_trainer(settings, trainer_config, callbacks, tensorboard)
-        _run(trainer, module, data, to_go_on_from(folder, kept), name)
+        _run(trainer, module, data, resumed)
     # From the files rather than from the callbacks: spawned processes had their own.
     last = read_checkpoint(folder / LAST)
     chosen = last if kept == "last" else read_checkpoint(folder / BEST)
@@ -131,6 +134,13 @@ def load_history(folder: Path) -> FitResult | None:
         return FitResult(stored["epochs"], stored["best"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def remove_event_files(folder: Path | None) -> None:
+    """Remove TensorBoard's files of an earlier attempt, lest its curves come twice."""
+    if folder is not None:
+        for file in folder.glob("events.out.tfevents.*"):
+            file.unlink()
 
 
 def check_trainer(config: PlainConfig) -> None:
@@ -192,7 +202,6 @@ def _run(
     module: ClassifierModule,
     data: LightCurveDataModule,
     resumed: Path | None,
-    name: str,
 ) -> None:
     handler = signal.getsignal(signal.SIGINT)
     try:
@@ -213,12 +222,4 @@ def _run(
         kind, _, reason = str(error).strip().splitlines()[-1].partition(": ")
         if kind.rsplit(".", 1)[-1] in ("TrainingError", "ConfigError"):
             raise TrainingError(reason) from error
-        raise
-    except ValueError as error:
-        if "more than 1 value per channel" in str(error):
-            raise TrainingError(
-                f"training of {name} came to a batch of a single object, which batch "
-                "normalisation cannot take: set fit.batch_size to at least 2, give more objects "
-                "or set network.batch_norm=false"
-            ) from error
         raise

@@ -179,7 +179,8 @@ def stratified_pair(
 ) -> tuple[IntArray, IntArray]:
     """Split rows into two parts with the same mix of classes.
 
-    Classes with a single member stay whole in the first part.
+    Of every class at least one member is in the first part, so that of a class with a
+    single member none is in the second.
 
     Args:
         rows: Positions to split.
@@ -211,7 +212,13 @@ def stratified_pair(
     first, second = train_test_split(
         several, test_size=size, random_state=seed, stratify=targets[several]
     )
-    return np.sort(np.concatenate([first, rows[single]])), np.sort(second)
+    # Of a class of two or three, a large second part may take all: one stays.
+    lost = np.setdiff1d(targets[second], targets[first])
+    stays = np.array([second[targets[second] == c].min() for c in lost], dtype=np.int64)
+    return (
+        np.sort(np.concatenate([first, rows[single], stays])),
+        np.setdiff1d(second, stays),
+    )
 
 
 def assign_folds(targets: IntArray, folds: int, seed: int) -> IntArray:

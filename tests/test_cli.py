@@ -1,0 +1,174 @@
+"""The commands: one sentence and an exit code where something is wrong."""
+
+import sys
+
+import pytest
+
+import lcclassify.cli as cli
+from lcclassify.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def called(monkeypatch, tmp_path, capsys):
+    """Call an entry point in this process; returns exit code, stdout and stderr."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*words, command="train"):
+        GlobalHydra.instance().clear()
+        monkeypatch.setattr(sys, "argv", [f"/somewhere/{command}.py", *map(str, words)])
+        code = 0
+        try:
+            getattr(cli, command)()
+        except SystemExit as stop:
+            code = stop.code
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return call
+
+
+@pytest.fixture
+def task(monkeypatch):
+    """Replace the training by a function."""
+
+    def replace(function):
+        monkeypatch.setattr("lcclassify.tasks.train.train", function)
+
+    return replace
+
+
+def failing(error):
+    def run(cfg, overrides):
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["sed=3"], "error: 'sed' cannot be set: the configuration has no such key"),
+        (["split.fold=3"], "error: 'split.fold' cannot be set"),
+        (["model.network.units=[3]"], "error: 'model.network.units' cannot be set"),
+        (["model=dens"], "error: model has no choice 'dens': did you mean 'dense'? known: bigru,"),
+        (["loss@model.head.loss=focl"], "error: loss has no choice 'focl': did you mean 'focal'?"),
+        (["~model.members.none"], "error: Could not delete from config."),
+        (["survey=none"], "error: survey has no choice 'none': "),
+        (["seed"], "error: Error parsing override 'seed'"),
+        (["split.folds=["], "error: "),
+        (["hydra.run.dir=/proc/none"], "error: No such file or directory: '/proc/none'"),
+        (["paths.output_dir=/proc/none"], "error: No such file or directory: '/proc/none'"),
+        (["resume=nowhere"], "error: resume: '"),
+        (["retrain=head"], "error: retrain needs the run"),
+        (["survey=table"], "error: survey."),
+        (["+sed=3"], "error: the configuration has no key 'sed': did you mean 'seed'?"),
+    ],
+)
+def test_wrong_words_give_one_line(called, words, sentence):
+    code, out, err = called(*words)
+    assert code == 1
+    assert err.startswith(sentence)
+    assert len(err.splitlines()) == 1
+    assert "Traceback" not in out + err
+
+
+def test_a_key_that_only_swept_choices_have(called):
+    code, _, err = called("-m", "model=dense,bigru", "model.fit.epochs=1")
+    assert code == 1
+    assert "++model.fit.epochs=..." in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (DataError("a file [bold] is wrong"), "error: a file [bold] is wrong\n"),
+        (OSError(28, "No space left on device", "/x"), "error: No space left on device: '/x'\n"),
+        (OSError("something else"), "error: something else\n"),
+    ],
+)
+def test_errors_of_the_task(called, task, error, sentence):
+    task(failing(error))
+    assert called() == (1, "", sentence)
+
+
+def test_debug_shows_the_traceback(called, task):
+    task(failing(DataError("wrong")))
+    with pytest.raises(DataError, match="wrong"):
+        called("debug=true")
+
+
+def test_debug_shows_the_traceback_of_the_configuration(called):
+    with pytest.raises(Exception, match="sed"):
+        called("sed=3", "debug=true")
+
+
+def test_other_exceptions_are_not_hidden(called, task):
+    task(failing(ZeroDivisionError("a bug")))
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        called()
+
+
+def test_a_failed_job_of_a_sweep_is_told_at_the_end(called, task):
+    done = []
+
+    def run(cfg, overrides):
+        if cfg.seed == 1:
+            raise ConfigError("not one")
+        done.append(cfg.seed)
+        raise OSError("still") if cfg.seed == 2 else ConfigError("and more")
+
+    task(run)
+    code, _, err = called("-m", "seed=0,1,2")
+    assert (code, done) == (1, [0, 2])
+    assert err == "error: and more\nerror: not one\nerror: still\n"
+
+
+def test_ctrl_c(called, task, tmp_path):
+    def stopped(cfg, overrides):
+        folder = tmp_path / cfg.paths.output_dir
+        (folder / "config.yaml").touch()
+        raise KeyboardInterrupt
+
+    task(stopped)
+    code, _, err = called("paths.output_dir=here")
+    assert code == 130
+    assert err == "interrupted; go on with: python /somewhere/train.py resume=here\n"
+    task(failing(KeyboardInterrupt()))
+    assert called("paths.output_dir=there") == (130, "", "interrupted\n")
+
+
+def test_an_installed_command_is_called_by_its_name(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/lcclassify-train"])
+    assert cli._program() == "lcclassify-train"
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "prepare"])
+def test_help(called, command):
+    code, out, _ = called("--help", command=command)
+    assert code in (0, None)
+    assert f"python {command}.py" in out
+    assert "== Configuration groups ==" in out
+    assert "powered by" not in out.splitlines()[0].lower()
+
+
+def test_files_go_where_they_are_asked_for(called, task, tmp_path):
+    folders = []
+
+    def run(cfg, overrides):
+        folders.append(cfg.paths.output_dir)
+        raise DataError("enough")
+
+    task(run)
+    called("paths.output_dir=one")
+    called("-m", "paths.output_dir=many", "seed=0,1")
+    called()
+    called(f"resume={tmp_path / 'one'}")
+    relative = [str(tmp_path / part) for part in ("one", "many/0", "many/1")]
+    assert folders[:3] == relative
+    assert folders[3].startswith(str(tmp_path / "outputs"))
+    assert folders[4] == relative[0]
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "many", "outputs"}

@@ -1,0 +1,119 @@
+"""The head learns from what members hold out; the members themselves stay as they are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from lcclassify.nn.stack import EnsembleClassifier
+from lcclassify.training.members import fit_member
+from lcclassify.training.settings import MemberSettings
+from lcclassify.training.stacking import fit_head
+
+LINEAR = {"_target_": "lcclassify.nn.stack.LinearStackingHead", "form": "full"}
+DENSE = {"_target_": "lcclassify.nn.stack.StackingHead", "units": [10], "activation": "relu"}
+
+
+def head_settings(network, epochs=5, lr=0.01):
+    return MemberSettings.from_config(
+        {
+            "name": "head",
+            "network": network,
+            "loss": {"_target_": "lcclassify.nn.losses.CrossEntropyLoss"},
+            "optimizer": {"_target_": "torch.optim.Adam", "lr": lr},
+            "fit": {"epochs": epochs, "batch_size": 16, "checkpoint": "last"},
+        }
+    )
+
+
+@pytest.fixture
+def fitted(context, new_member):
+    return [fit_member(context, new_member(name), "oof") for name in ("first", "second")]
+
+
+def fit(context, fitted, settings, cross_fit=False):
+    probabilities = np.stack([member.held_out for member in fitted], axis=1)
+    return fit_head(context, settings, probabilities, fitted[0].rows, cross_fit=cross_fit)
+
+
+@pytest.mark.parametrize("network", [LINEAR, DENSE], ids=["linear", "dense"])
+def test_members_are_frozen(context, fitted, network):
+    models = [model for member in fitted for model in member.submodels]
+    before = [{k: v.clone() for k, v in model.state_dict().items()} for model in models]
+    meta = fit(context, fitted, head_settings(network))
+    classifier = EnsembleClassifier([member.submodels for member in fitted], meta.head)
+    classifier.train()
+    optimizer = torch.optim.SGD([p for p in classifier.parameters() if p.requires_grad], lr=1.0)
+    batch = context.tensors.batch(np.arange(12))
+    loss = -classifier(batch)[torch.arange(12), batch.targets].log().mean()
+    loss.backward()
+    optimizer.step()
+    for model, state in zip(models, before, strict=True):
+        assert not any(module.training for module in model.modules())
+        assert all(p.grad is None and not p.requires_grad for p in model.parameters())
+        assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    assert all(p.grad is not None for p in meta.head.parameters())
+
+
+def test_the_head_learns(context, fitted):
+    rows = fitted[0].rows
+    few, many = (
+        fit(
+            replace(context, folder=context.folder / str(epochs)),
+            fitted,
+            head_settings(DENSE, epochs, 0.03),
+        )
+        for epochs in (1, 60)
+    )
+    probabilities = torch.as_tensor(np.stack([member.held_out for member in fitted], axis=1))
+
+    def loss(head):
+        return torch.nn.functional.cross_entropy(
+            head(probabilities), torch.as_tensor(context.targets[rows])
+        ).item()
+
+    assert loss(many.head) < 0.7 * loss(few.head)
+
+
+def test_it_is_the_same_every_time(context, fitted):
+    heads = [
+        fit(replace(context, folder=context.folder / str(n)), fitted, head_settings(DENSE)).head
+        for n in (0, 1)
+    ]
+    for first, second in zip(*(head.parameters() for head in heads), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_cross_fitted_probabilities_are_of_heads_that_did_not_see_the_object(
+    context, fitted, monkeypatch
+):
+    seen = []
+    from lcclassify.training import stacking
+
+    original = stacking.fit_network
+
+    def spy(network, loss, data, **kwargs):
+        seen.append((kwargs["name"], set(data.train_rows.tolist())))
+        return original(network, loss, data, **kwargs)
+
+    monkeypatch.setattr(stacking, "fit_network", spy)
+    meta = fit(context, fitted, head_settings(DENSE), cross_fit=True)
+    n_rows = len(fitted[0].rows)
+    assert seen[0] == ("head all", set(range(n_rows)))
+    left_out = [set(range(n_rows)) - kept for _, kept in seen[1:]]
+    assert sorted(row for rows in left_out for row in rows) == list(range(n_rows))
+    assert meta.cross_fitted.shape == (n_rows, 3)
+    assert np.allclose(meta.cross_fitted.sum(axis=1), 1)
+
+
+def test_without_cross_fit_there_are_no_such_probabilities(context, fitted):
+    assert fit(context, fitted, head_settings(LINEAR)).cross_fitted.shape == (0, 3)
+
+
+def test_a_finished_head_is_used_as_it_is(context, fitted):
+    first = fit(context, fitted, head_settings(LINEAR)).head
+    second = fit(context, fitted, head_settings(LINEAR)).head
+    assert context.reporter.lines[-1] == ("kept", "head all")
+    for mine, theirs in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
