@@ -60,7 +60,9 @@ def test_trainable_parameters_equal_keras(name, formula, number):
 
 
 def test_dense_layers_stand_in_the_papers_order():
-    network = build_network(yaml.safe_load((CONF / "paper_dense.yaml").read_text())["network"], PAPER)
+    network = build_network(
+        yaml.safe_load((CONF / "paper_dense.yaml").read_text())["network"], PAPER
+    )
     kinds = [type(layer) for layer in network.hidden]
     assert kinds == [nn.Linear, nn.Tanh, nn.Dropout, BatchNorm] * 4
     assert [m.out_features for m in network.hidden if isinstance(m, nn.Linear)] == [

@@ -78,9 +78,11 @@ def test_holdout_with_cross_validation(tmp_path, run_train, stack_words):
     run_train(
         tmp_path / "run", *stack_words, "stacking.mode=holdout", "stacking.cross_validate=true"
     )
-    crossed = metrics_of(tmp_path / "run")["cross_validation_accuracy"]
+    crossed = metrics_of(tmp_path / "run")["cross_validation"]
     assert set(crossed) == {"dense", "bigru"}
-    assert all(0 < values["mean"] <= 1 for values in crossed.values())
+    for values in crossed.values():
+        assert 0 < values["accuracy_of_folds"]["mean"] <= 1
+        assert values["all_folds"]["log_loss"] > 0
 
 
 @pytest.mark.parametrize(

@@ -53,21 +53,45 @@ class Scored:
     probabilities: Mapping[str, FloatArray]
 
 
-def cross_validation_accuracy(
-    member: FittedMember, targets: IntArray, folds: IntArray
-) -> tuple[float, float]:
-    """Return mean and standard deviation over folds of a member's held-out accuracy."""
-    correct = member.held_out.argmax(axis=1) == targets[member.rows]
-    fold = folds[member.rows]
+@dataclass(frozen=True)
+class CrossValidation:
+    """How a member does on training objects that it did not train on.
+
+    Attributes:
+        accuracy: Mean over the folds.
+        deviation: Standard deviation over the folds.
+        evaluation: Of all folds' objects together.
+    """
+
+    accuracy: float
+    deviation: float
+    evaluation: Evaluation
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plain values for `metrics.json`."""
+        accuracy = {"mean": self.accuracy, "std": self.deviation}
+        return {"accuracy_of_folds": accuracy, "all_folds": self.evaluation.defined()}
+
+
+def cross_validation(
+    member: FittedMember, targets: IntArray, folds: IntArray, taxonomy: Taxonomy
+) -> CrossValidation:
+    """Score what the networks of a cross-validated member say of their own folds."""
+    own, fold = targets[member.rows], folds[member.rows]
+    correct = member.held_out.argmax(axis=1) == own
     scores = np.array([correct[fold == number].mean() for number in np.unique(fold)])
-    return float(scores.mean()), float(scores.std(ddof=1)) if len(scores) > 1 else 0.0
+    return CrossValidation(
+        float(scores.mean()),
+        float(scores.std(ddof=1)) if len(scores) > 1 else 0.0,
+        evaluate(member.held_out, own, taxonomy),
+    )
 
 
 def report(
     run: Run,
     scored: Scored,
     taxonomy: Taxonomy,
-    crossed: Mapping[str, tuple[float, float]],
+    crossed: Mapping[str, CrossValidation],
     members: list[FittedMember],
     console: Console,
 ) -> dict[str, Evaluation]:
@@ -77,7 +101,7 @@ def report(
         run: The run.
         scored: Probabilities to evaluate.
         taxonomy: The classes.
-        crossed: Cross-validated accuracy, mean and deviation, by member.
+        crossed: Cross-validated members.
         members: The members, for their learning curves.
         console: Where the tables go.
 
@@ -98,7 +122,7 @@ def report(
         per_class_table(final, title=f"{main}, {scored.what}"),
     ]
     if len(taxonomy) == 15 and "99" in taxonomy.classes:
-        published = {_TABLE_3.get(name, name): mean for name, (mean, _) in crossed.items()}
+        published = {_TABLE_3.get(name, name): cv.accuracy for name, cv in crossed.items()}
         tables.append(paper_comparison(final, published))
     try:
         write_metrics(
@@ -106,9 +130,7 @@ def report(
             {
                 "evaluated_on": scored.what,
                 "models": evaluations,
-                "cross_validation_accuracy": {
-                    name: {"mean": mean, "std": std} for name, (mean, std) in crossed.items()
-                },
+                "cross_validation": {name: cv.to_dict() for name, cv in crossed.items()},
             },
         )
         (run.folder / "report.txt").write_text("\n".join(text_of(table) for table in tables))
@@ -127,9 +149,10 @@ def report(
         raise OutputError(f"the results cannot be written to '{run.folder}': {error}") from error
     for table in tables:
         console.print(table)
-    for name, (mean, std) in crossed.items():
+    for name, cv in crossed.items():
         console.print(
-            f"  {name}: cross-validated accuracy {mean:.4f} ± {std:.4f} (s.d. of folds)",
+            f"  {name}: cross-validated accuracy {cv.accuracy:.4f} ± {cv.deviation:.4f} "
+            "(s.d. of folds)",
             highlight=False,
         )
     return evaluations

@@ -21,7 +21,7 @@ from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
 from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments
-from lcclassify.tasks.results import Scored, cross_validation_accuracy, report
+from lcclassify.tasks.results import Scored, cross_validation, report
 from lcclassify.tasks.runs import Run, open_run
 from lcclassify.training.members import (
     FittedMember,
@@ -92,11 +92,12 @@ def train(
         [member.submodels for member in fitted], None if meta is None else meta.head
     )
     scored = _score(context, inputs, classifier, fitted, meta, run.plan)
-    accuracy = {
-        member.name: cross_validation_accuracy(member, context.targets, inputs.split.folds)
+    taxonomy = inputs.survey.taxonomy
+    validations = {
+        member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
         for member in crossed
     }
-    evaluations = report(run, scored, inputs.survey.taxonomy, accuracy, fitted, console)
+    evaluations = report(run, scored, taxonomy, validations, fitted, console)
     seconds = time.perf_counter() - started
     folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what)
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds)
