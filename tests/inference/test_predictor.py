@@ -131,7 +131,7 @@ def test_members_are_in_order_and_sum_to_one(bundle, light_curves):
     scored = np.delete(members, UNOBSERVED, axis=0)
     np.testing.assert_allclose(scored.sum(axis=2), 1, atol=1e-12)
     with torch.inference_mode():
-        stacked = bundle.classifier.combine(torch.from_numpy(scored)).numpy()
+        stacked = bundle.classifier.combine(torch.from_numpy(scored)[:, None]).numpy()
     frame = predictor.predict_light_curves(light_curves)
     np.testing.assert_allclose(
         numbers(frame.filter(pl.col("reason").is_null())), stacked, rtol=0, atol=1e-6

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from lcclassify.errors import DataError
+from lcclassify.surveys.delimited import TextForm
 from lcclassify.surveys.tabular import Column, read_columns
 
 WANTED = {
@@ -45,7 +46,7 @@ def test_tabs_and_other_separators(tmp_path: Path) -> None:
     tab = write(tmp_path / "a.tsv.gz", "object_id\tn\tx\n1\t1\t2\n")
     assert read_columns([tab], WANTED).rows() == [("1", 1, 2.0)]
     semicolon = write(tmp_path / "a.txt", "object_id;n;x\n1;1;2\n")
-    assert read_columns([semicolon], WANTED, ";").rows() == [("1", 1, 2.0)]
+    assert read_columns([semicolon], WANTED, TextForm(";")).rows() == [("1", 1, 2.0)]
 
 
 def test_numbers_keep_every_digit(tmp_path: Path) -> None:

@@ -120,20 +120,35 @@ def log_probabilities(probabilities: Tensor) -> Tensor:
 class EnsembleClassifier(nn.Module):
     """Frozen members and the head that combines their probabilities.
 
+    A head that was trained out of fold has seen one network of each member at a time,
+    of the same fold. Here it combines each fold's networks by themselves, and the
+    folds' results are averaged: what it is given is distributed as what it learned from.
+
     Args:
-        members: M members, each a list of submodels (of several folds or seeds)
-            whose probabilities are averaged.
+        members: M members, each a list of submodels, those of the first fold first;
+            a fold may have several (of several seeds), which are averaged.
         head: A stacking head, or None for the arithmetic mean of the members.
+        n_folds: Number of folds; 1 where all of a member's submodels are averaged.
 
     Raises:
-        ConfigError: A member is empty, or members or head disagree about the number
-            of classes or members.
+        ConfigError: A member is empty or cannot be dealt out to the folds, or members
+            or head disagree about the number of classes or members.
     """
 
-    def __init__(self, members: Sequence[Sequence[Submodel]], head: nn.Module | None) -> None:
+    def __init__(
+        self,
+        members: Sequence[Sequence[Submodel]],
+        head: nn.Module | None,
+        *,
+        n_folds: int = 1,
+    ) -> None:
         super().__init__()
         if not members or not all(len(replicas) for replicas in members):
             raise ConfigError("an ensemble needs at least one member, each of at least one network")
+        if n_folds < 1 or any(len(replicas) % n_folds for replicas in members):
+            counts = [len(replicas) for replicas in members]
+            raise ConfigError(f"members of {counts} networks cannot be of {n_folds} folds each")
+        self.n_folds = n_folds
         classes = {submodel.sizes.n_classes for replicas in members for submodel in replicas}
         if len(classes) != 1:
             raise ConfigError(
@@ -161,29 +176,35 @@ class EnsembleClassifier(nn.Module):
         return self
 
     @torch.no_grad()
+    def fold_probabilities(self, batch: Batch) -> Tensor:
+        """Return ``(N, D, M, K) float64``: every member's probabilities by each of D folds."""
+        members = []
+        for replicas in self._replicas():
+            each = torch.stack([submodel.predict_proba(batch) for submodel in replicas], dim=1)
+            members.append(each.unflatten(1, (self.n_folds, -1)).mean(2))  # type: ignore[no-untyped-call]
+        return torch.stack(members, dim=2)
+
     def member_probabilities(self, batch: Batch) -> Tensor:
-        """Return each member's probabilities ``(N, M, K) float64`` of a raw batch."""
-        means = [
-            torch.stack([submodel.predict_proba(batch) for submodel in replicas]).mean(0)
-            for replicas in self._replicas()
-        ]
-        return torch.stack(means, dim=1)
+        """Return each member's probabilities ``(N, M, K) float64``, averaged over folds."""
+        return self.fold_probabilities(batch).mean(1)
 
     def combine(self, probabilities: Tensor) -> Tensor:
-        """Return the ensemble's ``(N, K) float64`` from the members' ``(N, M, K)``."""
+        """Return the ensemble's ``(N, K) float64`` from the ``(N, D, M, K)`` of all folds."""
         if self.head is None:
-            return probabilities.to(torch.float64).mean(1)
-        return torch.softmax(self.head(probabilities).to(torch.float64), dim=1)
+            return probabilities.to(torch.float64).mean((1, 2))
+        combined = self.head(probabilities.flatten(0, 1)).to(torch.float64)
+        folds = torch.softmax(combined, dim=1).reshape(-1, self.n_folds, self.n_classes)
+        return folds.mean(1)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the probabilities ``(N, K) float64`` of a raw batch, rows summing to 1."""
-        return self.combine(self.member_probabilities(batch))
+        return self.combine(self.fold_probabilities(batch))
 
     def config(self) -> PlainConfig:
         """Return the plain configuration from which `from_config` rebuilds the shape."""
         members = [[submodel.config() for submodel in replicas] for replicas in self._replicas()]
         head = None if self.head is None else self.head.config()  # type: ignore[operator]
-        return {"members": members, "head": head}
+        return {"members": members, "head": head, "n_folds": self.n_folds}
 
     @classmethod
     def from_config(cls, config: PlainConfig) -> Self:
@@ -195,7 +216,7 @@ class EnsembleClassifier(nn.Module):
         Raises:
             ConfigError: A key is missing or invalid.
         """
-        for key in ("members", "head"):
+        for key in ("members", "head", "n_folds"):
             if key not in config:
                 raise ConfigError(f"an ensemble's configuration needs the key '{key}'")
         members = [
@@ -205,7 +226,7 @@ class EnsembleClassifier(nn.Module):
         head: nn.Module | None = None
         if config["head"] is not None and members and members[0]:
             head = build_head(config["head"], len(members), members[0][0].sizes.n_classes)
-        return cls(members, head)
+        return cls(members, head, n_folds=config["n_folds"])
 
     def _replicas(self) -> list[list[Submodel]]:
         return [

@@ -39,7 +39,8 @@ def identifier(column: pl.Series, what: str) -> pl.Series:
     if missing:
         row = (column.is_null().arg_max() or 0) + 1
         raise DataError(
-            f"{missing:,} rows of the {what} have no {column.name}, the first is row {row}"
+            f"{_counted(missing, 'row')} of the {what} with no {column.name}, the first is row "
+            f"{row}"
         )
     if dtype == pl.String:
         return column
@@ -185,7 +186,7 @@ def _unknown_passband(
     if unknown.null_count():
         example = table[OBJECT_ID].filter(words.is_null()).sort()[0]
         raise DataError(
-            f"{unknown.null_count():,} observations have no passband, the first is of object "
+            f"{_counted(unknown.null_count(), 'observation')} with no passband, the first of object "
             f"{example}"
         )
     word = str(unknown.min())
@@ -194,8 +195,8 @@ def _unknown_passband(
     also = f" ({others} other unknown passbands follow)" if others else ""
     indices = "" if known is passbands.names else f" (indices of {', '.join(passbands.names)})"
     raise DataError(
-        f"unknown passband '{word}' in {(unknown == word).sum():,} observations, the first of "
-        f"object {example}{also}; {did_you_mean(word, known)}{indices}"
+        f"unknown passband '{word}' in {_counted(int((unknown == word).sum()), 'observation')}, "
+        f"the first of object {example}{also}; {did_you_mean(word, known)}{indices}"
     )
 
 
@@ -215,3 +216,7 @@ def _refuse(table: pl.DataFrame, name: str, bad: pl.Series, what: str, expected:
             f"column '{name}' of the {what} must hold {expected}, got '{table[name][row]}' in row "
             f"{row + 1} (object {table[OBJECT_ID][row]})"
         )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

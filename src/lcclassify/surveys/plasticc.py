@@ -125,9 +125,9 @@ class PlasticcSurvey(Survey):
         observations = read_columns(
             observation_files,
             {
-                OBJECT_ID: Column((OBJECT_ID,), "integer"),
+                OBJECT_ID: Column((OBJECT_ID,), "integer", filled=True),
                 MJD: Column((MJD,), "number"),
-                PASSBAND: Column((PASSBAND,), "integer"),
+                PASSBAND: Column((PASSBAND,), "integer", filled=True),
                 FLUX: Column((FLUX,), "number"),
                 FLUX_ERR: Column((FLUX_ERR,), "number"),
                 DETECTED: Column((DETECTED, "detected_bool"), "integer", required=False),
@@ -136,7 +136,7 @@ class PlasticcSurvey(Survey):
         objects = read_columns(
             object_files,
             {
-                OBJECT_ID: Column((OBJECT_ID,), "integer"),
+                OBJECT_ID: Column((OBJECT_ID,), "integer", filled=True),
                 **({LABEL: _LABEL_COLUMN} if labels else {}),
                 **{name: Column(_RENAMED.get(name, (name,)), "number") for name in self.metadata},
             },

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from lcclassify.errors import ConfigError
+from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import (
     DETECTED,
     FLUX,
@@ -27,20 +27,13 @@ from lcclassify.surveys.base import Survey, SurveyData
 from lcclassify.surveys.brightness import Brightness
 from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
 from lcclassify.surveys.coerce import same_ids
+from lcclassify.surveys.delimited import SEPARATORS, TextForm
 from lcclassify.surveys.tabular import Column, read_columns
 
 READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
 
 _OBSERVATION_KEYS: Final = (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR)
 _COLUMN_KEYS: Final = (*_OBSERVATION_KEYS, DETECTED, "objects_id", LABEL, SUBSET)
-_SEPARATORS: Final = {
-    "tab": "\t",
-    "\\t": "\t",
-    "comma": ",",
-    "semicolon": ";",
-    "pipe": "|",
-    "space": " ",
-}
 
 
 class TableSurvey(Survey):
@@ -53,8 +46,10 @@ class TableSurvey(Survey):
         root: Folder that relative paths start from, before the current folder is tried.
         objects: Files of the object table. Without them label, subset and metadata are
             taken from columns of the observation table.
-        separator: Field separator; by default a tab for ``.tsv``, else a comma. The words
-            tab, comma, semicolon, pipe and space are understood.
+        separator: Field separator, one character or one of the words comma, tab,
+            semicolon, pipe, space (a single blank) and whitespace (any run of blanks and
+            tabs, without quotes); by default found in each file.
+        comment: Lines of text files that begin with it are left out, such as ``#``.
         columns: Name in the files of `object_id`, `mjd`, `passband`, `flux`, `flux_err`
             (all by default called so), `detected`, `label`, `subset` (by default none)
             and `objects_id` (the id in the object table, by default as `object_id`).
@@ -89,6 +84,7 @@ class TableSurvey(Survey):
         root: str | Path | None = None,
         objects: paths.PathSpec | None = None,
         separator: str | None = None,
+        comment: str | None = None,
         columns: Mapping[str, str | None] | None = None,
         passband_aliases: Mapping[str, str] | None = None,
         wavelengths: Sequence[float] | None = None,
@@ -112,9 +108,7 @@ class TableSurvey(Survey):
             raise ConfigError("survey.passbands must list the passbands in order, such as [g,r]")
         self.root = None if root is None else Path(root)
         self.observations, self.objects = observations, objects
-        self.separator = None if separator is None else _SEPARATORS.get(separator, separator)
-        if self.separator is not None and len(self.separator) != 1:
-            raise ConfigError(f"survey.separator must be one character, got '{separator}'")
+        self.form = _text_form(separator, comment)
         self.columns = _columns(columns)
         self.passbands = Passbands(
             options.words(passbands, "survey.passbands"),
@@ -143,11 +137,11 @@ class TableSurvey(Survey):
         observation_files, object_files = self._files()
         carried = self._object_columns() if not object_files else {}
         observations = read_columns(
-            observation_files, {**carried, **self._observation_columns()}, self.separator
+            observation_files, {**carried, **self._observation_columns()}, self.form
         )
         objects = None
         if object_files:
-            objects = read_columns(object_files, self._object_columns(), self.separator)
+            objects = read_columns(object_files, self._object_columns(), self.form)
         observations = self._with_flux(observations)
         if objects is None:
             observations = self._with_object_values(same_ids([observations], self.id_type)[0])
@@ -177,7 +171,7 @@ class TableSurvey(Survey):
             "reader_version": READER_VERSION,
             "observations": paths.stamps(observation_files),
             "objects": paths.stamps(object_files),
-            "separator": self.separator,
+            "text_form": asdict(self.form),
             "columns": self.columns,
             "passbands": list(self.passbands.names),
             "wavelengths": list(self.passbands.wavelengths),
@@ -229,9 +223,9 @@ class TableSurvey(Survey):
 
     def _observation_columns(self) -> dict[str, Column]:
         wanted = {
-            OBJECT_ID: Column((self._source(OBJECT_ID),), "id"),
+            OBJECT_ID: Column((self._source(OBJECT_ID),), "id", filled=True),
             MJD: Column((self._source(MJD),), "number"),
-            PASSBAND: Column((self._source(PASSBAND),), "text"),
+            PASSBAND: Column((self._source(PASSBAND),), "text", filled=True),
             FLUX: Column((self._source(FLUX),), "number"),
             FLUX_ERR: Column((self._source(FLUX_ERR),), "number"),
         }
@@ -241,7 +235,7 @@ class TableSurvey(Survey):
 
     def _object_columns(self) -> dict[str, Column]:
         id_source = self.columns["objects_id"] or self._source(OBJECT_ID)
-        wanted = {OBJECT_ID: Column((id_source,), "id")}
+        wanted = {OBJECT_ID: Column((id_source,), "id", filled=True)}
         for key in (LABEL, SUBSET):
             if self.columns[key] is not None:
                 wanted[key] = Column((self._source(key),), "text")
@@ -278,6 +272,20 @@ class TableSurvey(Survey):
                 for name in self.metadata
             )
         return table
+
+
+def _text_form(separator: str | None, comment: str | None) -> TextForm:
+    if separator is not None:
+        word = separator
+        separator = SEPARATORS.get(word, "\t" if word == "\\t" else word)
+        if word not in SEPARATORS and len(separator) != 1:
+            raise ConfigError(
+                f"survey.separator must be one character or a word, got '{word}'; "
+                f"{did_you_mean(word, SEPARATORS)}"
+            )
+    if comment is not None and not str(comment).strip():
+        raise ConfigError(f"survey.comment must be what comment lines begin with, got '{comment}'")
+    return TextForm(separator, None if comment is None else str(comment).strip())
 
 
 def _columns(columns: Mapping[str, str | None] | None) -> dict[str, str | None]:

@@ -19,6 +19,7 @@ from typing import Final, Literal, NoReturn
 import polars as pl
 
 from lcclassify.errors import DataError, did_you_mean
+from lcclassify.surveys.delimited import TextForm, as_plain, find_header, records
 from lcclassify.surveys.progress import tracked
 
 Kind = Literal["number", "integer", "text", "id"]
@@ -42,15 +43,17 @@ class Column:
         kind: ``number`` (Float64), ``integer`` (Int64), ``text`` (String) or ``id``
             (String from CSV, the file's own integers or strings from Parquet).
         required: Whether a file without it is an error.
+        filled: Whether a row without it is an error.
     """
 
     sources: tuple[str, ...]
     kind: Kind
     required: bool = True
+    filled: bool = False
 
 
 def read_columns(
-    files: Sequence[Path], columns: Mapping[str, Column], separator: str | None = None
+    files: Sequence[Path], columns: Mapping[str, Column], form: TextForm | None = None
 ) -> pl.DataFrame:
     """Read the same columns of several files, one below the other.
 
@@ -58,8 +61,8 @@ def read_columns(
         files: CSV, TSV (both plain or gzip) or Parquet files; `.parquet` and `.pq`
             are Parquet, all others text.
         columns: Wanted column by its new name.
-        separator: Field separator of text files; by default a tab for ``.tsv`` and
-            ``.tab``, a comma for all others.
+        form: Separator and comments of text files; by default none of the latter, and
+            the separator is found in each file.
 
     Returns:
         The columns under their new names, in the order of `columns`. An optional
@@ -67,8 +70,9 @@ def read_columns(
         others.
 
     Raises:
-        DataError: If a file is empty, damaged, lacks a required column or holds text
-            in a number column (file, line and value are named), or if no file has a row.
+        DataError: If a file is empty, damaged, lacks a required column, holds text in a
+            number column or nothing in a filled one (file, line and value are named), or
+            if no file has a row.
     """
     frames = []
     steps: Sequence[Path] | Iterator[Path] = files
@@ -76,7 +80,7 @@ def read_columns(
         steps = tracked(files, len(files), f"reading {files[0].parent.name}", "files")
     for file in steps:
         frame = _read_parquet(file, columns) if _is_parquet(file) else None
-        frames.append(_read_csv(file, columns, separator) if frame is None else frame)
+        frames.append(_read_csv(file, columns, form or TextForm()) if frame is None else frame)
     _check_same_types(files, frames)
     table = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal")
     if table.height == 0:
@@ -157,24 +161,29 @@ def _readable(file: Path) -> Iterator[None]:
 # --- text ---------------------------------------------------------------------------
 
 
-def _read_csv(file: Path, columns: Mapping[str, Column], separator: str | None) -> pl.DataFrame:
-    if separator is None:
-        tabbed = {".tsv", ".tab"} & {suffix.lower() for suffix in file.suffixes}
-        separator = "\t" if tabbed else ","
+def _read_csv(file: Path, columns: Mapping[str, Column], form: TextForm) -> pl.DataFrame:
+    wanted = [column.sources for column in columns.values() if column.required]
     with _readable(file):
-        header = next(_records(file, separator), (0, []))[1]
+        form, header_line, header = find_header(file, form, wanted)
     if not header:
         raise DataError(f"{file} is empty: a line of column names was expected")
     found = _find(header, columns, file)
-    table = _parse_csv(file, separator, header, found)
-    key = next(iter(found))
-    if table[key].null_count():  # blank lines come as rows of nulls
+    table = _parse_csv(file, form, header_line, header, found)
+    filled = [new for new, (_, column) in found.items() if column.filled]
+    if any(table[new].null_count() for new in (next(iter(found)), *filled)):
+        # Blank lines come as rows of nulls.
         table = table.filter(~pl.all_horizontal(pl.all().is_null()))
+    if any(table[new].null_count() for new in filled):
+        _blame_line(file, form, header, found)
     return table
 
 
 def _parse_csv(
-    file: Path, separator: str, header: Sequence[str], found: Mapping[str, tuple[int, Column]]
+    file: Path,
+    form: TextForm,
+    header_line: int,
+    header: Sequence[str],
+    found: Mapping[str, tuple[int, Column]],
 ) -> pl.DataFrame:
     positions = sorted({position for position, _ in found.values()})
     names = {position: str(position) for position in range(len(header))}
@@ -183,15 +192,22 @@ def _parse_csv(
         dtype = _CSV_TYPES[column.kind]
         types[names[position]] = dtype if types.get(names[position], dtype) == dtype else pl.String
     picked = {new: pl.col(names[position]) for new, (position, _) in found.items()}
+    content: Path | bytes = file
+    if not form.plain:
+        with _readable(file):
+            content = as_plain(file, form)
 
     def load(schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+        types = {name: schema.get(name, pl.String) for name in names.values()}
+        if not content:
+            return pl.DataFrame(schema=types)
         return pl.read_csv(
-            file,
+            content,
             columns=positions,
-            separator=separator,
+            separator=form.separator or "," if form.plain else "\t",
             has_header=False,
-            skip_rows=1,
-            schema={name: schema.get(name, pl.String) for name in names.values()},
+            skip_lines=header_line if form.plain else 0,
+            schema=types,
             glob=False,
         )
 
@@ -202,7 +218,7 @@ def _parse_csv(
             except pl.exceptions.ComputeError:
                 table = load({})
     except DataError:
-        _blame_line(file, separator, header, found)
+        _blame_line(file, form, header, found)
         raise
     expressions = []
     for new, (position, column) in found.items():
@@ -215,48 +231,34 @@ def _parse_csv(
                 absent = is_absent(expression)
                 number = text_to_number(expression, dtype)
                 if table.select((~absent & number.is_null()).any()).item():
-                    _blame_line(file, separator, header, found)
+                    _blame_line(file, form, header, found)
                     raise DataError(f"{file} holds text in the number column '{header[position]}'")
                 expression = pl.when(~absent).then(number)
         expressions.append(expression.alias(new))
     return table.select(expressions)
 
 
-def _records(file: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the last line number and the fields of each record, the header first."""
-    with file.open("rb") as raw:
-        zipped = raw.read(2) == b"\x1f\x8b"
-    with (
-        gzip.open(file, "rt", encoding="utf-8-sig", newline="")
-        if zipped
-        else file.open(encoding="utf-8-sig", newline="")
-    ) as lines:
-        reader = csv.reader(lines, delimiter=separator)
-        for record in reader:
-            yield reader.line_num, record
-
-
 def _blame_line(
-    file: Path, separator: str, header: Sequence[str], found: Mapping[str, tuple[int, Column]]
+    file: Path, form: TextForm, header: Sequence[str], found: Mapping[str, tuple[int, Column]]
 ) -> None:
     """Raise a DataError that names the first bad line, if this is a matter of lines."""
-    checked = [
-        (position, column.kind)
-        for position, column in sorted(found.values(), key=lambda item: item[0])
-        if column.kind in ("number", "integer")
-    ]
+    checked = sorted(found.values(), key=lambda item: item[0])
     try:
-        records = _records(file, separator)
-        next(records)
-        for line, record in records:
+        lines = records(file, form)
+        next(lines)
+        for line, record in lines:
             if len(record) > len(header):
                 raise DataError(
                     f"{file}, line {line}: {len(record)} fields, but the header names {len(header)}"
                 )
-            for position, kind in checked:
+            for position, column in checked:
                 value = record[position] if position < len(record) else ""
-                if not _is_number(value, kind):
-                    _blame(f"{file}, line {line}", header[position].strip(), kind, value)
+                if column.filled and not value.strip():
+                    raise DataError(
+                        f"{file}, line {line}: column '{header[position].strip()}' is empty"
+                    )
+                if column.kind in ("number", "integer") and not _is_number(value, column.kind):
+                    _blame(f"{file}, line {line}", header[position].strip(), column.kind, value)
     except (*_GZIP_FAULTS, OSError, UnicodeDecodeError, csv.Error):
         return  # not a matter of lines: the reader's own message stands
 

@@ -89,7 +89,9 @@ def train(
             crossed = [fit_member(context, member, "oof") for member in members]
         meta = _fit_head(context, head, fitted, cross_fit=not has_test)
     classifier = EnsembleClassifier(
-        [member.submodels for member in fitted], None if meta is None else meta.head
+        [member.submodels for member in fitted],
+        None if meta is None else meta.head,
+        n_folds=n_folds if mode == "oof" else 1,
     )
     scored = _score(context, inputs, classifier, fitted, meta, run.plan)
     taxonomy = inputs.survey.taxonomy
@@ -159,8 +161,9 @@ def _score(
     rows = inputs.split.rows("test")
     if len(rows):
         classifier.to(context.tensors.device)
-        each = predict_rows(classifier.member_probabilities, context.tensors, rows)
-        whole = classifier.cpu().combine(torch.as_tensor(each)).detach().numpy()
+        folds = predict_rows(classifier.fold_probabilities, context.tensors, rows)
+        whole = classifier.cpu().combine(torch.as_tensor(folds)).detach().numpy()
+        each = folds.mean(axis=1)
         what = "test objects"
     else:
         rows = fitted[0].rows

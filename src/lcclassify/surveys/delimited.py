@@ -1,0 +1,147 @@
+"""Splits text tables into fields: separators, comment lines, and lines with their numbers."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from lcclassify.errors import DataError
+
+WHITESPACE: Final = "whitespace"  # any run of blanks and tabs
+SEPARATORS: Final = {
+    "comma": ",",
+    "tab": "\t",
+    "semicolon": ";",
+    "pipe": "|",
+    "space": " ",
+    WHITESPACE: WHITESPACE,
+}
+# A single blank as separator is for files with empty fields, which their author must tell.
+_TRIED: Final = (",", "\t", ";", "|", WHITESPACE)
+
+
+@dataclass(frozen=True)
+class TextForm:
+    """How the lines of a text table become fields.
+
+    Attributes:
+        separator: One character, `WHITESPACE`, or None for the one of comma, tab,
+            semicolon, pipe and whitespace that gives the columns that are looked for.
+        comment: Lines that begin with it are left out; None: there are none.
+    """
+
+    separator: str | None = None
+    comment: str | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether every line but blank ones holds fields, with one character between them."""
+        return self.comment is None and self.separator != WHITESPACE
+
+
+def records(file: Path, form: TextForm) -> Iterator[tuple[int, list[str]]]:
+    """Yield the last line number and the fields of each record, blank lines left out.
+
+    Args:
+        file: Text, plain or gzip.
+        form: With a separator; quotes have no meaning where it is `WHITESPACE`.
+    """
+    with file.open("rb") as raw:
+        zipped = raw.read(2) == b"\x1f\x8b"
+    with (
+        gzip.open(file, "rt", encoding="utf-8-sig", newline="")
+        if zipped
+        else file.open(encoding="utf-8-sig", newline="")
+    ) as lines:
+        if form.separator == WHITESPACE:
+            for number, line in enumerate(lines, start=1):
+                fields = line.split()
+                if fields and not _is_comment(line, form):
+                    yield number, fields
+            return
+        reader = csv.reader(
+            # A comment leaves a blank line behind, so that the numbers stay right.
+            ("\n" if _is_comment(line, form) else line for line in lines),
+            delimiter=form.separator or ",",
+        )
+        for record in reader:
+            if any(field.strip() for field in record):
+                yield reader.line_num, record
+
+
+def find_header(
+    file: Path, form: TextForm, wanted: Sequence[Sequence[str]]
+) -> tuple[TextForm, int, list[str]]:
+    """Find the line of column names, and the separator if the form has none.
+
+    Args:
+        file: Text, plain or gzip.
+        form: What is known of its form.
+        wanted: For every column that must be there the names it may have.
+
+    Returns:
+        The form with its separator, the number of the header's last line and its
+        fields; 0 and no fields for a file without a line.
+
+    Raises:
+        DataError: The separator of the form is not that of the file.
+    """
+
+    def read(separator: str) -> tuple[TextForm, int, list[str]]:
+        tried = replace(form, separator=separator)
+        return (tried, *next(records(file, tried), (0, [])))
+
+    def fits(fields: Sequence[str]) -> bool:
+        names = {field.strip() for field in fields}
+        return all(names.intersection(spellings) for spellings in wanted)
+
+    tabbed = {".tsv", ".tab"} & {suffix.lower() for suffix in file.suffixes}
+    usual = form.separator or ("\t" if tabbed else ",")
+    found = read(usual)
+    if fits(found[2]):
+        return found
+    for separator in _TRIED:
+        other = read(separator)
+        if separator == usual or not fits(other[2]):
+            continue
+        if form.separator is None:
+            return other
+        named = {character: word for word, character in SEPARATORS.items()}
+        raise DataError(
+            f"{file} is separated by {named[separator]}, not by "
+            f"{named.get(usual, repr(usual))} as stated: set survey.separator={named[separator]}, "
+            "or null to find it in each file"
+        )
+    return found
+
+
+def as_plain(file: Path, form: TextForm) -> bytes:
+    """Return a table without comments, header and runs of blanks, its fields tab-separated.
+
+    Args:
+        file: Text, plain or gzip.
+        form: With a separator.
+
+    Raises:
+        DataError: Where whitespace separates, and a row has not as many fields as the header.
+    """
+    rows = records(file, form)
+    width = len(next(rows, (0, []))[1])
+    lines = []
+    for number, fields in rows:
+        # A missing field shifts the ones behind it, which only its neighbours could tell.
+        if len(fields) > width or (form.separator == WHITESPACE and len(fields) != width):
+            raise DataError(
+                f"{file}, line {number}: {len(fields)} fields, but the header names {width}"
+            )
+        cells = ('"' + field.replace('"', '""') + '"' for field in fields)
+        lines.append("\t".join(cells))
+    return ("\n".join(lines) + "\n").encode() if lines else b""
+
+
+def _is_comment(line: str, form: TextForm) -> bool:
+    return form.comment is not None and line.lstrip().startswith(form.comment)
