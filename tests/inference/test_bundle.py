@@ -200,6 +200,7 @@ def test_parts_that_do_not_fit_are_refused(bundle):
 def test_missing_parts(folder, tmp_path):
     refused(tmp_path / "nowhere", "must be the folder of a bundle, but it does not exist")
     refused(folder / "bundle.yaml", "is not a folder")
+    refused(folder.parent, f"has no file bundle.yaml: did you mean '{folder}'")
     (folder / "weights.safetensors").unlink()
     refused(folder, "has no file weights.safetensors")
     (folder / "bundle.yaml").unlink()

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import torch
@@ -232,6 +233,11 @@ def test_inputs_that_do_not_fit(bundle, tables, light_curves):
         predictor.predict_proba(observations.drop("flux"), objects)
     with pytest.raises(DataError, match="pandas or Polars DataFrame, got dict"):
         predictor.predict_proba(observations.to_dict(), objects)
+    rows = observations.to_pandas()
+    with pytest.raises(DataError, match="2 columns named 'flux'"):
+        predictor.predict_proba(pd.concat([rows, rows[["flux"]]], axis=1), objects)
+    with pytest.raises(DataError, match="unusable type"):
+        predictor.predict_proba(rows.assign(flux=1j), objects)
     other = LightCurves(light_curves.observations, light_curves.objects, Passbands(("r", "g", "i")))
     with pytest.raises(DataError, match="passbands r, g, i, and the bundle was trained on g, r, i"):
         predictor.predict(other)

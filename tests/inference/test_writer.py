@@ -101,6 +101,8 @@ def test_places_that_cannot_be_written(frame, tmp_path):
             check_writable(path)
         with pytest.raises(OutputError, match=match):
             write_table(frame, path, "csv")
+    with pytest.raises(OutputError, match=f"'{tmp_path / 'file'}' is a file, not a folder"):
+        check_writable(tmp_path / "file" / "deep" / "a.csv")
     check_writable(tmp_path / "new" / "a.csv")
     assert list((tmp_path / "new").iterdir()) == []
     assert (tmp_path / "file").read_text() == "kept"

@@ -115,6 +115,10 @@ def test_truncated_archive_and_wrong_roots(snphotcc_folder: Path, tmp_path: Path
         archive.write_bytes(content[: int(len(content) * share)])
         with pytest.raises(DataError, match=r"SIMGEN_PUBLIC_DES\.tar\.gz"):
             SnphotccSurvey(archive).read()
+    archive.write_bytes(b"no archive")
+    with pytest.raises(DataError, match="not a tar archive") as caught:
+        SnphotccSurvey(archive).read()
+    assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match="does not exist"):
         SnphotccSurvey(tmp_path / "absent").read()
     (tmp_path / "empty").mkdir()

@@ -138,7 +138,8 @@ def test_overrides_from_the_shell_as_the_yaml_shows_them(
                 "survey.columns.label=type",
                 'survey.metadata={photoz: "photo z"}',
                 "survey.missing=[-9,-999]",
-                "survey.class_map={IIP: II, IIL: II}",
+                # Hydra takes keys without quotes, blanks and slashes in them or not.
+                "survey.class_map={IIP: II, IIL: II, SN Ib/c: SN Ibc, SN Ia-91bg: null, -9: null}",
             ],
         )
     read = instantiate(config.survey).read()
@@ -151,6 +152,10 @@ def test_overrides_from_the_shell_as_the_yaml_shows_them(
     assert_frame_equal(read.light_curves.objects, expected.light_curves.objects)
     assert_frame_equal(read.light_curves.observations, expected.light_curves.observations)
     assert read.taxonomy == expected.taxonomy
+    assert read.report.messages == (
+        "No object has the label 'SN Ib/c', 'SN Ia-91bg', '-9' of survey.class_map.",
+    )
+    assert expected.report.messages == ()
 
 
 def test_one_table_that_carries_labels_and_metadata(tmp_path: Path) -> None:
@@ -284,6 +289,8 @@ def test_detected_and_subset_columns(tmp_path: Path) -> None:
         ({"passband_aliases": {"x": "y"}}, "passband_aliases"),
         ({"classes": ["Ia"], "class_map": {"IIP": "II"}}, "class_map"),
         ({"metadata": ["label"]}, "meaning of its own"),
+        ({"separator": "semikolon"}, "did you mean 'semicolon'"),
+        ({"comment": " "}, r"survey\.comment"),
         ({"metadata": "z"}, "must be a list"),
         ({"missing": ["x"]}, r"survey\.missing"),
         ({"time_offset": "x"}, r"survey\.time_offset"),

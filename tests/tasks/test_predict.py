@@ -212,6 +212,13 @@ def test_no_labels_no_evaluation(run, tables, tmp_path):
     assert not (tmp_path / "out.metrics.json").exists()
 
 
+def test_metrics_of_replaced_predictions_do_not_stay(run, tmp_path):
+    assert run().metrics.is_file()
+    result = run("evaluate=false")
+    assert not (tmp_path / "out.metrics.json").exists()
+    assert "out.metrics.json was of the replaced predictions" in result.sentences[-1]
+
+
 def test_labels_unknown_to_the_bundle_are_left_out(run, tables, tmp_path):
     objects = tables[1].with_columns(
         label=pl.when(pl.col("object_id") < 3)

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from lcclassify.build import config_dir
 from lcclassify.errors import BundleError, ConfigError, DataError, OutputError
+from lcclassify.inference.writer import write_table
 from lcclassify.tasks.prepare import prepare
 
 ROOT = Path(__file__).parents[2]
@@ -201,6 +202,27 @@ def test_arguments_that_cannot_be(survey, tmp_path, overrides, error, match):
 def test_missing_keys_are_named():
     with pytest.raises(ConfigError, match="survey is missing: pass what to prepare"):
         prepare(OmegaConf.create({"output": "x"}))
+
+
+def test_files_of_two_runs_are_never_mixed(survey, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    prepare(config(*survey, f"output={out}"))
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    observations = pl.read_csv(tmp_path / "observations.csv")
+    observations.with_columns(pl.col("flux") * 2).write_csv(tmp_path / "observations.csv")
+    written = []
+
+    def second_fails(frame, path, form):
+        written.append(path)
+        if len(written) > 1:
+            raise OutputError("disk full")
+        write_table(frame, path, form)
+
+    monkeypatch.setattr("lcclassify.tasks.prepare.write_table", second_fails)
+    with pytest.raises(OutputError, match="disk full"):
+        prepare(config(*survey, f"output={out}"))
+    assert len(written) == 2
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_survey_without_a_usable_row(survey, tmp_path):

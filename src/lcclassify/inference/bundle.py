@@ -156,6 +156,10 @@ def load(folder: str | Path) -> Bundle:
     if not folder.is_dir():
         found = "is not a folder" if folder.exists() else "does not exist"
         raise BundleError(f"bundle='{folder}' must be the folder of a bundle, but it {found}")
+    if not (folder / DOCUMENT).is_file():
+        inner = folder / "bundle"
+        hint = f": did you mean '{inner}'?" if (inner / DOCUMENT).is_file() else ""
+        raise BundleError(f"the bundle '{folder}' has no file {DOCUMENT}{hint}")
     document = _read_document(folder / DOCUMENT)
     content = _read_bytes(folder / WEIGHTS)
     with _blaming(folder / DOCUMENT):

@@ -298,11 +298,24 @@ def _polars(frame: object, argument: str, wanted: tuple[str, ...]) -> pl.DataFra
     """Return the wanted columns that a pandas or Polars table has."""
     if isinstance(frame, pd.DataFrame):
         present = [name for name in wanted if name in frame.columns]
+        names = list(frame.columns)
+        for name in present:
+            if names.count(name) > 1:
+                raise DataError(f"{argument} has {names.count(name)} columns named '{name}'")
         try:
             return pl.from_pandas(frame[present])
-        except (TypeError, ValueError, pl.exceptions.PolarsError, ImportError) as error:
+        # Arrow has no type for some columns, such as complex numbers.
+        except (
+            TypeError,
+            ValueError,
+            NotImplementedError,
+            ImportError,
+            pl.exceptions.PolarsError,
+        ) as error:
             reason = " ".join(str(error).split())
-            raise DataError(f"{argument} holds columns of mixed types: {reason}") from error
+            raise DataError(
+                f"{argument} holds a column of mixed or unusable type: {reason}"
+            ) from error
     if isinstance(frame, pl.DataFrame):
         return frame.select(name for name in wanted if name in frame.columns)
     raise DataError(f"{argument} must be a pandas or Polars DataFrame, got {type(frame).__name__}")

@@ -51,6 +51,11 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise OutputError(f"output='{path}' must be a file, but it is a folder")
+    for parent in path.parents:
+        if parent.exists() and not parent.is_dir():
+            raise OutputError(
+                f"output='{path}' cannot be written: '{parent}' is a file, not a folder"
+            )
     probe = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

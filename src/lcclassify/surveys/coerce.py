@@ -186,8 +186,8 @@ def _unknown_passband(
     if unknown.null_count():
         example = table[OBJECT_ID].filter(words.is_null()).sort()[0]
         raise DataError(
-            f"{_counted(unknown.null_count(), 'observation')} with no passband, the first of object "
-            f"{example}"
+            f"{_counted(unknown.null_count(), 'observation')} with no passband, the first of "
+            f"object {example}"
         )
     word = str(unknown.min())
     example = table[OBJECT_ID].filter(words == word).sort()[0]

@@ -7,7 +7,7 @@ import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from lcclassify.errors import DataError
 
@@ -43,8 +43,16 @@ class TextForm:
         return self.comment is None and self.separator != WHITESPACE
 
 
-def records(file: Path, form: TextForm) -> Iterator[tuple[int, list[str]]]:
-    """Yield the last line number and the fields of each record, blank lines left out.
+class Record(NamedTuple):
+    """A row of a text table; a quoted field may spread it over several lines."""
+
+    first_line: int
+    last_line: int
+    fields: list[str]
+
+
+def records(file: Path, form: TextForm) -> Iterator[Record]:
+    """Yield the rows of a text table, the header among them, blank lines left out.
 
     Args:
         file: Text, plain or gzip.
@@ -61,21 +69,23 @@ def records(file: Path, form: TextForm) -> Iterator[tuple[int, list[str]]]:
             for number, line in enumerate(lines, start=1):
                 fields = line.split()
                 if fields and not _is_comment(line, form):
-                    yield number, fields
+                    yield Record(number, number, fields)
             return
         reader = csv.reader(
             # A comment leaves a blank line behind, so that the numbers stay right.
             ("\n" if _is_comment(line, form) else line for line in lines),
             delimiter=form.separator or ",",
         )
-        for record in reader:
-            if any(field.strip() for field in record):
-                yield reader.line_num, record
+        last = 0
+        for fields in reader:
+            if any(field.strip() for field in fields):
+                yield Record(last + 1, reader.line_num, fields)
+            last = reader.line_num
 
 
 def find_header(
     file: Path, form: TextForm, wanted: Sequence[Sequence[str]]
-) -> tuple[TextForm, int, list[str]]:
+) -> tuple[TextForm, Record]:
     """Find the line of column names, and the separator if the form has none.
 
     Args:
@@ -84,29 +94,31 @@ def find_header(
         wanted: For every column that must be there the names it may have.
 
     Returns:
-        The form with its separator, the number of the header's last line and its
-        fields; 0 and no fields for a file without a line.
+        The form with its separator, and the header; one without fields for a file
+        without a line.
 
     Raises:
-        DataError: The separator of the form is not that of the file.
+        DataError: The separator of the form is not that of the file, or this is no text.
     """
 
-    def read(separator: str) -> tuple[TextForm, int, list[str]]:
+    def read(separator: str) -> tuple[TextForm, Record]:
         tried = replace(form, separator=separator)
-        return (tried, *next(records(file, tried), (0, [])))
+        return tried, next(records(file, tried), Record(0, 0, []))
 
-    def fits(fields: Sequence[str]) -> bool:
-        names = {field.strip() for field in fields}
+    def fits(header: Record) -> bool:
+        names = {field.strip() for field in header.fields}
         return all(names.intersection(spellings) for spellings in wanted)
 
     tabbed = {".tsv", ".tab"} & {suffix.lower() for suffix in file.suffixes}
     usual = form.separator or ("\t" if tabbed else ",")
     found = read(usual)
-    if fits(found[2]):
+    if fits(found[1]):
         return found
+    if any("\0" in field for field in found[1].fields):
+        raise DataError(f"{file} is not a text table: its first line holds zero bytes")
     for separator in _TRIED:
         other = read(separator)
-        if separator == usual or not fits(other[2]):
+        if separator == usual or not fits(other[1]):
             continue
         if form.separator is None:
             return other
@@ -130,9 +142,9 @@ def as_plain(file: Path, form: TextForm) -> bytes:
         DataError: Where whitespace separates, and a row has not as many fields as the header.
     """
     rows = records(file, form)
-    width = len(next(rows, (0, []))[1])
+    width = len(next(rows, Record(0, 0, [])).fields)
     lines = []
-    for number, fields in rows:
+    for number, _, fields in rows:
         # A missing field shifts the ones behind it, which only its neighbours could tell.
         if len(fields) > width or (form.separator == WHITESPACE and len(fields) != width):
             raise DataError(

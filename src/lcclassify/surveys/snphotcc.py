@@ -210,7 +210,8 @@ def _contents(source: Path) -> Iterator[tuple[str, bytes]]:
                     if content is not None:
                         yield f"{source}: {member.name}", content.read()
     except _DAMAGED_ARCHIVE as fault:
-        raise DataError(f"{source} is truncated or not a tar archive: {fault}") from fault
+        reason = str(fault).split(":\n")[0]  # tarfile lists every format it tried
+        raise DataError(f"{source} is truncated or not a tar archive: {reason}") from fault
 
 
 def _parse_all(source: Path) -> tuple[pl.DataFrame, pl.DataFrame]:

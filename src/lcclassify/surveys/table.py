@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -149,6 +149,12 @@ class TableSurvey(Survey):
             observations, objects = same_ids([observations, objects], self.id_type)
             objects = self._with_object_values(objects)
         labelled = observations if objects is None else objects
+        unmatched = self._unmatched(labelled) if labels else []
+        labelled = self._with_classes(labelled)
+        if objects is None:
+            observations = labelled
+        else:
+            objects = labelled
         taxonomy = self.taxonomy
         if not len(taxonomy) and LABEL in labelled.columns:
             found = labelled[LABEL].drop_nulls().unique().sort().to_list()
@@ -161,6 +167,10 @@ class TableSurvey(Survey):
             tuple(self.metadata),
             detection_snr=self.detection_snr,
         )
+        if unmatched:
+            words = ", ".join(f"'{word}'" for word in unmatched)
+            sentence = f"No object has the label {words} of survey.class_map."
+            report = replace(report, messages=(*report.messages, sentence))
         return SurveyData(curves, report, taxonomy, self.brightness.zeropoint)
 
     def fingerprint(self) -> dict[str, Any]:
@@ -262,10 +272,21 @@ class TableSurvey(Survey):
         flux, error = self.brightness.to_flux(pl.col(FLUX), pl.col(FLUX_ERR), pl.col(PASSBAND))
         return observations.with_columns(flux.alias(FLUX), error.alias(FLUX_ERR))
 
+    def _unmatched(self, table: pl.DataFrame) -> list[str]:
+        """Return the labels of the class map that no row has, such as misspelt ones."""
+        if LABEL not in table.columns:
+            return []
+        found = set(table[LABEL].unique().to_list())
+        return [word for word in self.class_map if word not in found]
+
+    def _with_classes(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Apply the class map."""
+        if LABEL not in table.columns or not self.class_map:
+            return table
+        return table.with_columns(pl.col(LABEL).replace(self.class_map))
+
     def _with_object_values(self, table: pl.DataFrame) -> pl.DataFrame:
-        """Apply the class map and the sentinels of missing metadata."""
-        if LABEL in table.columns and self.class_map:
-            table = table.with_columns(pl.col(LABEL).replace(self.class_map))
+        """Apply the sentinels of missing metadata."""
         if self.missing:
             table = table.with_columns(
                 pl.when(~pl.col(name).is_in(self.missing)).then(pl.col(name)).alias(name)

@@ -128,9 +128,15 @@ def _find(
         source = next((name for name in column.sources if name in stripped), None)
         if source is None:
             if column.required:
+                comment = stripped[0].startswith("#") and column.sources[0] != stripped[0][1:]
                 raise DataError(
                     f"{file} has no column '{column.sources[0]}' (for {new_name}); "
                     f"{did_you_mean(column.sources[0], stripped)}"
+                    + (
+                        "; where lines with # are comments: 'survey.comment=\"#\"'"
+                        if comment
+                        else ""
+                    )
                 )
             continue
         if stripped.count(source) > 1:
@@ -164,7 +170,7 @@ def _readable(file: Path) -> Iterator[None]:
 def _read_csv(file: Path, columns: Mapping[str, Column], form: TextForm) -> pl.DataFrame:
     wanted = [column.sources for column in columns.values() if column.required]
     with _readable(file):
-        form, header_line, header = find_header(file, form, wanted)
+        form, (_, header_line, header) = find_header(file, form, wanted)
     if not header:
         raise DataError(f"{file} is empty: a line of column names was expected")
     found = _find(header, columns, file)
@@ -246,7 +252,9 @@ def _blame_line(
     try:
         lines = records(file, form)
         next(lines)
-        for line, record in lines:
+        for line, last_line, record in lines:
+            if last_line > line and len(record) < len(header):
+                raise DataError(f"{file}, line {line}: a quote is opened and never closed")
             if len(record) > len(header):
                 raise DataError(
                     f"{file}, line {line}: {len(record)} fields, but the header names {len(header)}"

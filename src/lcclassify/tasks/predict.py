@@ -116,8 +116,12 @@ def predict(cfg: DictConfig) -> PredictResult:
     if labelled:
         evaluations, more = _evaluations(predictor, predictions, objects)
         sentences += more
+    beside = output.with_name(f"{output.stem}.metrics.json")
     if evaluations:
-        metrics = write_metrics(output.with_name(f"{output.stem}.metrics.json"), evaluations)
+        metrics = write_metrics(beside, evaluations)
+    elif beside.exists():
+        beside.unlink()
+        sentences.append(f"{beside.name} was of the replaced predictions and is removed.")
     n_scored = int(predictions.scored.sum())
     result = PredictResult(
         output=output,
@@ -191,9 +195,10 @@ def _evaluations(
     foreign = truth.filter(label.is_not_null() & ~known)[LABEL]
     if len(foreign):
         kinds = ", ".join(foreign.unique().sort().to_list())
+        who = "1 object has" if len(foreign) == 1 else f"{len(foreign):,} objects have"
         sentences.append(
-            f"{len(foreign):,} objects have a label that is none of the bundle's classes "
-            f"({kinds}): they are classified, and left out of the evaluation."
+            f"{who} a label that is none of the bundle's classes ({kinds}): classified, and left "
+            "out of the evaluation."
         )
     used = known.to_numpy() & predictions.scored
     is_test = (truth[SUBSET] == "test").fill_null(False).to_numpy()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Final
+from uuid import uuid4
 
 import numpy as np
 import polars as pl
@@ -98,14 +100,10 @@ def prepare(cfg: DictConfig) -> PrepareResult:
         raise DataError(f"{survey.name} has no object with a usable observation")
     prepared = fitted.prepare(data.light_curves)
 
-    files = []
-    for name, table in _tables(prepared).items():
-        path = output / f"{name}.{cfg.format}"
-        write_table(table, path, cfg.format)
-        files.append(path)
+    tables = {f"{name}.{cfg.format}": table for name, table in _tables(prepared).items()}
     content = {
         "survey": survey.name,
-        "files": [path.name for path in files],
+        "files": list(tables),
         "n_objects": len(prepared),
         "n_nights": len(prepared.sequences),
         "feature_names": prepared.feature_names,
@@ -116,10 +114,21 @@ def prepare(cfg: DictConfig) -> PrepareResult:
         "bundle": None if bundle is None else str(cfg.bundle),
         "representation": fitted.state(),
     }
-    write_metrics(manifest, content)
+    # Files of two runs must never lie beside each other: they move in when all are written.
+    partial = output / f".{uuid4().hex[:8]}.partial"
+    try:
+        for name, table in tables.items():
+            write_table(table, partial / name, cfg.format)
+        write_metrics(partial / manifest.name, content)
+        for name in (*tables, manifest.name):
+            (partial / name).replace(output / name)
+    except OSError as error:
+        raise OutputError(f"'{output}' cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     result = PrepareResult(
         output=output,
-        files=(*files, manifest),
+        files=(*(output / name for name in tables), manifest),
         n_objects=len(prepared),
         n_nights=len(prepared.sequences),
         elapsed=perf_counter() - begin,
