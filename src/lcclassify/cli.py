@@ -89,6 +89,8 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, LcclassifyError):
         return text
     if isinstance(error, OSError) and not isinstance(error, HydraException):
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            return f"'{error.filename}' is a file, and a folder is needed there"
         where = f": '{error.filename}'" if error.filename else ""
         return f"{error.strerror or text}{where}"
     group = re.search(
@@ -98,6 +100,11 @@ def _sentence(error: Exception) -> str:
         choices = group[3].split()
         return f"{group[1]} has no choice '{group[2]}': {did_you_mean(group[2], choices)}"
     key = re.search(r"Could not override '(.+?)'", text)
+    if key and key[1].startswith("survey.") and "key 'survey'" in text:
+        return f"'{key[1]}' needs a survey: choose one, such as survey=snphotcc"
+    if "override_grammar" in text:
+        first = next(line for line in text.splitlines() if line.strip())
+        return f"{first} (keys of a mapping stand without quotes: {{SN Ib/c: SN Ibc, Weird: null}})"
     if key:
         # Hydra first composes without what is swept over, such as another model.
         sweep = {"-m", "--multirun"} & set(sys.argv)

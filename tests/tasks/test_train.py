@@ -220,7 +220,7 @@ def test_a_class_smaller_than_the_folds(tmp_path, run_train, dense_words, survey
         pl.when(pl.col("object_id") == 100).then(pl.lit("rare")).otherwise("type").alias("type")
     ).write_csv(data / "objects.csv")
     words = [word.replace(str(survey_folder), str(data)) for word in dense_words]
-    with pytest.raises(LcclassifyError, match="class 'rare' has 1 training objects, fewer"):
+    with pytest.raises(LcclassifyError, match=r"objects of 'rare' \(1\) are fewer"):
         run_train(tmp_path / "oof", *words)
     result = run_train(tmp_path / "holdout", *words, "stacking.mode=holdout")
     assert "rare" in (result.bundle / "bundle.yaml").read_text()

@@ -118,29 +118,34 @@ def test_a_class_of_one_stays_in_training(new_objects, taxonomy):
     (row,) = np.flatnonzero((objects["label"] == "C").to_numpy())
     assert row in split.rows("train")
     assert row not in split.validation
+    # With a single member fewer folds are no way out, and are not proposed.
     with pytest.raises(
-        TrainingError, match=re.escape("class 'C' has 1 training objects, fewer than the 3 folds: ")
+        TrainingError, match=re.escape("'C' (1) are fewer than the 3 folds: set stacking.mode=")
     ):
         check_folds(np.array([0, 1, 2] + [0, 1] * 9), 3, taxonomy)
 
 
 def test_all_objects_of_one_class(new_objects, taxonomy):
-    objects = new_objects({"B": 30})
-    split = split_objects(objects, taxonomy, SplitSettings(0.2, 3, 0.1), seed=1)
-    assert len(split.rows("test")) == 6
-    assert np.bincount(split.folds[split.rows("train")]).tolist() == [8, 8, 8]
+    with pytest.raises(DataError, match=r"at least two classes, and all 30 .* class 'B'"):
+        split_objects(new_objects({"B": 30}), taxonomy, SplitSettings(0.2, 3, 0.1), seed=1)
 
 
 def test_too_few_objects_for_a_share_say_which_setting(new_objects, taxonomy):
     objects = new_objects({"A": 5, "B": 5, "C": 5})
     for settings_, key in (
-        (SplitSettings(0.1, 2, 0.0), "split.test_fraction"),
         (SplitSettings(0.95, 2, 0.0), "split.test_fraction"),
-        (SplitSettings(0.0, 2, 0.05), "split.validation_fraction"),
+        (SplitSettings(0.0, 2, 0.9), "split.validation_fraction"),
     ):
         with pytest.raises(DataError, match=re.escape(key)) as caught:
             split_objects(objects, taxonomy, settings_, seed=0)
         assert "A, B, C" in str(caught.value)
+
+
+def test_a_small_share_still_has_an_object_of_each_class(new_objects, taxonomy):
+    objects = new_objects({"A": 5, "B": 5, "C": 5})
+    split = split_objects(objects, taxonomy, SplitSettings(0.1, 2, 0.05), seed=0)
+    for rows in (split.rows("test"), split.validation):
+        assert sorted(objects["label"][rows]) == ["A", "B", "C"]
 
 
 def test_all_classes_of_one_member(new_objects, taxonomy):

@@ -104,6 +104,11 @@ def per_class_table(evaluation: Evaluation, title: str = "") -> Table:
     return table
 
 
+def is_of_plasticc(evaluation: Evaluation) -> bool:
+    """Tell whether published figures exist for these classes."""
+    return set(evaluation.classes) == set(published.PLASTICC_CLASSES)
+
+
 def paper_comparison(
     evaluation: Evaluation, cv_accuracy: Mapping[str, float] | None = None
 ) -> Table:
@@ -120,7 +125,7 @@ def paper_comparison(
     Raises:
         DataError: If the classes are not PLAsTiCC's 15.
     """
-    if set(evaluation.classes) != set(published.PLASTICC_CLASSES):
+    if not is_of_plasticc(evaluation):
         raise DataError(
             f"published figures exist for PLAsTiCC's 15 classes "
             f"({', '.join(published.PLASTICC_CLASSES)}), got {', '.join(evaluation.classes)}"
@@ -242,7 +247,7 @@ def _objects(evaluations: Sequence[Evaluation]) -> str:
 def _class_name(evaluation: Evaluation, position: int) -> str:
     label, name = evaluation.classes[position], evaluation.names[position]
     # "SN II" says which class it is; "SN Ia" does not say that its label is 90.
-    return name if label in name.split() else f"{label} {name}"
+    return name if label == name or label in name.split() else f"{label} {name}"
 
 
 def _number(value: float | None, digits: int = 4) -> str:

@@ -119,7 +119,10 @@ class FeatureTransform(nn.Module):
             )
         defined = np.isfinite(rows)
         if self.indicator:
-            self._set_indicator_columns(np.flatnonzero(~defined.all(axis=0)).tolist())
+            # The flag of a column that is never defined in training would be learned from
+            # no contrast, and then fall from 1 to 0 on the first object that has a value.
+            sometimes = defined.any(axis=0) & ~defined.all(axis=0)
+            self._set_indicator_columns(np.flatnonzero(sometimes).tolist())
         for i in range(self.n_features):
             values = rows[defined[:, i], i]
             fill = 0.0

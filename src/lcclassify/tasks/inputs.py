@@ -99,9 +99,10 @@ def _say_what_was_read(data: SurveyData, name: str, console: Console) -> None:
         f"{len(curves.observations):,} observations in "
         f"{' '.join(curves.passbands.names)}, classes {', '.join(data.taxonomy.classes)}",
         highlight=False,
+        soft_wrap=True,
     )
     for sentence in data.report.sentences():
-        console.print(f"  {sentence}", highlight=False)
+        console.print(f"  {sentence}", highlight=False, soft_wrap=True)
 
 
 def _split(run: Run, observed: pl.DataFrame, data: SurveyData, seed: int) -> Split:
@@ -129,4 +130,4 @@ def _keep(prepared: PreparedSet, folder: Path, console: Console) -> None:
         prepared.save(folder)
     except OSError as error:
         # The cache only saves time: without it the run goes on all the same.
-        console.print(f"  the prepared set is not cached: {error}", highlight=False)
+        console.print(f"  the prepared set is not cached: {error}", highlight=False, soft_wrap=True)

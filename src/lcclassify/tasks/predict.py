@@ -26,7 +26,13 @@ from rich.text import Text
 from lcclassify.build import instantiate
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.evaluation.metrics import Evaluation, evaluate
-from lcclassify.evaluation.report import comparison_table, per_class_table, write_metrics
+from lcclassify.evaluation.report import (
+    comparison_table,
+    is_of_plasticc,
+    paper_comparison,
+    per_class_table,
+    write_metrics,
+)
 from lcclassify.inference.predictions import Predictions
 from lcclassify.inference.predictor import Predictor
 from lcclassify.inference.writer import check_writable, output_format, write_predictions
@@ -267,6 +273,8 @@ def _say(result: PredictResult, evaluations: dict[str, Evaluation]) -> None:
     if result.evaluation is not None:
         console.print(comparison_table(evaluations, title="evaluation"))
         console.print(per_class_table(result.evaluation, title=ENSEMBLE))
+        if is_of_plasticc(result.evaluation):
+            console.print(paper_comparison(result.evaluation))
     line(
         f"{result.n_objects:,} objects in {result.elapsed:.1f} s "
         f"({result.n_objects / max(result.elapsed, 1e-9):,.0f} objects/s, reading included): "

@@ -18,6 +18,7 @@ from lcclassify.evaluation.figures import write_figures as save_figures
 from lcclassify.evaluation.metrics import Evaluation, evaluate
 from lcclassify.evaluation.report import (
     comparison_table,
+    is_of_plasticc,
     paper_comparison,
     per_class_table,
     text_of,
@@ -121,7 +122,7 @@ def report(
         comparison_table(evaluations, title=f"{len(scored.targets):,} {scored.what}"),
         per_class_table(final, title=f"{main}, {scored.what}"),
     ]
-    if len(taxonomy) == 15 and "99" in taxonomy.classes:
+    if is_of_plasticc(final):
         published = {_TABLE_3.get(name, name): cv.accuracy for name, cv in crossed.items()}
         tables.append(paper_comparison(final, published))
     try:

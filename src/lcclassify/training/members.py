@@ -100,6 +100,7 @@ class TrainingContext:
             self.taxonomy,
             self.validation_fraction,
             derive_seed(self.seed, "fold validation", fold),
+            f"split.validation_fraction (of the training objects outside fold {fold})",
         )
 
     def transforms(self, fold: int | None) -> Transforms:

@@ -124,7 +124,16 @@ def split_objects(
     targets = encode_labels(objects[LABEL], taxonomy)
     labelled = targets != UNKNOWN_TARGET
     if not labelled.any():
-        raise DataError("training needs labelled objects, and none of the survey's has a class")
+        raise DataError(
+            "training needs labelled objects, and none of the survey's has a class: is the "
+            "column of the labels named (survey.columns.label of survey=table)?"
+        )
+    only = np.unique(targets[labelled])
+    if len(only) == 1:
+        raise DataError(
+            f"training needs at least two classes, and all {int(labelled.sum()):,} labelled "
+            f"objects are of class '{taxonomy.classes[only[0]]}'"
+        )
     subset = objects[SUBSET] if SUBSET in objects.columns else None
     if subset is not None and subset.null_count() < len(subset):
         training = np.flatnonzero(labelled & (subset == "train").fill_null(False).to_numpy())
@@ -180,7 +189,8 @@ def stratified_pair(
     """Split rows into two parts with the same mix of classes.
 
     Of every class at least one member is in the first part, so that of a class with a
-    single member none is in the second.
+    single member none is in the second. The second part has at least as many members as
+    there are classes, even where the share alone would give fewer.
 
     Args:
         rows: Positions to split.
@@ -194,7 +204,7 @@ def stratified_pair(
         The two parts, each ascending.
 
     Raises:
-        DataError: A part would have fewer objects than there are classes.
+        DataError: The first part would have fewer objects than there are classes.
     """
     if fraction == 0 or len(rows) == 0:
         return rows, rows[:0]
@@ -202,8 +212,8 @@ def stratified_pair(
     single = np.isin(targets[rows], classes[counts < 2])
     several = rows[~single]
     n_classes = int((counts >= 2).sum())
-    size = round(fraction * len(several))
-    if n_classes == 0 or size < n_classes or len(several) - size < n_classes:
+    size = max(round(fraction * len(several)), n_classes)
+    if n_classes == 0 or len(several) - size < n_classes:
         raise DataError(
             f"{len(rows)} objects of {len(classes)} classes "
             f"({', '.join(taxonomy.classes[c] for c in classes)}) cannot spare a share of "
@@ -246,10 +256,14 @@ def check_folds(targets: Sequence[int] | IntArray, folds: int, taxonomy: Taxonom
         TrainingError: A class has fewer training objects than there are folds.
     """
     classes, counts = np.unique(np.asarray(targets), return_counts=True)
-    for index, count in zip(classes.tolist(), counts.tolist(), strict=True):
-        if count < folds:
-            raise TrainingError(
-                f"class '{taxonomy.classes[index]}' has {count} training objects, fewer than the "
-                f"{folds} folds: set split.folds={max(count, 2)} or stacking.mode=holdout, or "
-                "leave the class out"
-            )
+    small = [(taxonomy.classes[c], n) for c, n in zip(classes, counts, strict=True) if n < folds]
+    if not small:
+        return
+    listed = ", ".join(f"'{name}' ({count})" for name, count in small)
+    fewest = min(count for _, count in small)
+    fewer = f"split.folds={fewest} or " if fewest >= 2 else ""
+    raise TrainingError(
+        f"the training objects of {listed} are fewer than the {folds} folds: set {fewer}"
+        "stacking.mode=holdout, or merge or leave out these classes (survey.class_map, where a "
+        "class mapped to null is left out)"
+    )
