@@ -116,6 +116,7 @@ def base_words(survey_folder, survey_words):
         "split.folds=2",
         "split.test_fraction=0.25",
         "split.validation_fraction=0.15",
+        "stacking.refit=0",
         "trainer.accelerator=cpu",
         "evaluation.figures=false",
         "tensorboard=false",

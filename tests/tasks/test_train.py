@@ -5,8 +5,11 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from lcclassify.errors import ConfigError, LcclassifyError, OutputError
+from lcclassify.inference import bundle as bundles
 from lcclassify.inference.predictor import Predictor
 
 TINY_SECOND = ("network.units=[5]", "fit.epochs=2", "fit.batch_size=32")
@@ -118,6 +121,29 @@ def test_any_mix_of_members(tmp_path, run_train, stack_words, words, members):
     if "replicas" in words[0]:
         fits = {path.name for path in (tmp_path / "run/fits/dense").iterdir()}
         assert fits == {f"fold_{fold}_seed_{seed}" for fold in (0, 1) for seed in (0, 1)}
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_refitted_networks_classify_and_leave_the_head_alone(
+    tmp_path, run_train, stack_words, replicas
+):
+    words = [*stack_words, f"model.members.dense.replicas={replicas}"]
+    run_train(tmp_path / "folds", *words)
+    result = run_train(tmp_path / "refit", *words, "stacking.refit=3")
+    fits = {path.name for path in (tmp_path / "refit/fits/dense").iterdir()}
+    assert {name for name in fits if name.startswith("all")} == {
+        f"all_{number}" for number in range(3 * replicas)
+    }
+    classifier = bundles.load(result.bundle).classifier
+    assert [len(member) for member in classifier.members] == [3 * replicas, 3]
+    assert classifier.n_folds == 3
+    heads = [
+        load_file(tmp_path / run / "fits/head/all/head.safetensors") for run in ("folds", "refit")
+    ]
+    assert all(torch.equal(heads[0][key], heads[1][key]) for key in heads[0])
+    metrics = [metrics_of(tmp_path / run) for run in ("folds", "refit")]
+    assert metrics[0]["cross_validation"] == metrics[1]["cross_validation"]
+    assert metrics[0]["models"]["dense"] != metrics[1]["models"]["dense"]
 
 
 @pytest.mark.parametrize("kind", ["dense", "bigru"])

@@ -49,6 +49,8 @@ class Plan:
         split: How objects are split.
         mode: How the head's training data come about, one of `MODES`.
         cross_validate: Whether mode "holdout" cross-validates every member as well.
+        refit: In mode "oof", trainings of every member on all training objects, whose
+            networks classify; 0 if the folds' networks classify.
         members: The networks.
         head: What combines them; None for their mean.
         stacked: Whether the model is an ensemble, be it of one member.
@@ -59,6 +61,7 @@ class Plan:
     split: SplitSettings
     mode: str
     cross_validate: bool
+    refit: int
     members: tuple[MemberSettings, ...]
     head: MemberSettings | None
     stacked: bool
@@ -78,7 +81,7 @@ def make_plan(config: PlainConfig) -> Plan:
     split = config["split"]
     _check_keys("split", split, [field.name for field in fields(SplitSettings)])
     stacking = config["stacking"]
-    _check_keys("stacking", stacking, ("mode", "cross_validate"))
+    _check_keys("stacking", stacking, ("mode", "cross_validate", "refit"))
     _check_keys("evaluation", config["evaluation"], ("figures",))
     mode = stacking.get("mode")
     if mode not in MODES:
@@ -102,6 +105,7 @@ def make_plan(config: PlainConfig) -> Plan:
         split=SplitSettings(**split),
         mode=str(mode),
         cross_validate=stacking["cross_validate"],
+        refit=check_whole("stacking.refit", stacking.get("refit"), 0),
         members=members,
         head=head,
         stacked="members" in config["model"],

@@ -28,6 +28,7 @@ from lcclassify.training.members import (
     TrainingContext,
     fit_member,
     predict_rows,
+    refit_member,
 )
 from lcclassify.training.settings import MemberSettings
 from lcclassify.training.splits import encode_labels
@@ -77,7 +78,8 @@ def train(
     crossing = mode == "holdout" and run.plan.cross_validate
     has_test = len(inputs.split.rows("test")) > 0
     n_folds = run.plan.split.folds
-    per_member = (n_folds if mode == "oof" else 1) + (n_folds if crossing else 0)
+    refit = run.plan.refit if mode == "oof" else 0
+    per_member = (n_folds + refit if mode == "oof" else 1) + (n_folds if crossing else 0)
     n_fits = sum(member.replicas for member in members) * per_member
     if head is not None:
         n_fits += 1 if has_test else 1 + HEAD_FOLDS
@@ -88,10 +90,15 @@ def train(
         if crossing:
             crossed = [fit_member(context, member, "oof") for member in members]
         meta = _fit_head(context, head, fitted, cross_fit=not has_test)
+        if refit:
+            fitted = [
+                refit_member(context, member, before, refit)
+                for member, before in zip(members, fitted, strict=True)
+            ]
     classifier = EnsembleClassifier(
         [member.submodels for member in fitted],
         None if meta is None else meta.head,
-        n_folds=n_folds if mode == "oof" else 1,
+        n_folds=1 if mode == "holdout" else refit or n_folds,
     )
     scored = _score(context, inputs, classifier, fitted, meta, run.plan)
     taxonomy = inputs.survey.taxonomy
