@@ -134,7 +134,7 @@ def test_each_fold_is_combined_by_itself(make_submodel, raw_batch):
     first, second = [make_submodel(DENSE, seed) for seed in (1, 2)], [make_submodel(DENSE, 3)] * 2
     head = LinearStackingHead(2, K, form="full")
     torch.nn.init.normal_(head.weight_change)
-    ensemble = EnsembleClassifier([first, second], head, n_folds=2).eval()
+    ensemble = EnsembleClassifier([first, second], head, n_rounds=2).eval()
     expected = []
     for fold in range(2):
         both = [member[fold].predict_proba(raw_batch) for member in (first, second)]
@@ -143,8 +143,8 @@ def test_each_fold_is_combined_by_itself(make_submodel, raw_batch):
     torch.testing.assert_close(found, (expected[0] + expected[1]) / 2)
     averaged = ensemble.member_probabilities(raw_batch)
     assert not torch.allclose(found, torch.softmax(head(averaged).double(), dim=1), atol=1e-4)
-    with pytest.raises(ConfigError, match="3 folds"):
-        EnsembleClassifier([first, second], head, n_folds=3)
+    with pytest.raises(ConfigError, match="3 rounds"):
+        EnsembleClassifier([first, second], head, n_rounds=3)
 
 
 def test_no_head_is_the_mean(make_submodel, raw_batch):

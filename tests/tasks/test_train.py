@@ -136,7 +136,7 @@ def test_refitted_networks_classify_and_leave_the_head_alone(
     }
     classifier = bundles.load(result.bundle).classifier
     assert [len(member) for member in classifier.members] == [3 * replicas, 3]
-    assert classifier.n_folds == 3
+    assert classifier.n_rounds == 3
     heads = [
         load_file(tmp_path / run / "fits/head/all/head.safetensors") for run in ("folds", "refit")
     ]

@@ -248,11 +248,11 @@ class Predictor:
             rows = start + chunk.objects[OBJECT_ID].search_sorted(prepared.object_ids).to_numpy()
             tensors = TensorSet.from_prepared(prepared).to(self.device)
             for batch_rows in length_sorted_batches(prepared.lengths, self._batch_size):
-                folds = self._classifier.fold_probabilities(tensors.batch(batch_rows))
+                rounds = self._classifier.round_probabilities(tensors.batch(batch_rows))
                 target = rows[batch_rows]
-                probabilities[target] = self._classifier.combine(folds).cpu().numpy()
+                probabilities[target] = self._classifier.combine(rounds).cpu().numpy()
                 if members is not None:
-                    members[target] = folds.mean(1).cpu().numpy()
+                    members[target] = rounds.mean(1).cpu().numpy()
                 if progress is not None:
                     progress(len(batch_rows))
         if progress is not None and len(chunk.objects) > n_observed:

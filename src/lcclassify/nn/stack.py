@@ -120,18 +120,20 @@ def log_probabilities(probabilities: Tensor) -> Tensor:
 class EnsembleClassifier(nn.Module):
     """Frozen members and the head that combines their probabilities.
 
-    A head that was trained out of fold has seen one network of each member at a time,
-    of the same fold. Here it combines each fold's networks by themselves, and the
-    folds' results are averaged: what it is given is distributed as what it learned from.
+    A head that was trained out of fold has seen one network of each member at a time. Here
+    it combines the members' networks of each round of training (a fold, or all objects with
+    one seed) by themselves, and the rounds' results are averaged: what it is given is
+    distributed as what it learned from.
 
     Args:
-        members: M members, each a list of submodels, those of the first fold first;
-            a fold may have several (of several seeds), which are averaged.
+        members: M members, each a list of submodels, those of the first round first;
+            a round may have several (of several seeds), which are averaged.
         head: A stacking head, or None for the arithmetic mean of the members.
-        n_folds: Number of folds; 1 where all of a member's submodels are averaged.
+        n_rounds: Number of folds, or of trainings on all objects; 1 where all of a
+            member's submodels are averaged.
 
     Raises:
-        ConfigError: A member is empty or cannot be dealt out to the folds, or members
+        ConfigError: A member is empty or cannot be dealt out to the rounds, or members
             or head disagree about the number of classes or members.
     """
 
@@ -140,15 +142,15 @@ class EnsembleClassifier(nn.Module):
         members: Sequence[Sequence[Submodel]],
         head: nn.Module | None,
         *,
-        n_folds: int = 1,
+        n_rounds: int = 1,
     ) -> None:
         super().__init__()
         if not members or not all(len(replicas) for replicas in members):
             raise ConfigError("an ensemble needs at least one member, each of at least one network")
-        if n_folds < 1 or any(len(replicas) % n_folds for replicas in members):
+        if n_rounds < 1 or any(len(replicas) % n_rounds for replicas in members):
             counts = [len(replicas) for replicas in members]
-            raise ConfigError(f"members of {counts} networks cannot be of {n_folds} folds each")
-        self.n_folds = n_folds
+            raise ConfigError(f"members of {counts} networks cannot be of {n_rounds} rounds each")
+        self.n_rounds = n_rounds
         classes = {submodel.sizes.n_classes for replicas in members for submodel in replicas}
         if len(classes) != 1:
             raise ConfigError(
@@ -176,35 +178,35 @@ class EnsembleClassifier(nn.Module):
         return self
 
     @torch.no_grad()
-    def fold_probabilities(self, batch: Batch) -> Tensor:
-        """Return ``(N, D, M, K) float64``: every member's probabilities by each of D folds."""
+    def round_probabilities(self, batch: Batch) -> Tensor:
+        """Return ``(N, D, M, K) float64``: every member's probabilities in each of D rounds."""
         members = []
         for replicas in self._replicas():
             each = torch.stack([submodel.predict_proba(batch) for submodel in replicas], dim=1)
-            members.append(each.unflatten(1, (self.n_folds, -1)).mean(2))  # type: ignore[no-untyped-call]
+            members.append(each.unflatten(1, (self.n_rounds, -1)).mean(2))  # type: ignore[no-untyped-call]
         return torch.stack(members, dim=2)
 
     def member_probabilities(self, batch: Batch) -> Tensor:
-        """Return each member's probabilities ``(N, M, K) float64``, averaged over folds."""
-        return self.fold_probabilities(batch).mean(1)
+        """Return each member's probabilities ``(N, M, K) float64``, averaged over rounds."""
+        return self.round_probabilities(batch).mean(1)
 
     def combine(self, probabilities: Tensor) -> Tensor:
-        """Return the ensemble's ``(N, K) float64`` from the ``(N, D, M, K)`` of all folds."""
+        """Return the ensemble's ``(N, K) float64`` from the ``(N, D, M, K)`` of all rounds."""
         if self.head is None:
             return probabilities.to(torch.float64).mean((1, 2))
         combined = self.head(probabilities.flatten(0, 1)).to(torch.float64)
-        folds = torch.softmax(combined, dim=1).reshape(-1, self.n_folds, self.n_classes)
-        return folds.mean(1)
+        rounds = torch.softmax(combined, dim=1).reshape(-1, self.n_rounds, self.n_classes)
+        return rounds.mean(1)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the probabilities ``(N, K) float64`` of a raw batch, rows summing to 1."""
-        return self.combine(self.fold_probabilities(batch))
+        return self.combine(self.round_probabilities(batch))
 
     def config(self) -> PlainConfig:
         """Return the plain configuration from which `from_config` rebuilds the shape."""
         members = [[submodel.config() for submodel in replicas] for replicas in self._replicas()]
         head = None if self.head is None else self.head.config()  # type: ignore[operator]
-        return {"members": members, "head": head, "n_folds": self.n_folds}
+        return {"members": members, "head": head, "n_rounds": self.n_rounds}
 
     @classmethod
     def from_config(cls, config: PlainConfig) -> Self:
@@ -216,7 +218,7 @@ class EnsembleClassifier(nn.Module):
         Raises:
             ConfigError: A key is missing or invalid.
         """
-        for key in ("members", "head", "n_folds"):
+        for key in ("members", "head", "n_rounds"):
             if key not in config:
                 raise ConfigError(f"an ensemble's configuration needs the key '{key}'")
         members = [
@@ -226,7 +228,7 @@ class EnsembleClassifier(nn.Module):
         head: nn.Module | None = None
         if config["head"] is not None and members and members[0]:
             head = build_head(config["head"], len(members), members[0][0].sizes.n_classes)
-        return cls(members, head, n_folds=config["n_folds"])
+        return cls(members, head, n_rounds=config["n_rounds"])
 
     def _replicas(self) -> list[list[Submodel]]:
         return [

@@ -98,7 +98,7 @@ def train(
     classifier = EnsembleClassifier(
         [member.submodels for member in fitted],
         None if meta is None else meta.head,
-        n_folds=1 if mode == "holdout" else refit or n_folds,
+        n_rounds=1 if mode == "holdout" else refit or n_folds,
     )
     scored = _score(context, inputs, classifier, fitted, meta, run.plan)
     taxonomy = inputs.survey.taxonomy
@@ -168,9 +168,9 @@ def _score(
     rows = inputs.split.rows("test")
     if len(rows):
         classifier.to(context.tensors.device)
-        folds = predict_rows(classifier.fold_probabilities, context.tensors, rows)
-        whole = classifier.cpu().combine(torch.as_tensor(folds)).detach().numpy()
-        each = folds.mean(axis=1)
+        rounds = predict_rows(classifier.round_probabilities, context.tensors, rows)
+        whole = classifier.cpu().combine(torch.as_tensor(rounds)).detach().numpy()
+        each = rounds.mean(axis=1)
         what = "test objects"
     else:
         rows = fitted[0].rows
