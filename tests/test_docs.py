@@ -26,7 +26,8 @@ DOCUMENTS = [
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-PROGRAM = re.compile(r"^(?:python (?:\S*/)?(\w+)\.py|lcclassify-(\w+))\s")
+# The benchmarks have options of their own and no configuration to compose.
+PROGRAM = re.compile(r"^(?:python (?!benchmarks/)(?:\S*/)?(\w+)\.py|lcclassify-(\w+))\s")
 
 
 @dataclass(frozen=True)
@@ -230,3 +231,12 @@ def test_python_examples_are_python(block):
 def test_no_file_of_the_package_is_long():
     for file in (ROOT / "src").rglob("*.py"):
         assert len(file.read_text().splitlines()) <= 400, file
+
+
+def test_benchmarks_that_documents_name_exist():
+    named = {
+        name
+        for document in DOCUMENTS
+        for name in re.findall(r"benchmarks/\w+\.py", " ".join(document.read_text().split()))
+    }
+    assert named == {f"benchmarks/{path.name}" for path in (ROOT / "benchmarks").glob("*.py")}
