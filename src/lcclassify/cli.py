@@ -162,3 +162,14 @@ def prepare() -> None:
         run(cfg)
 
     _command("prepare", task)
+
+
+def simulate() -> None:
+    """Entry point of `simulate.py` and `lcclassify-simulate`."""
+
+    def task(cfg: DictConfig, overrides: list[str]) -> None:
+        from lcclassify.tasks.simulate import simulate as run
+
+        run(cfg)
+
+    _command("simulate", task)

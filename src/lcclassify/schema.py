@@ -31,7 +31,9 @@ DETECTED: Final = "detected"  # Boolean
 # object_id, label, subset and the survey's metadata columns (Float64, null when
 # missing).
 LABEL: Final = "label"  # String, one of Taxonomy.classes, null when unknown
-SUBSET: Final = "subset"  # String, "train", "test" or null (not decided by the survey)
+# String: "train", "test", "held_out" (for testing as well, but drawn like the training
+# objects), or null where the survey does not decide it.
+SUBSET: Final = "subset"
 
 OBSERVATION_COLUMNS: Final = (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR, DETECTED)
 

@@ -7,32 +7,12 @@ changes what an object gets.
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lcclassify import hashing
 from lcclassify.schema import FLUX, FLUX_ERR, OBJECT_ID, LightCurves
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The splitmix64 finaliser (Steele, Lea & Flood 2014), on whole arrays."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-def _object_keys(ids: pl.Series, seed: int) -> NDArray[np.uint64]:
-    if ids.dtype == pl.String:
-        digests = b"".join(blake2b(str(i).encode(), digest_size=8).digest() for i in ids)
-        words = np.frombuffer(digests, dtype="<u8").astype(np.uint64)
-    else:
-        words = ids.cast(pl.Int64).to_numpy().astype(np.int64).view(np.uint64)
-    # Added outside the inner hash, so that seed and id cannot stand in for one another.
-    return _mix(_mix(words + _GOLDEN) + np.uint64(seed % 2**64))
 
 
 def standard_normals(ids: pl.Series, seed: int) -> NDArray[np.float64]:
@@ -50,15 +30,9 @@ def standard_normals(ids: pl.Series, seed: int) -> NDArray[np.float64]:
     runs = ids.rle().struct.unnest()
     lengths = runs["len"].to_numpy().astype(np.int64)
     position = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    key = np.repeat(_object_keys(runs["value"], seed), lengths)
-    counter = key + _GOLDEN * (2 * position.astype(np.uint64) + np.uint64(1))
-    # 53 random bits; half a step above zero keeps the logarithm finite.
-    first = (_mix(counter) >> np.uint64(11)).astype(np.float64) + 0.5
-    second = (_mix(counter + _GOLDEN) >> np.uint64(11)).astype(np.float64)
-    normals: NDArray[np.float64] = np.sqrt(-2 * np.log(first / 2**53)) * np.cos(
-        2 * np.pi * second / 2**53
-    )
-    return normals
+    key = np.repeat(hashing.object_keys(runs["value"], seed), lengths)
+    step = 2 * position.astype(np.uint64) + np.uint64(1)
+    return hashing.normal(key + hashing.GOLDEN * step)
 
 
 def add_flux_noise(light_curves: LightCurves, factor: float, seed: int) -> LightCurves:

@@ -39,7 +39,7 @@ from lcclassify.surveys.coerce import (
 
 DETECTION_SNR: Final = 5.0  # flux / flux_err from which an observation counts as a detection
 
-_SUBSETS: Final = ("train", "test")
+_SUBSETS: Final = ("train", "held_out", "test")
 _SORT_ORDER: Final = (OBJECT_ID, MJD, PASSBAND, FLUX_ERR, FLUX, DETECTED)
 
 

@@ -46,6 +46,17 @@ def number(value: object, argument: str) -> float:
     raise ConfigError(f"{argument} must be a finite number, got {value!r}")
 
 
+def whole(value: object, argument: str, minimum: int = 0) -> int:
+    """Return a whole number of at least `minimum`.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= minimum:
+        return value
+    raise ConfigError(f"{argument} must be a whole number of at least {minimum}, got {value!r}")
+
+
 def numbers(value: Iterable[object] | None, argument: str) -> tuple[float, ...]:
     """Return a list of finite numbers.
 

@@ -45,7 +45,7 @@ _CLASSES: Final = {
     "95": "Superluminous SN",
     "99": "Unknown",
 }
-_UNKNOWN: Final = ("991", "992", "993", "994")  # the true classes behind 99
+UNKNOWN: Final = ("991", "992", "993", "994")  # the true classes behind 99
 _UNLABELLED: Final = "0"  # `target` of a Zenodo test object
 _PASSBANDS: Final = Passbands(
     ("u", "g", "r", "i", "z", "y"), (367.1, 482.7, 622.3, 754.6, 869.1, 971.0)
@@ -168,7 +168,7 @@ class PlasticcSurvey(Survey):
         if LABEL not in objects.columns:
             return pl.lit(None, pl.String).alias(LABEL)
         label = pl.col(LABEL).cast(pl.String)
-        return label.replace(dict.fromkeys(_UNKNOWN, "99")).replace(_UNLABELLED, None)
+        return label.replace(dict.fromkeys(UNKNOWN, "99")).replace(_UNLABELLED, None)
 
     def _present_metadata(self) -> list[pl.Expr]:
         columns = [name for name in self.metadata if name in _WITH_SENTINEL]

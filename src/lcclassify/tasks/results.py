@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.table import Table
 from torch.utils.tensorboard import SummaryWriter
 
 from lcclassify.errors import OutputError
@@ -91,6 +92,7 @@ def cross_validation(
 def report(
     run: Run,
     scored: Scored,
+    held_out: Scored | None,
     taxonomy: Taxonomy,
     crossed: Mapping[str, CrossValidation],
     members: list[FittedMember],
@@ -101,6 +103,8 @@ def report(
     Args:
         run: The run.
         scored: Probabilities to evaluate.
+        held_out: Those of objects that the survey holds out and that are drawn like the
+            training objects, where the test objects are not.
         taxonomy: The classes.
         crossed: Cross-validated members.
         members: The members, for their learning curves.
@@ -112,15 +116,13 @@ def report(
     Raises:
         OutputError: A file cannot be written.
     """
-    evaluations = {
-        name: evaluate(values, scored.targets, taxonomy)
-        for name, values in scored.probabilities.items()
-    }
+    evaluations = _evaluations(scored, taxonomy)
     main = list(evaluations)[-1]
     final = evaluations[main]
+    alike = {} if held_out is None else _evaluations(held_out, taxonomy)
     tables = [
-        comparison_table(evaluations, title=f"{len(scored.targets):,} {scored.what}"),
-        per_class_table(final, title=f"{main}, {scored.what}"),
+        *_tables(evaluations, scored),
+        *([] if held_out is None else _tables(alike, held_out)),
     ]
     if is_of_plasticc(final):
         published = {_TABLE_3.get(name, name): cv.accuracy for name, cv in crossed.items()}
@@ -131,11 +133,12 @@ def report(
             {
                 "evaluated_on": scored.what,
                 "models": evaluations,
+                "held_out": alike,
                 "cross_validation": {name: cv.to_dict() for name, cv in crossed.items()},
             },
         )
         (run.folder / "report.txt").write_text("\n".join(text_of(table) for table in tables))
-        _write_probabilities(run, scored, taxonomy)
+        _write_probabilities(run, [scored, *([] if held_out is None else [held_out])], taxonomy)
         figures: dict[str, Any] = {}
         if run.config["evaluation"]["figures"]:
             with console.status("drawing figures"):
@@ -159,19 +162,37 @@ def report(
     return evaluations
 
 
-def _write_probabilities(run: Run, scored: Scored, taxonomy: Taxonomy) -> None:
+def _evaluations(scored: Scored, taxonomy: Taxonomy) -> dict[str, Evaluation]:
+    return {
+        name: evaluate(values, scored.targets, taxonomy)
+        for name, values in scored.probabilities.items()
+    }
+
+
+def _tables(evaluations: Mapping[str, Evaluation], scored: Scored) -> list[Table]:
+    main = list(evaluations)[-1]
+    return [
+        comparison_table(evaluations, title=f"{len(scored.targets):,} {scored.what}"),
+        per_class_table(evaluations[main], title=f"{main}, {scored.what}"),
+    ]
+
+
+def _write_probabilities(run: Run, sets: Sequence[Scored], taxonomy: Taxonomy) -> None:
     frames = []
-    for name, values in scored.probabilities.items():
-        frames.append(
-            pl.DataFrame(
-                {
-                    "model": pl.repeat(name, len(values), eager=True, dtype=pl.String),
-                    OBJECT_ID: scored.ids,
-                    LABEL: [taxonomy.classes[target] for target in scored.targets],
-                    **{f"class_{c}": values[:, k] for k, c in enumerate(taxonomy.classes)},
-                }
+    for scored in sets:
+        for name, values in scored.probabilities.items():
+            n = len(values)
+            frames.append(
+                pl.DataFrame(
+                    {
+                        "model": pl.repeat(name, n, eager=True, dtype=pl.String),
+                        "evaluated_on": pl.repeat(scored.what, n, eager=True, dtype=pl.String),
+                        OBJECT_ID: scored.ids,
+                        LABEL: [taxonomy.classes[target] for target in scored.targets],
+                        **{f"class_{c}": values[:, k] for k, c in enumerate(taxonomy.classes)},
+                    }
+                )
             )
-        )
     path = run.folder / "probabilities.parquet"
     partial = path.with_name(f".{path.name}.part")
     pl.concat(frames).write_parquet(partial)

@@ -101,12 +101,13 @@ def train(
         n_rounds=1 if mode == "holdout" else refit or n_folds,
     )
     scored = _score(context, inputs, classifier, fitted, meta, run.plan)
+    held_out = _score_rows(context, inputs, classifier, fitted, run.plan, "held_out")
     taxonomy = inputs.survey.taxonomy
     validations = {
         member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
         for member in crossed
     }
-    evaluations = report(run, scored, taxonomy, validations, fitted, console)
+    evaluations = report(run, scored, held_out, taxonomy, validations, fitted, console)
     seconds = time.perf_counter() - started
     folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what)
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds)
@@ -165,27 +166,54 @@ def _score(
     plan: Plan,
 ) -> Scored:
     """Return the probabilities to evaluate: of test objects, else of held-out ones."""
-    rows = inputs.split.rows("test")
-    if len(rows):
-        classifier.to(context.tensors.device)
-        rounds = predict_rows(classifier.round_probabilities, context.tensors, rows)
-        whole = classifier.cpu().combine(torch.as_tensor(rounds)).detach().numpy()
-        each = rounds.mean(axis=1)
-        what = "test objects"
-    else:
-        rows = fitted[0].rows
-        if len(rows) == 0:
-            raise DataError(
-                "there is nothing to evaluate on: set split.test_fraction or "
-                "split.validation_fraction above 0, or stacking.mode=oof"
-            )
-        each = np.stack([member.held_out for member in fitted], axis=1)
-        whole = each.mean(axis=1) if meta is None else meta.cross_fitted
-        what = (
-            "training objects, out of fold"
-            if plan.mode == "oof"
-            else "validation objects (they also chose the checkpoints)"
+    scored = _score_rows(context, inputs, classifier, fitted, plan, "test")
+    if scored is not None:
+        return scored
+    rows = fitted[0].rows
+    if len(rows) == 0:
+        raise DataError(
+            "there is nothing to evaluate on: set split.test_fraction or "
+            "split.validation_fraction above 0, or stacking.mode=oof"
         )
+    each = np.stack([member.held_out for member in fitted], axis=1)
+    whole = each.mean(axis=1) if meta is None else meta.cross_fitted
+    what = (
+        "training objects, out of fold"
+        if plan.mode == "oof"
+        else "validation objects (they also chose the checkpoints)"
+    )
+    return _scored(context, inputs, fitted, plan, what, rows, each, whole)
+
+
+def _score_rows(
+    context: TrainingContext,
+    inputs: TrainingInputs,
+    classifier: EnsembleClassifier,
+    fitted: list[FittedMember],
+    plan: Plan,
+    role: str,
+) -> Scored | None:
+    """Return what the final classifier says of the objects with a role, if there are any."""
+    rows = inputs.split.rows(role)
+    if len(rows) == 0:
+        return None
+    classifier.to(context.tensors.device)
+    rounds = predict_rows(classifier.round_probabilities, context.tensors, rows)
+    whole = classifier.cpu().combine(torch.as_tensor(rounds)).detach().numpy()
+    what = {"test": "test objects", "held_out": "held-out objects, drawn like the training ones"}
+    return _scored(context, inputs, fitted, plan, what[role], rows, rounds.mean(axis=1), whole)
+
+
+def _scored(
+    context: TrainingContext,
+    inputs: TrainingInputs,
+    fitted: list[FittedMember],
+    plan: Plan,
+    what: str,
+    rows: NDArray[np.int64],
+    each: FloatArray,
+    whole: FloatArray,
+) -> Scored:
     probabilities = {member.name: each[:, m] for m, member in enumerate(fitted)}
     if plan.stacked:
         probabilities[plan.name] = whole

@@ -18,7 +18,7 @@ from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, UNKNOWN_TARGET, Taxonomy
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.settings import check_share, check_whole
 
-ROLE: Final = "role"  # "train", "test" or "unlabelled"
+ROLE: Final = "role"  # "train", "test", "held_out" or "unlabelled"
 FOLD: Final = "fold"  # Int64, 0..folds-1 for training objects, null for others
 VALIDATION: Final = "validation"  # Boolean, the holdout mode's validation share
 
@@ -135,9 +135,12 @@ def split_objects(
             f"objects are of class '{taxonomy.classes[only[0]]}'"
         )
     subset = objects[SUBSET] if SUBSET in objects.columns else None
+    held_out = np.zeros(0, dtype=np.int64)
     if subset is not None and subset.null_count() < len(subset):
-        training = np.flatnonzero(labelled & (subset == "train").fill_null(False).to_numpy())
-        testing = np.flatnonzero(labelled & (subset == "test").fill_null(False).to_numpy())
+        training, testing, held_out = (
+            np.flatnonzero(labelled & (subset == name).fill_null(False).to_numpy())
+            for name in ("train", "test", "held_out")
+        )
         if len(training) == 0:
             raise DataError("the survey's own split names no labelled training object")
     else:
@@ -152,7 +155,7 @@ def split_objects(
         )
 
     role = np.full(len(objects), "unlabelled", dtype=object)
-    role[training], role[testing] = "train", "test"
+    role[training], role[testing], role[held_out] = "train", "test", "held_out"
     _, validation = stratified_pair(
         training,
         targets,

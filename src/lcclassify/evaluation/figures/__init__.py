@@ -3,6 +3,7 @@
 from lcclassify.evaluation.figures.confusion import confusion_figure
 from lcclassify.evaluation.figures.curves import precision_recall_figure, roc_figure
 from lcclassify.evaluation.figures.learning import LearningCurve, learning_figure
+from lcclassify.evaluation.figures.light_curves import LightCurvePanel, light_curve_figure
 from lcclassify.evaluation.figures.reliability import (
     class_reliability_figure,
     reliability_figure,
@@ -11,9 +12,11 @@ from lcclassify.evaluation.figures.saving import make_figures, save_figures, wri
 
 __all__ = [
     "LearningCurve",
+    "LightCurvePanel",
     "class_reliability_figure",
     "confusion_figure",
     "learning_figure",
+    "light_curve_figure",
     "make_figures",
     "precision_recall_figure",
     "reliability_figure",

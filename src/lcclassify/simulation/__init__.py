@@ -1,0 +1,1 @@
+"""A seeded LSST-like sky: cadence, noise, sources and populations."""

@@ -1,0 +1,86 @@
+"""Distances and volumes of a flat universe, tabulated once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+from astropy import units
+from astropy.cosmology import FlatLambdaCDM
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+# The values of PLAsTiCC (Kessler et al. 2019, PASP 131, 094501), which its `distmod` obeys.
+HUBBLE: Final = 70.0  # km/s/Mpc
+OMEGA_M: Final = 0.3
+MAX_REDSHIFT: Final = 6.0
+
+_CM_PER_MPC: Final = float((1 * units.Mpc).to_value(units.cm))
+
+
+@cache
+def _table() -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return redshifts, comoving distances (Mpc) and comoving volumes per redshift."""
+    universe = FlatLambdaCDM(H0=HUBBLE, Om0=OMEGA_M)
+    redshift = np.concatenate([np.linspace(0, 0.1, 201)[:-1], np.linspace(0.1, MAX_REDSHIFT, 4001)])
+    distance = np.asarray(universe.comoving_distance(redshift).to_value(units.Mpc))
+    volume = np.asarray(
+        (universe.differential_comoving_volume(redshift) * (4 * np.pi * units.sr)).to_value(
+            units.Gpc**3
+        )
+    )
+    return redshift, distance, volume
+
+
+def comoving_distance(redshift: FloatArray) -> FloatArray:
+    """Return the line-of-sight comoving distance in Mpc."""
+    z, distance, _ = _table()
+    found: FloatArray = np.interp(redshift, z, distance)
+    return found
+
+
+def luminosity_distance(redshift: FloatArray) -> FloatArray:
+    """Return the luminosity distance in cm."""
+    found: FloatArray = (1 + redshift) * comoving_distance(redshift) * _CM_PER_MPC
+    return found
+
+
+def distance_modulus(redshift: FloatArray) -> FloatArray:
+    """Return m - M in magnitudes, NaN at a redshift of 0 or below."""
+    positive = np.where(redshift > 0, redshift, np.nan)
+    with np.errstate(invalid="ignore"):
+        found: FloatArray = 5 * np.log10((1 + positive) * comoving_distance(positive)) + 25
+    return found
+
+
+def madau_dickinson(redshift: FloatArray) -> FloatArray:
+    """Return the cosmic star formation history, 1 at redshift 0 (2014, ARA&A 52, 415, eq. 15)."""
+    growth = (1 + redshift) ** 2.7 / (1 + ((1 + redshift) / 2.9) ** 5.6)
+    history: FloatArray = growth * (1 + (1 / 2.9) ** 5.6)
+    return history
+
+
+def volumetric_redshift(
+    uniform: FloatArray, minimum: float, maximum: float, evolution: float | None
+) -> FloatArray:
+    """Return redshifts of events that happen at a rate per volume and rest-frame time.
+
+    The observer sees the rate slowed by 1+z.
+
+    Args:
+        uniform: ``(n,)`` numbers between 0 and 1, one an event.
+        minimum: Lowest redshift.
+        maximum: Highest redshift.
+        evolution: Exponent of a rate that goes as (1+z)^evolution; None for a rate that
+            follows the star formation history.
+    """
+    z, _, volume = _table()
+    rate = madau_dickinson(z) if evolution is None else (1 + z) ** evolution
+    density = volume * rate / (1 + z)
+    steps = np.diff(z) * (density[1:] + density[:-1]) / 2
+    cumulative = np.concatenate([[0.0], np.cumsum(steps)])
+    low, high = np.interp([minimum, maximum], z, cumulative)
+    found: FloatArray = np.interp(low + uniform * (high - low), cumulative, z)
+    return found

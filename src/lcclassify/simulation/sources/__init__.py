@@ -1,0 +1,1 @@
+"""What varies on the sky, one parametric model a class."""

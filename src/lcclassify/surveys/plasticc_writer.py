@@ -1,0 +1,179 @@
+"""Writes simulated objects as PLAsTiCC's files, chunk by chunk, under either naming."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from lcclassify.schema import DETECTED, OBJECT_ID
+from lcclassify.simulation.tables import TARGET, Chunk
+from lcclassify.surveys import options
+from lcclassify.surveys.plasticc import UNKNOWN
+
+NAMINGS: Final = ("zenodo", "kaggle")
+FORMATS: Final = ("parquet", "csv", "csv.gz")
+
+_MISSING: Final = -9.0  # in Zenodo's files; Kaggle's leave the field empty
+_UNLABELLED: Final = 0  # `target` of a Zenodo test object
+_STEMS: Final = {
+    ("kaggle", "train"): ("training_set", "training_set_batch{}", "training_set_metadata"),
+    ("kaggle", "test"): ("test_set", "test_set_batch{}", "test_set_metadata"),
+    ("zenodo", "train"): (
+        "plasticc_train_lightcurves",
+        "plasticc_train_lightcurves_{:02}",
+        "plasticc_train_metadata",
+    ),
+    ("zenodo", "test"): (
+        "plasticc_test_lightcurves",
+        "plasticc_test_lightcurves_{:02}",
+        "plasticc_test_metadata",
+    ),
+}
+
+
+class PlasticcWriter:
+    """The files of one part of a survey, to be used in a `with` statement.
+
+    Light curves go to one file, or to numbered ones of `objects_per_file` objects. The
+    metadata have Zenodo's columns, truth included, or Kaggle's; Kaggle's test set has no
+    labels, so there the truth is a file of its own, which no reader takes for data.
+
+    Args:
+        folder: An existing folder.
+        part: ``train`` or ``test``.
+        naming: ``zenodo`` or ``kaggle``.
+        form: ``parquet``, ``csv`` or ``csv.gz``.
+        n_objects: Objects that will come in all.
+        objects_per_file: Most objects of a light-curve file.
+
+    Raises:
+        ConfigError: A choice is unknown.
+        OSError: A file cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        part: str,
+        naming: str,
+        form: str,
+        n_objects: int,
+        objects_per_file: int = 320_000,
+    ) -> None:
+        self.part = options.choice(part, ("train", "test"), "part")
+        self.naming = options.choice(naming, NAMINGS, "naming")
+        self.form = options.choice(form, FORMATS, "format")
+        self.objects_per_file = options.whole(objects_per_file, "objects_per_file", 1)
+        self._several = n_objects > objects_per_file
+        self._folder = folder
+        one, numbered, metadata = _STEMS[naming, part]
+        self._stem = numbered if self._several else one
+        self._metadata = _Table(self._path(metadata))
+        self._truth: _Table | None = None
+        if naming == "kaggle":
+            self._truth = _Table(self._path(f"truth_{one}"))
+        self._number = 0
+        self._left = 0
+        self._curves: _Table | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for table in (self._metadata, self._truth, self._curves):
+            if table is not None:
+                table.close()
+
+    def write(self, chunk: Chunk) -> None:
+        """Append objects to the files."""
+        zenodo = self.naming == "zenodo"
+        objects, truth = chunk.objects, chunk.truth
+        label = pl.col(TARGET).replace({int(name): 99 for name in UNKNOWN})
+        if zenodo:
+            target = label if self.part == "train" else pl.lit(_UNLABELLED)
+            self._metadata.write(
+                objects.drop("gal_l", "gal_b")
+                .rename({"ddf": "ddf_bool"})
+                .hstack(truth.select(target.cast(pl.Int64).alias("target"), pl.exclude(OBJECT_ID)))
+                .with_columns(pl.col(pl.Float64).fill_null(_MISSING))
+            )
+        else:
+            labels = truth.select(label.alias("target")) if self.part == "train" else truth.select()
+            self._metadata.write(objects.hstack(labels))
+        if self._truth is not None:
+            self._truth.write(truth)
+        rows = chunk.observations.rename({DETECTED: "detected_bool"} if zenodo else {})
+        self._write_curves(rows, objects[OBJECT_ID])
+
+    def _write_curves(self, rows: pl.DataFrame, ids: pl.Series) -> None:
+        """Write light curves, whole objects to a file."""
+        while len(ids):
+            if self._curves is None or (self._several and self._left == 0):
+                self._number += 1
+                if self._curves is not None:
+                    self._curves.close()
+                self._curves = _Table(self._path(self._stem.format(self._number)))
+                self._left = self.objects_per_file
+            here, ids = ids[: self._left], ids[self._left :]
+            self._left -= len(here)
+            if len(ids):
+                cut = int((rows[OBJECT_ID] == ids[0]).arg_max() or 0)
+                self._curves.write(rows[:cut])
+                rows = rows[cut:]
+            else:
+                self._curves.write(rows)
+
+    def _path(self, stem: str) -> Path:
+        return self._folder / f"{stem}.{self.form}"
+
+
+class _Table:
+    """A file that grows by tables of the same columns."""
+
+    def __init__(self, path: Path) -> None:
+        self._append, self._close = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+
+    def write(self, table: pl.DataFrame) -> None:
+        self._append(table)
+
+    def close(self) -> None:
+        self._close()
+
+
+def _parquet(path: Path) -> tuple[Callable[[pl.DataFrame], None], Callable[[], None]]:
+    writer: list[pq.ParquetWriter] = []
+
+    def append(table: pl.DataFrame) -> None:
+        arrow = table.to_arrow()
+        if not writer:
+            writer.append(pq.ParquetWriter(path, arrow.schema, compression="zstd"))
+        writer[0].write_table(arrow)
+
+    def close() -> None:
+        for one in writer:
+            one.close()
+
+    return append, close
+
+
+def _csv(path: Path) -> tuple[Callable[[pl.DataFrame], None], Callable[[], None]]:
+    # Little compression: the noise does not compress, and a higher level takes minutes.
+    file: Any = gzip.open(path, "wb", 3) if path.suffix == ".gz" else path.open("wb")  # noqa: SIM115
+    header = [True]
+
+    def append(table: pl.DataFrame) -> None:
+        table.write_csv(file, include_header=header[0])
+        header[0] = False
+
+    return append, file.close
