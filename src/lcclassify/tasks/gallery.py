@@ -63,7 +63,7 @@ def _panel(name: str, source: Source, found: Found, own: int) -> LightCurvePanel
     title = f"{CLASS_NAMES.get(name, name)}" + (f", z = {redshift:.2f}" if redshift > 0 else "")
     first, last = photometry.mjd.min(), photometry.mjd.max()
     flux = photometry.true_flux
-    if "period" in parameters and parameters["period"][0] < (last - first) / 20:
+    if source.galactic and "period" in parameters and parameters["period"][0] < 50:
         period = float(parameters["period"][0])
         mjd = first + period * np.linspace(0, 1, _GRID)
         return LightCurvePanel(

@@ -93,6 +93,7 @@ def report(
     run: Run,
     scored: Scored,
     held_out: Scored | None,
+    plasticc: bool,
     taxonomy: Taxonomy,
     crossed: Mapping[str, CrossValidation],
     members: list[FittedMember],
@@ -105,6 +106,7 @@ def report(
         scored: Probabilities to evaluate.
         held_out: Those of objects that the survey holds out and that are drawn like the
             training objects, where the test objects are not.
+        plasticc: Whether the survey is PLAsTiCC, of which published figures exist.
         taxonomy: The classes.
         crossed: Cross-validated members.
         members: The members, for their learning curves.
@@ -121,10 +123,10 @@ def report(
     final = evaluations[main]
     alike = {} if held_out is None else _evaluations(held_out, taxonomy)
     tables = [
-        *_tables(evaluations, scored),
         *([] if held_out is None else _tables(alike, held_out)),
+        *_tables(evaluations, scored),
     ]
-    if is_of_plasticc(final):
+    if plasticc and is_of_plasticc(final):
         published = {_TABLE_3.get(name, name): cv.accuracy for name, cv in crossed.items()}
         tables.append(paper_comparison(final, published))
     try:

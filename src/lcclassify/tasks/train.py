@@ -18,6 +18,7 @@ from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.inference import bundle as bundles
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.stack import EnsembleClassifier
+from lcclassify.surveys.plasticc import PlasticcSurvey
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
 from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments
@@ -107,7 +108,8 @@ def train(
         member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
         for member in crossed
     }
-    evaluations = report(run, scored, held_out, taxonomy, validations, fitted, console)
+    plasticc = inputs.survey_name == PlasticcSurvey.name
+    evaluations = report(run, scored, held_out, plasticc, taxonomy, validations, fitted, console)
     seconds = time.perf_counter() - started
     folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what)
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds)

@@ -114,7 +114,7 @@ def _draw(axes: Axes, panel: LightCurvePanel, passbands: Sequence[str]) -> None:
             panel.flux_err[own],
             fmt=marker,
             color=color,
-            markersize=2.6,
+            markersize=3.4,
             elinewidth=0.6,
             markeredgewidth=0,
             zorder=2,
