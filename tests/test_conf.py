@@ -20,6 +20,14 @@ NEEDED = {"table": ["survey.observations=a.csv", "survey.passbands=[g,r]"]}
 def words_for(group, choice):
     if group in ("loss", "optimizer"):
         return ["model=dense", f"{group}@model.{group}={choice}"]
+    if group == "population":
+        # As the class 6 of a survey of its own, in place of what stands there.
+        return ["survey=simulated", f"population@survey.classes.6={choice}"]
+    if group == "cadence":
+        return ["survey=simulated", f"cadence@survey.cadence={choice}"]
+    if group == "quick":
+        survey, _, model = choice.partition("_")
+        return [f"survey={survey}", f"model={model}"]
     return [f"{group}={choice}" if group != "experiment" else f"+experiment={choice}"]
 
 

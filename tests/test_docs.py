@@ -101,7 +101,7 @@ def own_surveys(tmp_path):
 
 def test_there_are_commands_of_every_kind():
     names = [name for name, _ in commands()]
-    assert {"train", "predict", "prepare"} == set(names)
+    assert {"train", "predict", "prepare", "simulate"} == set(names)
     assert len(names) >= 20
 
 
@@ -143,6 +143,10 @@ GROUPS = {
     "conf/survey: snphotcc": ["survey/snphotcc.yaml"],
     "conf/survey: plasticc": ["survey/plasticc.yaml"],
     "conf/survey: table": ["survey/table.yaml"],
+    "conf/survey: simulated": ["survey/simulated.yaml"],
+    "conf/simulate.yaml": ["simulate.yaml"],
+    "conf/population": ["population/*.yaml"],
+    "conf/cadence": ["cadence/*.yaml"],
 }
 
 

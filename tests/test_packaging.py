@@ -29,13 +29,12 @@ PINS = [
     if line and not line.startswith("#")
 ]
 
-# Import name of a distribution where it is another; pyarrow is needed by pandas and
-# Polars for each other's tables, tensorboard by torch.utils.tensorboard.
+# Import name of a distribution where it is another; tensorboard is needed by
+# torch.utils.tensorboard.
 IMPORT_NAMES = {
     "hydra-core": "hydra",
     "scikit-learn": "sklearn",
     "pyyaml": "yaml",
-    "pyarrow": "",
     "tensorboard": "",
 }
 
