@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError
 from lcclassify.simulation import conditions, sky
+from lcclassify.simulation.arguments import require_finite, require_positive
 from lcclassify.simulation.conditions import Nights
 from lcclassify.simulation.fields import (
     DEEP_CENTRES,
@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # The cadence follows what PLAsTiCC took from the simulation minion_1016 of LSST's Operations
-# Simulator (Delgado et al. 2014, SPIE 9150, 15; Kessler et al. 2019, PASP 131, 094501).
+# Simulator (Delgado et al. 2014, Proc. SPIE 9150, 915015; Kessler et al. 2019, PASP 131, 094501).
 
 # Relative number of wide-survey observations by passband on dark, grey and bright nights.
 _WIDE_CHOICE: Final = np.array(
@@ -89,19 +89,14 @@ class CadenceSettings:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ConfigError(f"cadence.{field.name} must be a number, got {value!r}")
-            if not math.isfinite(value):
-                raise ConfigError(f"cadence.{field.name} must be finite, got {value!r}")
+            require_finite(**{f"cadence.{field.name}": getattr(self, field.name)})
         for name in ("wfd_fields", "ddf_fields", "nights"):
             if getattr(self, name) < 1 or getattr(self, name) != int(getattr(self, name)):
                 raise ConfigError(
                     f"cadence.{name} must be a whole number of at least 1, "
                     f"got {getattr(self, name)!r}"
                 )
-        if not self.wfd_visits > 0:
-            raise ConfigError(f"cadence.wfd_visits must be positive, got {self.wfd_visits!r}")
+        require_positive(**{"cadence.wfd_visits": self.wfd_visits})
         if not -90 <= self.south < self.north <= 33:
             raise ConfigError(
                 "cadence.south and cadence.north must be declinations with -90 <= south < "

@@ -20,11 +20,15 @@ MAX_REDSHIFT: Final = 6.0
 _CM_PER_MPC: Final = float((1 * units.Mpc).to_value(units.cm))
 
 
+# Linear between such steps the distance is right to 1e-6 from redshift 0.005 on.
+_STEPS_PER_REDSHIFT: Final = 5000
+
+
 @cache
 def _table() -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return redshifts, comoving distances (Mpc) and comoving volumes per redshift."""
     universe = FlatLambdaCDM(H0=HUBBLE, Om0=OMEGA_M)
-    redshift = np.concatenate([np.linspace(0, 0.1, 201)[:-1], np.linspace(0.1, MAX_REDSHIFT, 4001)])
+    redshift = np.arange(int(MAX_REDSHIFT * _STEPS_PER_REDSHIFT) + 2) / _STEPS_PER_REDSHIFT
     distance = np.asarray(universe.comoving_distance(redshift).to_value(units.Mpc))
     volume = np.asarray(
         (universe.differential_comoving_volume(redshift) * (4 * np.pi * units.sr)).to_value(
@@ -35,9 +39,16 @@ def _table() -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def comoving_distance(redshift: FloatArray) -> FloatArray:
-    """Return the line-of-sight comoving distance in Mpc."""
-    z, distance, _ = _table()
-    found: FloatArray = np.interp(redshift, z, distance)
+    """Return the line-of-sight comoving distance in Mpc; NaN where the redshift is.
+
+    Redshifts up to `MAX_REDSHIFT`.
+    """
+    _, distance, _ = _table()
+    # The even grid tells the place at once; numpy.interp searches for it.
+    place = redshift * _STEPS_PER_REDSHIFT
+    low = np.nan_to_num(np.minimum(place, len(distance) - 2)).astype(np.intp)
+    start = distance[low]
+    found: FloatArray = start + (place - low) * (distance[low + 1] - start)
     return found
 
 

@@ -21,7 +21,8 @@ _COBALT_HEAT = 1.45e43
 _NICKEL_LIFE = 8.8
 _COBALT_LIFE = 111.3
 
-_GAMMA_OPACITY = 0.027  # cm2/g, of the gamma rays of 56Co (Clocchiatti & Wheeler 1997)
+# cm2/g, of the gamma rays of 56Co (Clocchiatti & Wheeler 1997, ApJ 491, 375).
+_GAMMA_OPACITY = 0.027
 _ARNETT_BETA = 13.8  # shape of the density profile (Arnett 1982, ApJ 253, 785)
 
 
@@ -100,7 +101,7 @@ def photosphere(
     """Return the temperature of a photosphere that expands until it has cooled, ``(G, n)``.
 
     The radius is v t while the temperature is above the floor and afterwards what the
-    luminosity needs at the floor (Nicholl, Guillochon & Berger 2017, ApJ 850, 55, eqs. 8-9;
+    luminosity needs at the floor (Nicholl, Guillochon & Berger 2017, ApJ 850, 55;
     Guillochon et al. 2018, ApJS 236, 6).
 
     Args:

@@ -12,14 +12,14 @@ FloatArray = NDArray[np.float64]
 NAMES: Final = ("u", "g", "r", "i", "z", "y")
 ZEROPOINT: Final = 27.5  # AB magnitude of flux 1, as in PLAsTiCC (Kessler et al. 2019)
 
-# Effective wavelengths and half-maximum edges in nanometres of the total throughput
-# (LSST Science Book, arXiv:0912.0201, table 2.1; Ivezic et al. 2019, ApJ 873, 111).
+# Effective wavelengths and half-maximum edges in nanometres of LSST's baseline throughput, as
+# its key numbers for scientists give them (the system: Ivezic et al. 2019, ApJ 873, 111).
 WAVELENGTH: Final = np.array([367.1, 482.7, 622.3, 754.6, 869.1, 971.0])
 LOWER: Final = np.array([324.0, 405.0, 552.0, 691.0, 818.0, 922.0])
 UPPER: Final = np.array([395.0, 552.0, 691.0, 818.0, 921.0, 997.0])
 
-# A_b / E(B-V) for the law of Fitzpatrick (1999) with R_V = 3.1 (Schlafly & Finkbeiner
-# 2011, ApJ 737, 103, table 6, LSST columns).
+# A_b / E(B-V) for the law of Fitzpatrick 1999, PASP 111, 63, with R_V = 3.1 (Schlafly &
+# Finkbeiner 2011, ApJ 737, 103, table 6, rows of LSST).
 EXTINCTION: Final = np.array([4.145, 3.237, 2.273, 1.684, 1.323, 1.088])
 
 # Three Gauss-Legendre points across each passband, taken as a box: (6, 3) wavelengths in

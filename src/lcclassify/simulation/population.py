@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,6 +10,12 @@ from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.simulation import passbands
+from lcclassify.simulation.arguments import (
+    require_finite,
+    require_not_negative,
+    require_positive,
+    require_share,
+)
 from lcclassify.simulation.cosmology import MAX_REDSHIFT, volumetric_redshift
 from lcclassify.simulation.sources.base import Source
 
@@ -67,11 +72,8 @@ class Spectroscopy:
                 f"spectroscopy.passband cannot be '{self.passband}': "
                 f"{did_you_mean(self.passband, passbands.NAMES)}"
             )
-        if not (math.isfinite(self.limit) and math.isfinite(self.width) and self.width > 0):
-            raise ConfigError(
-                f"spectroscopy needs a finite limit and a positive width, got {self.limit!r} and "
-                f"{self.width!r}"
-            )
+        require_finite(**{"spectroscopy.limit": self.limit})
+        require_positive(**{"spectroscopy.width": self.width})
 
     def probability(self, fluxes: FloatArray) -> FloatArray:
         """Return the probability ``(n,)`` of a spectrum for fluxes ``(n, 6)``."""
@@ -114,17 +116,10 @@ class Population:
         training_ddf_fraction: float = 0.27,
         latitude_scale: float | None = None,
     ) -> None:
-        for name, share in (("fraction", fraction), ("training_fraction", training_fraction)):
-            if not (math.isfinite(share) and share >= 0):
-                raise ConfigError(f"{name} must be a number of at least 0, got {share!r}")
-        for name, share in (
-            ("ddf_fraction", ddf_fraction),
-            ("training_ddf_fraction", training_ddf_fraction),
-        ):
-            if not 0 <= share <= 1:
-                raise ConfigError(f"{name} must be between 0 and 1, got {share!r}")
-        if latitude_scale is not None and not latitude_scale > 0:
-            raise ConfigError(f"latitude_scale must be positive, got {latitude_scale!r}")
+        require_not_negative(fraction=fraction, training_fraction=training_fraction)
+        require_share(ddf_fraction=ddf_fraction, training_ddf_fraction=training_ddf_fraction)
+        if latitude_scale is not None:
+            require_positive(latitude_scale=latitude_scale)
         if source.galactic != (redshifts is None):
             kind = "has none" if source.galactic else "needs one"
             raise ConfigError(

@@ -24,9 +24,10 @@ BoolArray = NDArray[np.bool_]
 
 MAX_ATTEMPTS: Final = 100_000  # of which at least one must be found
 
-# Candidates drawn at a time: enough for NumPy to be fast.
-_BLOCK: Final = 4096
-_MOST_ATTEMPTS_AT_ONCE: Final = 256
+# Candidates drawn at a time, at most; an object gets as many as it takes, on the average so
+# far, until one is bright enough: of more of them only the first would be used.
+_LARGEST_BLOCK: Final = 16_384
+_MOST_ATTEMPTS_AT_ONCE: Final = 1024
 
 # A source that stays below so many times the noise of a typical visit in every passband is
 # not observed at all: it would hardly be detected twice.
@@ -115,9 +116,11 @@ def find(
     )
     attempt = np.zeros(len(deep), dtype=np.int64)  # the next one to be made
     pending = np.arange(len(deep))
+    tried, hits = 1, 1
     while len(pending):
         _check_attempts(name, attempt[pending], wanted.training[pending])
-        width = int(np.clip(_BLOCK // len(pending), 1, _MOST_ATTEMPTS_AT_ONCE))
+        most = min(_LARGEST_BLOCK // len(pending), _MOST_ATTEMPTS_AT_ONCE)
+        width = int(np.clip(tried // hits, 1, max(most, 1)))
         candidate = np.repeat(pending, width)
         number = attempt[candidate] + np.tile(np.arange(width), len(pending))
         draws = wanted.draws.take(candidate).branch(number)
@@ -134,6 +137,7 @@ def find(
         ).reshape(len(pending), width)
         position, hopeful = bright.argmax(axis=1), bright.any(axis=1)
         attempt[pending] += np.where(hopeful, position + 1, width)
+        tried, hits = tried + bright.size, hits + int(bright.sum())
         chosen = (np.arange(len(pending)) * width + position)[hopeful]
         if not len(chosen):
             continue

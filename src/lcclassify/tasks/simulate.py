@@ -73,8 +73,9 @@ def simulate(cfg: DictConfig) -> SimulateResult:
         "train": training_ids(survey.training, survey.first),
         "test": wide_ids(survey.test, survey.first),
     }
-    if survey.part != "both":
-        groups = {survey.part: groups[survey.part]}
+    groups = {
+        part: ids for part, ids in groups.items() if len(ids) and survey.part in (part, "both")
+    }
     simulator = survey.simulator()
     n_observations = 0
     output = Path(str(cfg.output)).expanduser().absolute()

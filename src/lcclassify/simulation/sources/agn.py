@@ -9,16 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcclassify.simulation import passbands
+from lcclassify.simulation.arguments import require_finite, require_not_negative, require_positive
 from lcclassify.simulation.cosmology import distance_modulus
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sed import planck_over_sigma_t4
 from lcclassify.simulation.sources.base import Epochs, Parameters, Source
 from lcclassify.simulation.sources.seeds import draws_of, seed_of
-from lcclassify.simulation.sources.thermal import (
-    require_finite,
-    require_not_negative,
-    require_positive,
-)
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

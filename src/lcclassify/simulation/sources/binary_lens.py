@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError
+from lcclassify.simulation.arguments import require_not_negative, require_positive, require_share
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import Epochs, Parameters, Source
 from lcclassify.simulation.sources.microlensing import blended_share, magnification
 from lcclassify.simulation.sources.stars import Stars
-from lcclassify.simulation.sources.thermal import require_not_negative, require_positive
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -162,10 +162,7 @@ class BinaryLens(Source):
         )
         if not 0 < smallest_ratio <= 1:
             raise ConfigError(f"smallest_ratio must be in (0, 1], got {smallest_ratio!r}")
-        if not 0 <= unblended_fraction <= 1:
-            raise ConfigError(
-                f"unblended_fraction must be between 0 and 1, got {unblended_fraction!r}"
-            )
+        require_share(unblended_fraction=unblended_fraction)
         self.stars = stars
         self.time_scale = time_scale
         self.time_scale_scatter = time_scale_scatter

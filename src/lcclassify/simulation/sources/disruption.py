@@ -6,19 +6,14 @@ from typing import Final
 
 import numpy as np
 
+from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import (
-    Component,
-    ThermalTransient,
-    lognormal,
-    require_not_negative,
-    require_positive,
-)
+from lcclassify.simulation.sources.thermal import Component, ThermalTransient, lognormal
 
 _EDDINGTON: Final = 1.26e44  # erg/s of a million solar masses
 _RISE: Final = 2.0  # exponent of the luminosity's rise with time
-_FALL: Final = 5.0 / 3.0  # and of its decline (Rees 1988, Nature 333, 523)
+_FALL: Final = 5.0 / 3.0  # and of its decline (Rees 1988; Phinney 1989)
 # Where y^2 / (1 + y^(11/3)) has its maximum, and the maximum itself.
 _TOP: Final = (_RISE / _FALL) ** (1 / (_RISE + _FALL))
 _HEIGHT: Final = _TOP**_RISE / (1 + _TOP ** (_RISE + _FALL))
@@ -27,10 +22,11 @@ _HEIGHT: Final = _TOP**_RISE / (1 + _TOP ** (_RISE + _FALL))
 class TidalDisruption(ThermalTransient):
     """Light that follows the debris falling back, at a nearly constant, hot temperature.
 
-    The debris returns after 41 d M6^(1/2) for a star like the Sun (Rees 1988; Guillochon &
-    Ramirez-Ruiz 2013, ApJ 767, 25); the luminosity rises to a peak at about that time, a
-    share of the Eddington luminosity, and falls as t^(-5/3). Temperatures of 12,000 to
-    40,000 K are those of van Velzen et al. 2020 (Space Sci. Rev. 216, 124).
+    The debris returns after 41 d M6^(1/2) for a star like the Sun (Rees 1988, Nature 333,
+    523; Guillochon & Ramirez-Ruiz 2013, ApJ 767, 25); the luminosity rises to a peak at about
+    that time, a share of the Eddington luminosity, and falls as t^(-5/3) (Phinney 1989, IAU
+    Symposium 136, 543). Temperatures of 12,000 to 40,000 K are those of van Velzen et al.
+    2020 (Space Sci. Rev. 216, 124).
 
     Args:
         black_hole_mass: Median, million solar masses.

@@ -7,12 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.errors import ConfigError
 from lcclassify.simulation import passbands, sed
+from lcclassify.simulation.arguments import require_not_negative, require_positive, require_share
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import Epochs, Parameters, Source
 from lcclassify.simulation.sources.stars import Stars
-from lcclassify.simulation.sources.thermal import require_not_negative, require_positive
 
 FloatArray = NDArray[np.float64]
 
@@ -89,8 +88,7 @@ class EclipsingBinary(Source):
         temperature: float = 6000.0,
         temperature_scatter: float = 0.15,
     ) -> None:
-        if not 0 <= contact_fraction <= 1:
-            raise ConfigError(f"contact_fraction must be between 0 and 1, got {contact_fraction!r}")
+        require_share(contact_fraction=contact_fraction)
         require_positive(
             detached_period=detached_period, contact_period=contact_period, temperature=temperature
         )

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError
 from lcclassify.simulation import sed
+from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import Epochs, Parameters, Source
 from lcclassify.simulation.sources.seeds import draws_of, seed_of
 from lcclassify.simulation.sources.stars import Stars
-from lcclassify.simulation.sources.thermal import require_not_negative, require_positive
 
 FloatArray = NDArray[np.float64]
 
@@ -59,8 +59,8 @@ class MDwarfFlares(Source):
 
     A star has at most one flare of note in a night (a day from noon to noon); whether,
     when and how strong is a hash of star and day, so that an observation needs to look at its
-    own day and the one before only. The energies in u are a power law, relative to the
-    star's quiescent light; the duration grows with the energy.
+    own day and the one before only. The energies in i, relative to the star's quiescent
+    light, are a power law; the duration grows with the energy.
 
     Args:
         stars: Template magnitudes.
@@ -80,9 +80,9 @@ class MDwarfFlares(Source):
         ConfigError: A value is out of its range.
 
     References:
-        Hawley et al. 2014, ApJ 797, 121 (power-law energies, durations); Kowalski et al. 2013,
-        ApJS 207, 15 (black body of 9,000 to 14,000 K); Davenport et al. 2014, ApJ 797, 122
-        (profile).
+        Lacy, Moffett & Evans 1976, ApJS 30, 85 (power-law energies); Hawley et al. 2014, ApJ
+        797, 121 (rates and durations); Kowalski et al. 2013, ApJS 207, 15 (black body of 9,000
+        to 14,000 K); Davenport et al. 2014, ApJ 797, 122 (profile).
     """
 
     galactic = True
@@ -90,13 +90,13 @@ class MDwarfFlares(Source):
     def __init__(
         self,
         stars: Stars,
-        rate: float = 0.2,
-        rate_scatter: float = 1.0,
+        rate: float = 0.8,
+        rate_scatter: float = 0.7,
         weakest: float = 1e-4,
-        strongest: float = 0.1,
-        index: float = 0.7,
+        strongest: float = 0.2,
+        index: float = 0.5,
         duration: float = 0.005,
-        duration_index: float = 0.3,
+        duration_index: float = 0.28,
         temperature: float = 9500.0,
         temperature_scatter: float = 800.0,
     ) -> None:

@@ -6,17 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.diffusion import SOLAR_MASS, diffuse, diffusion_time, photosphere
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sed import DAY, LIGHT
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import (
-    Component,
-    ThermalTransient,
-    lognormal,
-    require_not_negative,
-    require_positive,
-)
+from lcclassify.simulation.sources.thermal import Component, ThermalTransient, lognormal
 
 _LIGHT_KM: Final = LIGHT / 1e5  # km/s
 # Share of the decay energy that heats (Barnes et al. 2016, ApJ 829, 110, table 1, 0.01 solar
@@ -30,8 +25,8 @@ class Kilonova(ThermalTransient):
     Radioactive decay of r-process nuclei (Korobkin et al. 2012, MNRAS 426, 1940), partly
     thermalised, diffuses out of each component (Metzger 2019, Living Rev. Rel. 23, 1).
     Velocities, opacities and floors are close to those of GW170817 (Villar et al. 2017, ApJ
-    851, L21); masses are smaller, because a single zone lets light out earlier, so that the
-    peak is at about its absolute magnitude of -16.
+    851, L21); masses are smaller, because a single zone lets light out earlier: the peaks are
+    about as bright as its -16 magnitudes and somewhat more, -15.5 to -17.
 
     Args:
         blue_mass: Median ejecta of the blue component, solar masses.
@@ -52,18 +47,18 @@ class Kilonova(ThermalTransient):
 
     def __init__(
         self,
-        blue_mass: float = 0.004,
+        blue_mass: float = 0.006,
         blue_velocity: float = 0.25,
         blue_opacity: float = 0.5,
         blue_floor: float = 1500.0,
-        red_mass: float = 0.02,
+        red_mass: float = 0.04,
         red_velocity: float = 0.14,
         red_opacity: float = 5.0,
         red_floor: float = 2000.0,
         mass_scatter: float = 0.35,
         velocity_scatter: float = 0.07,
         duration: float = 30.0,
-        av: float = 0.14,
+        av: float = 0.15,
         cutoff: float | None = None,
         slope: float = 1.0,
     ) -> None:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.diffusion import diffuse, diffusion_time, photosphere
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sed import DAY
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import (
-    Component,
-    ThermalTransient,
-    lognormal,
-    require_not_negative,
-    require_positive,
-)
+from lcclassify.simulation.sources.thermal import Component, ThermalTransient, lognormal
 
 
 class MagnetarSupernova(ThermalTransient):

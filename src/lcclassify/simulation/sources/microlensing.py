@@ -7,11 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.errors import ConfigError
+from lcclassify.simulation.arguments import require_not_negative, require_positive, require_share
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import Epochs, Parameters, Source
 from lcclassify.simulation.sources.stars import Stars
-from lcclassify.simulation.sources.thermal import require_not_negative, require_positive
 
 FloatArray = NDArray[np.float64]
 
@@ -87,12 +86,7 @@ class Microlensing(Source):
         require_not_negative(
             time_scale_scatter=time_scale_scatter, blend_colour=blend_colour, margin=margin
         )
-        for name, value in (
-            ("unblended_fraction", unblended_fraction),
-            ("parallax_fraction", parallax_fraction),
-        ):
-            if not 0 <= value <= 1:
-                raise ConfigError(f"{name} must be between 0 and 1, got {value!r}")
+        require_share(unblended_fraction=unblended_fraction, parallax_fraction=parallax_fraction)
         self.stars = stars
         self.time_scale = time_scale
         self.time_scale_scatter = time_scale_scatter

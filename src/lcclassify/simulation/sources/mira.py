@@ -10,15 +10,11 @@ from numpy.typing import NDArray
 from scipy.special import i0
 
 from lcclassify.errors import ConfigError
+from lcclassify.simulation.arguments import require_finite, require_not_negative, require_positive
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import Epochs, Parameters, Source
 from lcclassify.simulation.sources.seeds import draws_of, seed_of
 from lcclassify.simulation.sources.stars import Stars
-from lcclassify.simulation.sources.thermal import (
-    require_finite,
-    require_not_negative,
-    require_positive,
-)
 
 FloatArray = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError
+from lcclassify.simulation.arguments import require_positive
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import Epochs, FloatArray, Parameters, Source, take
-from lcclassify.simulation.sources.thermal import require_positive
 
 _SHARED: Final = ("redshift", "peak_mjd", "av")  # mean the same in every kind
 

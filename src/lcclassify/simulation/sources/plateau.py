@@ -6,16 +6,11 @@ from typing import Final
 
 import numpy as np
 
+from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.diffusion import KM, SOLAR_MASS, nickel_heating, photosphere
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import (
-    Component,
-    ThermalTransient,
-    lognormal,
-    require_not_negative,
-    require_positive,
-)
+from lcclassify.simulation.sources.thermal import Component, ThermalTransient, lognormal
 
 _RISE: Final = 2.0  # days from the explosion until the first light is seen
 _COOLING: Final = 8.0  # days over which shock cooling outshines the plateau

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lcclassify.errors import ConfigError
+from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.diffusion import (
     diffuse,
     diffusion_time,
@@ -14,13 +15,7 @@ from lcclassify.simulation.diffusion import (
 )
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import (
-    Component,
-    ThermalTransient,
-    lognormal,
-    require_not_negative,
-    require_positive,
-)
+from lcclassify.simulation.sources.thermal import Component, ThermalTransient, lognormal
 
 
 class RadioactiveTransient(ThermalTransient):

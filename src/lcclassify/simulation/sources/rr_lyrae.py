@@ -7,15 +7,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.errors import ConfigError
-from lcclassify.simulation.draws import Draws
-from lcclassify.simulation.sources.base import Epochs, Parameters, Source
-from lcclassify.simulation.sources.stars import Stars
-from lcclassify.simulation.sources.thermal import (
+from lcclassify.simulation.arguments import (
     require_finite,
     require_not_negative,
     require_positive,
+    require_share,
 )
+from lcclassify.simulation.draws import Draws
+from lcclassify.simulation.sources.base import Epochs, Parameters, Source
+from lcclassify.simulation.sources.stars import Stars
 
 FloatArray = NDArray[np.float64]
 
@@ -99,8 +99,7 @@ class RRLyrae(Source):
         amplitude_c: float = 0.50,
         amplitude_deviation: float = 0.13,
     ) -> None:
-        if not 0 <= c_fraction <= 1:
-            raise ConfigError(f"c_fraction must be between 0 and 1, got {c_fraction!r}")
+        require_share(c_fraction=c_fraction)
         require_finite(amplitude_slope=amplitude_slope)
         require_positive(
             period_ab=period_ab,

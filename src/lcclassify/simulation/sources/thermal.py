@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.errors import ConfigError
 from lcclassify.simulation import passbands
+from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sed import planck_over_sigma_t4, thermal_flux
 from lcclassify.simulation.sources.base import Epochs, FloatArray, Parameters, Source
@@ -201,27 +201,6 @@ class ThermalTransient(Source):
         return time
 
 
-def require_positive(**numbers: float) -> None:
-    """Raise ConfigError if an argument is not a finite number above zero."""
-    for name, number in numbers.items():
-        if not (_is_number(number) and number > 0):
-            raise ConfigError(f"{name} must be a finite number above 0, got {number!r}")
-
-
-def require_not_negative(**numbers: float) -> None:
-    """Raise ConfigError if an argument is not a finite number of at least zero."""
-    for name, number in numbers.items():
-        if not (_is_number(number) and number >= 0):
-            raise ConfigError(f"{name} must be a finite number of at least 0, got {number!r}")
-
-
-def require_finite(**numbers: float) -> None:
-    """Raise ConfigError if an argument is not a finite number."""
-    for name, number in numbers.items():
-        if not _is_number(number):
-            raise ConfigError(f"{name} must be a finite number, got {number!r}")
-
-
 def lognormal(draws: Draws, name: str, median: float, dex: float) -> FloatArray:
     """Return ``(n,)`` numbers whose logarithms are normal, cut at three deviations.
 
@@ -234,10 +213,6 @@ def lognormal(draws: Draws, name: str, median: float, dex: float) -> FloatArray:
     deviate = np.clip(draws.normal(name), -3, 3)
     numbers: FloatArray = median * 10 ** (dex * deviate)
     return numbers
-
-
-def _is_number(number: float) -> bool:
-    return isinstance(number, int | float) and math.isfinite(number)
 
 
 def _flat(values: FloatArray, n: int) -> FloatArray:

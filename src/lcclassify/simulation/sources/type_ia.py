@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError
+from lcclassify.simulation.arguments import require_finite, require_not_negative, require_positive
 from lcclassify.simulation.diffusion import (
     diffuse,
     diffusion_time,
@@ -17,13 +18,7 @@ from lcclassify.simulation.diffusion import (
 )
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import (
-    Component,
-    ThermalTransient,
-    require_finite,
-    require_not_negative,
-    require_positive,
-)
+from lcclassify.simulation.sources.thermal import Component, ThermalTransient
 
 # A_V and A_B per E(B-V) of the law A ~ wavelength^-1.2 at 440 and 550 nm (`sed.thermal_flux`).
 _RV = 1 / ((440.0 / 550.0) ** -1.2 - 1)
@@ -174,7 +169,7 @@ class TypeIaSupernova(ThermalTransient):
 
 
 def stretch_of(x1: FloatArray) -> FloatArray:
-    """Return the stretch of SALT2's x1 (Guy et al. 2007, A&A 466, 11, section 5)."""
+    """Return the stretch of SALT2's x1 (Guy et al. 2007, A&A 466, 11)."""
     stretch: FloatArray = 0.98 + x1 * (0.091 + x1 * (0.003 - 0.00075 * x1))
     return stretch
 
