@@ -51,6 +51,26 @@ def test_a_stack_from_files_to_bundle(tmp_path, run_train, stack_words, survey_f
     )
 
 
+def test_held_out_objects_are_evaluated_beside_the_test_objects(
+    tmp_path, run_train, stack_words, survey_folder
+):
+    objects = pl.read_csv(survey_folder / "objects.csv")
+    parts = pl.Series("part", (["train"] * 6 + ["held_out", "test"] * 3) * 10)
+    objects.with_columns(parts).write_csv(tmp_path / "objects.csv")
+    words = [*stack_words, f"survey.objects={tmp_path}/objects.csv", "survey.columns.subset=part"]
+    result = run_train(tmp_path / "run", *words)
+    assert result.evaluated_on == "test objects"
+    metrics = metrics_of(tmp_path / "run")
+    assert metrics["models"].keys() == metrics["held_out"].keys() == {"dense", "bigru", "stack"}
+    stored = pl.read_parquet(tmp_path / "run" / "probabilities.parquet")
+    for what, part in (("test", "test"), ("held-out", "held_out")):
+        own = stored.filter(pl.col("evaluated_on").str.starts_with(what), model="stack")
+        expected = objects["object_id"].filter(parts == part)
+        assert sorted(own["object_id"]) == sorted(expected)
+    report = (tmp_path / "run" / "report.txt").read_text()
+    assert report.index("30 held-out objects") < report.index("30 test objects")
+
+
 def test_training_is_better_than_chance(tmp_path, run_train, dense_words):
     result = run_train(tmp_path / "run", *dense_words, "model.fit.epochs=25")
     assert result.evaluations["dense"].scalars["accuracy"] > 0.8  # by chance a third

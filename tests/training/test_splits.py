@@ -80,12 +80,12 @@ def test_number_of_folds_leaves_the_test_objects(objects, taxonomy, split):
 
 
 def test_the_surveys_own_split_is_honoured(objects, taxonomy):
-    subset = pl.Series(["train", "test", None] * len(objects))[: len(objects)]
+    subset = pl.Series(["train", "test", "held_out", None] * len(objects))[: len(objects)]
     split = split_objects(
         objects.with_columns(subset=subset), taxonomy, SplitSettings(0.9, 2, 0.0), seed=0
     )
     labelled = objects["label"].is_not_null().to_numpy()
-    for role in ("train", "test"):
+    for role in ("train", "test", "held_out"):
         expected = np.flatnonzero(labelled & (subset == role).fill_null(False).to_numpy())
         assert np.array_equal(split.rows(role), expected)
 
