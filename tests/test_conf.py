@@ -23,8 +23,8 @@ def words_for(group, choice):
     if group == "population":
         # As the class 6 of a survey of its own, in place of what stands there.
         return ["survey=simulated", f"population@survey.classes.6={choice}"]
-    if group == "cadence":
-        return ["survey=simulated", f"cadence@survey.cadence={choice}"]
+    if group in ("cadence", "hosts"):
+        return ["survey=simulated", f"{group}@survey.{group}={choice}"]
     if group == "quick":
         survey, _, model = choice.partition("_")
         return [f"survey={survey}", f"model={model}"]

@@ -147,6 +147,7 @@ GROUPS = {
     "conf/simulate.yaml": ["simulate.yaml"],
     "conf/population": ["population/*.yaml"],
     "conf/cadence": ["cadence/*.yaml"],
+    "conf/hosts": ["hosts/*.yaml"],
 }
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from lcclassify.errors import ConfigError
 from lcclassify.simulation.draws import Draws
-from lcclassify.simulation.photoz import host_redshifts
+from lcclassify.simulation.photoz import HostSettings, host_redshifts
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LCCLASSIFY_TEST_DATA", ROOT.parent / "shared" / "data")) / "plasticc"
@@ -30,7 +31,9 @@ def real():
 
 def simulated(redshift, seed=1, training=True):
     n = len(redshift)
-    return host_redshifts(redshift, np.full(n, training), Draws.of(seed, np.arange(n)))
+    return host_redshifts(
+        HostSettings(), redshift, np.full(n, training), Draws.of(seed, np.arange(n))
+    )
 
 
 def figures(true, photoz, error):
@@ -109,9 +112,34 @@ def test_an_object_keeps_its_redshift():
     redshift = np.linspace(0.01, 2, 999)
     draws = Draws.of(7, np.arange(999))
     training = np.zeros(999, dtype=bool)
-    whole = host_redshifts(redshift, training, draws)
+    whole = host_redshifts(HostSettings(), redshift, training, draws)
     some = np.array([500, 3, 77])
-    part = host_redshifts(redshift[some], training[some], draws.take(some))
+    part = host_redshifts(HostSettings(), redshift[some], training[some], draws.take(some))
     assert np.array_equal(part.photoz, whole.photoz[some])
     assert np.array_equal(part.photoz_err, whole.photoz_err[some])
     assert np.array_equal(part.specz, whole.specz[some], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"lost": [0.1]}, "hosts.lost must have a number for each of the 10"),
+        ({"loose": [0.95] * 10}, "add up to"),
+        ({"core_error": [-0.1] * 10}, "hosts.core_error"),
+        ({"redshift": [1.0] * 10}, "hosts.redshift must be ascending"),
+        ({"spectroscopic_share": 2}, "hosts.spectroscopic_share"),
+        ({"spectroscopic_width": 0}, "hosts.spectroscopic_width"),
+    ],
+)
+def test_impossible_settings_are_named(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        HostSettings(**arguments)
+
+
+def test_the_share_of_spectra_is_a_setting():
+    redshift = np.full(2000, 0.3)
+    draws, training = Draws.of(0, np.arange(2000)), np.zeros(2000, dtype=bool)
+    none = host_redshifts(HostSettings(spectroscopic_share=0.0), redshift, training, draws)
+    many = host_redshifts(HostSettings(spectroscopic_share=0.3), redshift, training, draws)
+    assert np.isnan(none.specz).all()
+    assert np.isfinite(many.specz).mean() > 0.3

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.simulation.cadence import CadenceSettings, simulate_fields
 from lcclassify.simulation.draws import Draws
+from lcclassify.simulation.photoz import HostSettings
 from lcclassify.simulation.population import Population
 from lcclassify.simulation.selection import Found, Wanted, find, typical_noise
 from lcclassify.simulation.tables import Chunk, make_tables
@@ -49,13 +50,18 @@ class Simulator:
         classes: Population by PLAsTiCC's class number; 991 to 994 are parts of class 99.
         cadence: When the telescope looks where, and how deep.
         seed: Of everything random.
+        hosts: How well redshifts of hosts are known; None for the defaults.
 
     Raises:
         ConfigError: There is no class, its name is no number, or none has a share.
     """
 
     def __init__(
-        self, classes: Mapping[str, Population], cadence: CadenceSettings, seed: int = 0
+        self,
+        classes: Mapping[str, Population],
+        cadence: CadenceSettings,
+        seed: int = 0,
+        hosts: HostSettings | None = None,
     ) -> None:
         self.classes = {str(name): population for name, population in classes.items()}
         for name in self.classes:
@@ -63,6 +69,7 @@ class Simulator:
                 raise ConfigError(f"classes are named by PLAsTiCC's numbers, got '{name}'")
         self.cadence = cadence
         self.seed = seed
+        self.hosts = hosts or HostSettings()
         self._targets = np.array([int(name) for name in self.classes], dtype=np.int64)
         self._wide = self._cumulative("fraction")
         self._training = self._cumulative("training_fraction")
@@ -81,7 +88,7 @@ class Simulator:
         """
         found = [one for batches in self.find(ids).values() for one in batches]
         targets = self._targets[self._class_index(ids)]
-        return make_tables(ids, targets, ids >= FIRST_TRAINING_ID, found, self.fields)
+        return make_tables(ids, targets, ids >= FIRST_TRAINING_ID, found, self.fields, self.hosts)
 
     def find(self, ids: IntArray) -> dict[str, list[Found]]:
         """Return the same objects by class, with the parameters of their sources."""

@@ -46,6 +46,7 @@ def make_tables(
     training: NDArray[np.bool_],
     found: Sequence[Found],
     fields: Fields,
+    hosts: photoz.HostSettings,
 ) -> Chunk:
     """Put batches of found objects into tables in the order of the ids.
 
@@ -55,6 +56,7 @@ def make_tables(
         training: ``(n,)`` whether they are of the training set.
         found: Batches whose rows together are 0 to n-1.
         fields: Where they lie.
+        hosts: How well their redshifts are known.
     """
     # With the empty array an empty survey has tables as well.
     order = np.argsort(np.concatenate([np.zeros(0, np.intp), *(one.rows for one in found)]))
@@ -69,7 +71,7 @@ def make_tables(
     redshift = gather([one.redshift for one in found])
     template = gather([one.template for one in found], (6,))
     keys = np.concatenate([np.zeros(0, np.uint64), *(one.draws.keys for one in found)])[order]
-    host = photoz.host_redshifts(redshift, training, Draws(keys))
+    host = photoz.host_redshifts(hosts, redshift, training, Draws(keys))
     objects = pl.DataFrame(
         {
             OBJECT_ID: ids,

@@ -14,6 +14,7 @@ from lcclassify.schema import LABEL, OBJECT_ID, SUBSET
 from lcclassify.simulation.cadence import CadenceSettings
 from lcclassify.simulation.description import describe
 from lcclassify.simulation.passbands import ZEROPOINT
+from lcclassify.simulation.photoz import HostSettings
 from lcclassify.simulation.population import Population
 from lcclassify.simulation.simulator import CHUNK_SIZE, Simulator, training_ids, wide_ids
 from lcclassify.simulation.tables import TARGET
@@ -60,6 +61,7 @@ class SimulatedSurvey(Survey):
     Args:
         classes: Population by PLAsTiCC's class number; 991 to 994 count as 99.
         cadence: When the telescope looks where, and how deep.
+        hosts: How well redshifts of hosts are known.
         part: ``both`` marks training, held-out and test objects as such; ``train`` has the
             training objects alone, ``test`` the survey at large alone, neither marked.
         training: Number of spectroscopic training objects.
@@ -82,6 +84,7 @@ class SimulatedSurvey(Survey):
         self,
         classes: Mapping[str, Population],
         cadence: CadenceSettings,
+        hosts: HostSettings,
         part: str = "both",
         training: int = 4000,
         held_out: int = 1000,
@@ -112,12 +115,13 @@ class SimulatedSurvey(Survey):
                 )
         self.classes = {str(label): population for label, population in classes.items()}
         self.cadence = cadence
+        self.hosts = hosts
         if not sum(len(ids) for ids in self._ids().values()):
             raise ConfigError(f"a simulated survey of part '{self.part}' needs at least one object")
 
     def simulator(self) -> Simulator:
         """Return what makes the objects."""
-        return Simulator(self.classes, self.cadence, self.seed)
+        return Simulator(self.classes, self.cadence, self.seed, self.hosts)
 
     def read(self, *, labels: bool = True) -> SurveyData:
         """Simulate all objects."""
@@ -157,6 +161,7 @@ class SimulatedSurvey(Survey):
             "simulation_version": SIMULATION_VERSION,
             "classes": {label: describe(one) for label, one in self.classes.items()},
             "cadence": describe(self.cadence),
+            "hosts": describe(self.hosts),
             "part": self.part,
             "objects": {name: [len(ids), self.first] for name, ids in self._ids().items()},
             "seed": self.seed,
