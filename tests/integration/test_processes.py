@@ -71,7 +71,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, command, train_command, long_words, 
     process = command(*long_words, "paths.output_dir=run", folder=tmp_path)
     wait_for(lambda: list(folder.glob("fits/dense/*/last.ckpt")), process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err.startswith("interrupted; go on with: python ")
     assert err.endswith("train.py resume=run\n")
@@ -88,7 +88,7 @@ def test_ctrl_c_while_reading(tmp_path, command, train_command, dense_words):
     process = command(*dense_words, "paths.output_dir=run", folder=tmp_path, script=script)
     assert process.stdout.readline() == "reading now\n"
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err.splitlines() == [f"interrupted; go on with: python {script} resume=run"]
     done = train_command("resume=run", folder=tmp_path)
@@ -103,7 +103,7 @@ def test_sigterm_leaves_a_resumable_run(
     process = command(*long_words, f"paths.output_dir={folder}", folder=tmp_path)
     wait_for(lambda: list(folder.glob("fits/dense/*/last.ckpt")), process)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode != 0
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
