@@ -53,7 +53,7 @@ def failing(error):
         (["sed=3"], "error: 'sed' cannot be set: the configuration has no such key"),
         (["split.fold=3"], "error: 'split.fold' cannot be set"),
         (["model.network.units=[3]"], "error: 'model.network.units' cannot be set"),
-        (["model=dens"], "error: model has no choice 'dens': did you mean 'dense'? known: bigru,"),
+        (["model=dens"], "error: model has no choice 'dens': did you mean 'dense'? known: best,"),
         (["loss@model.head.loss=focl"], "error: loss has no choice 'focl': did you mean 'focal'?"),
         (["~model.members.none"], "error: Could not delete from config."),
         (["survey=none"], "error: survey has no choice 'none': "),

@@ -1,11 +1,16 @@
 """Every YAML of conf/ composes, and what it names can be built."""
 
+import json
+
+import optuna
 import pytest
 import torch
+import yaml
 
 from lcclassify.build import config_dir, instantiate, to_plain
 from lcclassify.errors import ConfigError
 from lcclassify.nn.build import build_loss
+from lcclassify.search.storage import open_storage
 from lcclassify.tasks.plan import make_plan
 
 GROUPS = sorted(
@@ -15,6 +20,23 @@ GROUPS = sorted(
 )
 # What a survey needs to be told; the others know their files.
 NEEDED = {"table": ["survey.observations=a.csv", "survey.passbands=[g,r]"]}
+
+
+@pytest.fixture(scope="session")
+def search_folder(tmp_path_factory, compose_config):
+    """A finished search of two trials, for the model that takes its members from searches."""
+    folder = tmp_path_factory.mktemp("search")
+    study = optuna.create_study(study_name="dense", storage=open_storage("sqlite", folder))
+    stored = {"name": "dense", "storage": "sqlite", "objective": ["val/loss"]}
+    (folder / "search.json").write_text(json.dumps(stored))
+    model = to_plain(compose_config("model=dense"))["model"]
+    for value in (0.2, 0.1):
+        trial = study.ask()
+        study.tell(trial, value)
+        (folder / str(trial.number)).mkdir()
+        settings = model | {"optimizer": model["optimizer"] | {"lr": value}}
+        (folder / f"{trial.number}/config.yaml").write_text(yaml.safe_dump({"model": settings}))
+    return folder
 
 
 def words_for(group, choice):
@@ -34,16 +56,21 @@ def words_for(group, choice):
 def test_all_groups_are_found():
     assert {group for group, _ in GROUPS} >= {
         "survey", "representation", "model", "loss", "optimizer", "trainer", "paths", "experiment",
+        "search",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(("group", "choice"), GROUPS, ids="/".join)
-def test_it_composes_and_what_it_names_is_built(compose_config, tmp_path, group, choice):
+def test_it_composes_and_what_it_names_is_built(
+    compose_config, tmp_path, group, choice, search_folder
+):
     words = words_for(group, choice)
     if group == "experiment":
         words = [f"experiment={choice}"]
     if choice == "adam":  # AdamW's setting in the model's own YAML
         words.append("~model.optimizer.weight_decay")
+    if choice == "best":
+        words.append(f"model.searches=[{search_folder}]")
     words += NEEDED.get(choice, [])
     config = to_plain(compose_config(*words, f"paths.output_dir={tmp_path}"))
     plan = make_plan(config)
@@ -73,6 +100,25 @@ def _leaves(value):
             yield node.variable
             return
         queue.extend(after for after, _ in node.next_functions if after is not None)
+
+
+def test_members_from_searches(compose_config, tmp_path, search_folder):
+    words = ["model=best", f"model.searches=[{search_folder}]", f"paths.output_dir={tmp_path}"]
+    plan = make_plan(to_plain(compose_config(*words, "+model.fit.epochs=77")))
+    assert [member.name for member in plan.members] == ["dense_best_1", "dense_best_2"]
+    assert [member.optimizer["lr"] for member in plan.members] == [0.1, 0.2]  # best first
+    assert [member.fit.epochs for member in plan.members] == [77, 77]
+    assert plan.stacked
+    assert plan.head is not None
+    for wrong, sentence in (
+        (["model.top=3"], "has 2 complete trials"),
+        (["model.top=0"], "model.top must be a whole number of at least 1, got 0"),
+        (["model.searches=[nowhere]"], "holds no search"),
+        (["model.searches=[]"], "must be folders of searches"),
+        (["+model.member=1"], "model has no key 'member'"),
+    ):
+        with pytest.raises(ConfigError, match=sentence):
+            make_plan(to_plain(compose_config(*words, *wrong)))
 
 
 @pytest.mark.parametrize("name", ["predict", "prepare"])

@@ -140,6 +140,7 @@ GROUPS = {
     "conf/loss": ["loss/*.yaml"],
     "conf/optimizer": ["optimizer/*.yaml"],
     "conf/representation": ["representation/*.yaml"],
+    "conf/search": ["search/*.yaml"],
     "conf/survey: snphotcc": ["survey/snphotcc.yaml"],
     "conf/survey: plasticc": ["survey/plasticc.yaml"],
     "conf/survey: table": ["survey/table.yaml"],
@@ -194,7 +195,7 @@ def test_every_key_is_documented_and_no_other(section):
 
 def test_every_survey_experiment_and_model_is_named():
     text = (ROOT / "docs" / "configuration.md").read_text()
-    for group in ("survey", "experiment", "model", "loss"):
+    for group in ("survey", "experiment", "model", "loss", "search"):
         for file in (CONF / group).glob("*.yaml"):
             assert re.search(rf"[`\s]{file.stem}[`\s]", text), f"{group}/{file.stem}"
 

@@ -36,6 +36,7 @@ IMPORT_NAMES = {
     "scikit-learn": "sklearn",
     "pyyaml": "yaml",
     "tensorboard": "",
+    "cmaes": "",  # by Optuna's CMA-ES
 }
 
 
@@ -61,7 +62,7 @@ def sources() -> list[Path]:
 
 def test_dependencies_are_those_imported():
     modules = {name.split(".")[0] for file in sources() for name in imported(file)}
-    foreign = modules - set(sys.stdlib_module_names) - {"lcclassify"}
+    foreign = modules - set(sys.stdlib_module_names) - {"lcclassify", "hydra_plugins"}
     declared = {canonicalize_name(requirement.name) for requirement in REQUIRED}
     assert foreign == {IMPORT_NAMES.get(name, name) for name in declared} - {""}
 
@@ -164,7 +165,14 @@ def test_wheel_holds_code_configuration_and_type_marker(installed):
         assert kept == {file.relative_to(there) for file in there.rglob(f"*.{suffix}")}
     assert (installed / "lcclassify" / "py.typed").is_file()
     (info,) = installed.glob("lcclassify-*.dist-info")
-    assert {entry.name for entry in installed.iterdir()} == {"lcclassify", info.name}
+    assert {entry.name for entry in installed.iterdir()} == {
+        "lcclassify",
+        "hydra_plugins",
+        info.name,
+    }
+    assert (installed / "hydra_plugins" / "lcclassify_search" / "sweeper.py").is_file()
+    # A namespace that other distributions' plugins share.
+    assert not (installed / "hydra_plugins" / "__init__.py").exists()
     assert list(info.rglob("LICENSE"))
     scripts = (info / "entry_points.txt").read_text()
     for name in ("train", "predict", "prepare"):

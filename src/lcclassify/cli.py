@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,12 +18,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from lcclassify.build import config_dir
-from lcclassify.errors import LcclassifyError, did_you_mean
+from lcclassify.errors import ConfigError, LcclassifyError, did_you_mean
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
 
-Task = Callable[[DictConfig, list[str]], None]
+Task = Callable[[DictConfig, list[str]], Any]  # what a job of a sweep returns
 
 
 def _first(*choices: str | None) -> str | None:
@@ -49,20 +50,23 @@ def _command(name: str, task: Task) -> None:
         failed.append(name)
 
     @hydra.main(config_path=str(config_dir()), config_name=name, version_base="1.3")
-    def job(cfg: DictConfig) -> None:
+    def job(cfg: DictConfig) -> Any:
         try:
-            task(cfg, list(HydraConfig.get().overrides.task))
+            return task(cfg, list(HydraConfig.get().overrides.task))
         except (LcclassifyError, OSError) as error:
             if cfg.get("debug"):
                 raise
             fail(error)
         except KeyboardInterrupt:
+            if cfg.get("trial"):
+                raise  # the search says how to go on
             folder = Path(HydraConfig.get().runtime.output_dir)
             if (folder / "config.yaml").is_file():
                 errors.print(f"interrupted; go on with: {_program()} resume={_short(folder)}")
             else:
                 errors.print("interrupted")
             sys.exit(EXIT_INTERRUPTED)
+        return None
 
     # Hydra then raises what it cannot compose instead of printing it over many lines.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
@@ -76,8 +80,8 @@ def _command(name: str, task: Task) -> None:
         if "debug=true" in (word.lower() for word in sys.argv):
             raise
         fail(error)
-    except KeyboardInterrupt:
-        errors.print("interrupted")
+    except KeyboardInterrupt as stop:
+        errors.print(str(stop) or "interrupted")
         sys.exit(EXIT_INTERRUPTED)
     if failed:
         sys.exit(EXIT_ERROR)
@@ -108,6 +112,14 @@ def _sentence(error: Exception) -> str:
     if key:
         # Hydra first composes without what is swept over, such as another model.
         sweep = {"-m", "--multirun"} & set(sys.argv)
+        parts = key[1].split(".")
+        if parts[0] == "search" and len(parts) == 2:
+            from lcclassify.search.settings import KEYS
+
+            if parts[1] in KEYS:
+                return f"'{key[1]}' needs a search: choose one, such as search=dense"
+            near = did_you_mean(parts[1], KEYS)
+            return f"'{key[1]}' cannot be set: search has no key '{parts[1]}': {near}"
         hint = f"; where only a swept choice has it: ++{key[1]}=..." if sweep else ""
         return (
             f"'{key[1]}' cannot be set: the configuration has no such key (--help shows it all)"
@@ -130,14 +142,27 @@ def _short(folder: Path) -> Path:
 def train() -> None:
     """Entry point of `train.py` and `lcclassify-train`."""
 
-    def task(cfg: DictConfig, overrides: list[str]) -> None:
+    def task(cfg: DictConfig, overrides: list[str]) -> Any:
+        # Hydra's own folder, which follows paths.output_dir and has a subfolder a job.
+        folder = HydraConfig.get().runtime.output_dir
+        if cfg.get("trial"):
+            from lcclassify.tasks.trial import train_trial
+
+            return train_trial(cfg, Path(folder))
+
+        if cfg.get("search"):
+            name = cfg.search.name
+            raise ConfigError(
+                f"search={name} is many trainings, not one: hydra.mode must be MULTIRUN"
+            )
+
         from lcclassify.tasks.train import train as run
 
-        # Hydra's own folder, which follows paths.output_dir and has a subfolder a job.
-        OmegaConf.update(cfg, "paths.output_dir", HydraConfig.get().runtime.output_dir)
+        OmegaConf.update(cfg, "paths.output_dir", folder)
         result = run(cfg, overrides)
         print(f"run: {_short(result.folder)} ({result.seconds:.0f} s)")
         print(f"bundle: {_short(result.bundle)}")
+        return None
 
     _command("train", task)
 

@@ -30,6 +30,10 @@ class TrainingError(LcclassifyError, RuntimeError):
     """Training cannot start or go on with the data and settings given."""
 
 
+class PrunedError(LcclassifyError, RuntimeError):
+    """A search stops a training that is not worth its remaining epochs."""
+
+
 class OutputError(LcclassifyError, RuntimeError):
     """A result cannot be written where it was asked for."""
 

@@ -3,14 +3,25 @@
 import json
 
 import pytest
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.context import RequestContext
+from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.plugins.hparams.backend_context import Context
 
 pytestmark = pytest.mark.slow
 
 
 def events(folder):
     return EventAccumulator(str(folder), size_guidance={"images": 0}).Reload()
+
+
+def tensorboard_backend(logdir):
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(logdir)).Reload()
+    provider = MultiplexerDataProvider(multiplexer, str(logdir))
+    return Context(TBContext(data_provider=provider))
 
 
 def hparams(accumulator):
@@ -55,7 +66,7 @@ def test_runs_have_the_same_tags_and_final_metrics(sweep):
     runs = [events(sweep / str(number) / "tensorboard") for number in range(4)]
     # The precision of a class that is never predicted is undefined, and left out.
     scalars = [
-        {tag for tag in run.Tags()["scalars"] if not tag.startswith("final/precision/")}
+        {tag for tag in run.Tags()["scalars"] if not tag.startswith("final_per_class/precision/")}
         for run in runs
     ]
     assert {"final/accuracy", "final/log_loss", "final/macro_f1"} <= scalars[0]
@@ -79,12 +90,23 @@ def test_every_fit_has_its_curves(sweep):
     for number, name in enumerate(("dense", "dense", "bigru", "bigru")):
         for fold in (0, 1):
             run = events(sweep / str(number) / "tensorboard" / name / f"fold_{fold}")
-            assert {"train/loss", "val/loss", "val/accuracy", "lr"} <= set(run.Tags()["scalars"])
+            assert {
+                "train/loss",
+                "train/gradient_norm",
+                "train/objects_per_second",
+                "val/loss",
+                "val/accuracy",
+                "lr",
+            } == set(run.Tags()["scalars"])
+            assert {"confusion_matrix", "reliability"} == set(run.Tags()["images"])
+            assert {"pr/flat", "pr/fast", "pr/slow"} <= set(run.Tags()["tensors"])
+            assert run.Tags()["graph"] == (fold == 0)
             history = json.loads(
                 (sweep / f"{number}/fits/{name}/fold_{fold}/history.json").read_text()
             )["epochs"]
             assert len(history) == 2
             for tag in ("train/loss", "val/loss", "lr"):
+                assert [event.step for event in run.Scalars(tag)] == [1, 2]
                 assert [event.value for event in run.Scalars(tag)] == pytest.approx(
                     [epoch[tag] for epoch in history], rel=1e-5, abs=1e-9
                 )
@@ -96,6 +118,20 @@ def test_figures_are_images(sweep):
     image = run.Images("confusion_matrix")[0]
     assert image.encoded_image_string.startswith(b"\x89PNG")
     assert min(image.width, image.height) > 200
+
+
+def test_tensorboard_lists_what_the_runs_differ_in(sweep):
+    """By its own server, which reads all runs: no run's columns hide another's."""
+    backend = tensorboard_backend(sweep)
+    experiment = backend.experiment_from_metadata(
+        RequestContext(), "", True, backend.hparams_metadata(RequestContext(), ""), []
+    )
+    differing = {info.name for info in experiment.hparam_infos if info.differs}
+    assert {"seed", "model/name"} <= differing
+    names = {info.name for info in experiment.hparam_infos}
+    assert {"model/network/units", "model/network/gru_units"} <= names
+    metrics = [info.name for info in experiment.metric_infos]
+    assert ("final/accuracy", "") in {(name.tag, name.group) for name in metrics}
 
 
 def test_a_failing_job_does_not_end_the_others(tmp_path, train_command, dense_words):

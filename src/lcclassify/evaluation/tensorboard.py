@@ -1,4 +1,4 @@
-"""Figures and hyperparameters of a run in TensorBoard, in the run's own folder."""
+"""Figures, curves and hyperparameters of a run in TensorBoard, in the run's own folder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+from numpy.typing import ArrayLike
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
 from lcclassify.errors import DataError, OutputError
+from lcclassify.evaluation.calibration import top_label_reliability
+from lcclassify.evaluation.figures import confusion_figure, reliability_figure
+from lcclassify.evaluation.inputs import check_probabilities, check_targets
+from lcclassify.evaluation.metrics import confusion_matrix
+from lcclassify.schema import Taxonomy
 
 
 def log_figures(writer: SummaryWriter, figures: Mapping[str, Figure], step: int = 0) -> None:
@@ -32,6 +39,79 @@ def log_figures(writer: SummaryWriter, figures: Mapping[str, Figure], step: int 
         writer.add_image(tag, pixels, step, dataformats="HWC")
 
 
+def log_pr_curves(
+    writer: SummaryWriter,
+    probabilities: ArrayLike,
+    targets: ArrayLike,
+    taxonomy: Taxonomy,
+    step: int = 0,
+) -> None:
+    """Add precision over recall of each class against the rest, as ``pr/<class>``.
+
+    A class without objects has none.
+
+    Args:
+        writer: Open writer of the run or fit.
+        probabilities: ``(N, K) float64``, rows sum to 1.
+        targets: ``(N,) int64`` in 0..K-1.
+        taxonomy: The K classes.
+        step: Epoch or step that the curves belong to.
+
+    Raises:
+        DataError: If the arrays are unusable.
+    """
+    values = check_probabilities(probabilities)
+    classes = check_targets(targets, *values.shape)
+    for k, name in enumerate(taxonomy.display_names()):
+        if (classes == k).any():
+            writer.add_pr_curve(f"pr/{name}", classes == k, values[:, k], step)
+
+
+class ValidationLog:
+    """Draws what the networks of a run say of their validation objects as they train.
+
+    The layout of a figure takes as long as its drawing and is the same for all epochs
+    and fits of a run, so that it is made once.
+
+    Args:
+        taxonomy: The K classes.
+    """
+
+    def __init__(self, taxonomy: Taxonomy) -> None:
+        self.taxonomy = taxonomy
+        self._layouts: dict[str, list[Bbox]] = {}
+
+    def __call__(
+        self, writer: SummaryWriter, probabilities: ArrayLike, targets: ArrayLike, step: int
+    ) -> None:
+        """Add the confusion matrix, the reliability and every class's precision and recall.
+
+        Args:
+            writer: Open writer of the fit.
+            probabilities: ``(N, K) float64``, rows sum to 1.
+            targets: ``(N,) int64`` in 0..K-1.
+            step: Epoch.
+
+        Raises:
+            DataError: If the arrays are unusable.
+        """
+        title = f"validation objects, epoch {step}"
+        figures = {
+            "confusion_matrix": confusion_figure(
+                confusion_matrix(probabilities, targets), self.taxonomy.display_names(), title
+            ),
+            "reliability": reliability_figure(top_label_reliability(probabilities, targets), title),
+        }
+        for tag, figure in figures.items():
+            for axes, place in zip(figure.axes, self._layouts.get(tag, []), strict=False):
+                figure.set_layout_engine("none")
+                axes.set_position(place)
+        log_figures(writer, figures, step)
+        for tag, figure in figures.items():
+            self._layouts[tag] = [axes.get_position() for axes in figure.axes]
+        log_pr_curves(writer, probabilities, targets, self.taxonomy, step)
+
+
 def log_hparams(
     writer: SummaryWriter,
     hparams: Mapping[str, Any],
@@ -41,8 +121,10 @@ def log_hparams(
     """Record hyperparameters and final metrics for TensorBoard's HPARAMS page.
 
     `SummaryWriter.add_hparams` opens a run of its own in a subfolder, or a second event
-    file in the same one, after which TensorBoard may stop reading the first. The three
-    summaries are therefore written through the run's own writer.
+    file in the same one, after which TensorBoard may stop reading the first. The
+    summaries are therefore written through the run's own writer. Its list of columns is
+    left out: TensorBoard takes that of any one run for all of them, and by itself finds
+    every run's hyperparameters and shows those first in which the runs differ.
 
     Args:
         writer: Open writer of the run.
@@ -63,7 +145,8 @@ def log_hparams(
             raise DataError(f"metric '{tag}' must be finite or None, got {value}")
     if writer.file_writer is None:
         raise OutputError("hyperparameters cannot be recorded: the TensorBoard writer is closed")
-    for summary in hparams_summaries(_flat(hparams), final):
+    _, start, end = hparams_summaries(_flat(hparams), final)
+    for summary in (start, end):
         writer.file_writer.add_summary(summary, step)
     for tag, value in final.items():
         writer.add_scalar(tag, value, step)

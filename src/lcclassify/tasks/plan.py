@@ -33,6 +33,8 @@ _KEYS: Final = (
     "resume",
     "retrain",
     "debug",
+    "search",
+    "trial",
 )
 _MATMUL: Final = ("highest", "high", "medium")
 
@@ -98,7 +100,8 @@ def make_plan(config: PlainConfig) -> Plan:
             f"matmul_precision is '{config['matmul_precision']}': "
             f"{did_you_mean(str(config['matmul_precision']), _MATMUL)}"
         )
-    members, head = _model(config["model"])
+    model = expand_model(config)["model"]
+    members, head = _model(model)
     check_trainer(trainer_arguments(config["trainer"]))
     return Plan(
         seed=check_whole("seed", config["seed"], 0),
@@ -108,9 +111,22 @@ def make_plan(config: PlainConfig) -> Plan:
         refit=check_whole("stacking.refit", stacking.get("refit"), 0),
         members=members,
         head=head,
-        stacked="members" in config["model"],
-        name=str(config["model"].get("name")),
+        stacked="members" in model,
+        name=str(model.get("name")),
     )
+
+
+def expand_model(config: PlainConfig) -> PlainConfig:
+    """Return a configuration whose model's members are written out.
+
+    Raises:
+        ConfigError: They come from a search that has none.
+    """
+    if not isinstance(config.get("model"), Mapping) or "searches" not in config["model"]:
+        return config
+    from lcclassify.search.members import expand_best  # Optuna takes a second to import
+
+    return config | {"model": expand_best(config["model"])}
 
 
 def trainer_arguments(config: Mapping[str, Any]) -> PlainConfig:

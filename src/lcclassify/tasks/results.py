@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,11 @@ from lcclassify.evaluation.report import (
     text_of,
     write_metrics,
 )
-from lcclassify.evaluation.tensorboard import log_figures, log_hparams
+from lcclassify.evaluation.tensorboard import log_figures, log_hparams, log_pr_curves
 from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
 from lcclassify.tasks.runs import Run
-from lcclassify.training.fit import remove_event_files
 from lcclassify.training.members import FittedMember
+from lcclassify.training.tensorboard import remove_event_files
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -150,7 +151,7 @@ def report(
                 figures |= _learning_figures(run, members)
                 save_figures(figures, run.figures)
         if run.tensorboard is not None:
-            _to_tensorboard(run, final, figures)
+            _to_tensorboard(run.tensorboard, run.config, scored, taxonomy, final, figures)
     except OSError as error:
         raise OutputError(f"the results cannot be written to '{run.folder}': {error}") from error
     for table in tables:
@@ -225,16 +226,27 @@ def _learning_figures(run: Run, members: list[FittedMember]) -> dict[str, Any]:
     return figures
 
 
-def _to_tensorboard(run: Run, final: Evaluation, figures: Mapping[str, Any]) -> None:
+def _to_tensorboard(
+    folder: Path,
+    config: PlainConfig,
+    scored: Scored,
+    taxonomy: Taxonomy,
+    final: Evaluation,
+    figures: Mapping[str, Any],
+) -> None:
     # Of a run that was gone on with: its final values replace the earlier ones.
-    remove_event_files(run.tensorboard)
-    writer = SummaryWriter(str(run.tensorboard))
+    remove_event_files(folder)
+    writer = SummaryWriter(str(folder))
     try:
-        metrics = {f"final/{name}": value for name, value in final.defined().items()}
-        for tag, value in metrics.items():
-            writer.add_scalar(tag, value, 0)
+        # By name the metrics of all classes together come first.
+        metrics = {
+            f"{'final_per_class' if '/' in name else 'final'}/{name}": value
+            for name, value in final.defined().items()
+        }
         log_figures(writer, figures)
-        log_hparams(writer, _hyperparameters(run.config), metrics)
+        main = list(scored.probabilities)[-1]
+        log_pr_curves(writer, scored.probabilities[main], scored.targets, taxonomy)
+        log_hparams(writer, _hyperparameters(config), metrics)
     finally:
         writer.close()
 

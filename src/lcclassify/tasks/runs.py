@@ -16,7 +16,7 @@ from yaml import YAMLError
 from lcclassify.build import to_plain
 from lcclassify.errors import ConfigError, OutputError
 from lcclassify.schema import PlainConfig
-from lcclassify.tasks.plan import Plan, make_plan
+from lcclassify.tasks.plan import Plan, expand_model, make_plan
 
 CONFIG: Final = "config.yaml"
 DATA: Final = "data.json"
@@ -87,7 +87,8 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
         return _resume(cfg, overrides)
     if cfg.get("retrain"):
         raise ConfigError("retrain needs the run whose head it trains anew: resume=FOLDER")
-    config = to_plain(cfg)
+    # Written out at once: the searches that members come from may go on.
+    config = expand_model(to_plain(cfg))
     plan = make_plan(config)
     if config["paths"].get("output_dir") is None:
         raise ConfigError("paths.output_dir must name the run's folder")

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from lcclassify.errors import DataError
 from lcclassify.evaluation.metrics import Evaluation
+from lcclassify.evaluation.tensorboard import ValidationLog
 from lcclassify.inference import bundle as bundles
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.stack import EnsembleClassifier
@@ -24,6 +25,7 @@ from lcclassify.tasks.inputs import TrainingInputs, read_inputs
 from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments
 from lcclassify.tasks.results import Scored, cross_validation, report
 from lcclassify.tasks.runs import Run, open_run
+from lcclassify.training.callbacks import EpochWatcher
 from lcclassify.training.members import (
     FittedMember,
     TrainingContext,
@@ -58,7 +60,10 @@ class TrainResult:
 
 
 def train(
-    cfg: DictConfig, overrides: Sequence[str] = (), console: Console | None = None
+    cfg: DictConfig,
+    overrides: Sequence[str] = (),
+    console: Console | None = None,
+    watcher: EpochWatcher | None = None,
 ) -> TrainResult:
     """Train a model or an ensemble as configured.
 
@@ -66,6 +71,7 @@ def train(
         cfg: The composed configuration, see `conf/train.yaml`.
         overrides: The user's own words on the command line, for `resume`.
         console: Where to show progress and tables.
+        watcher: Told of every epoch of the members' fits; may end the run.
 
     Raises:
         LcclassifyError: The input or the configuration cannot be used.
@@ -86,6 +92,7 @@ def train(
         n_fits += 1 if has_test else 1 + HEAD_FOLDS
     with FitConsole(console, n_fits) as reporter:
         context = _context(run, inputs, reporter)
+        context.watcher = watcher
         fitted = [fit_member(context, member, mode) for member in members]
         crossed = fitted if mode == "oof" else []
         if crossing:
@@ -137,6 +144,7 @@ def _context(run: Run, inputs: TrainingInputs, reporter: FitConsole) -> Training
         trainer=trainer,
         reporter=reporter,
         seed=run.plan.seed,
+        snapshot=ValidationLog(inputs.survey.taxonomy),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -79,6 +80,35 @@ class ProgressReporter(Protocol):
 
     def kept(self, name: str) -> None:
         """A fit that was finished before is used as it is."""
+
+
+class EpochWatcher(Protocol):
+    """Who is told of every epoch of every fit, such as a search that may stop it."""
+
+    def epoch_ended(self, fit: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        """An epoch, counted from 0, is over and kept.
+
+        Raises:
+            PrunedError: The run is not worth going on with.
+        """
+
+
+class Watched(Callback):
+    """Tells an `EpochWatcher` about every epoch.
+
+    Args:
+        name: What is trained.
+        watcher: Whom to tell.
+    """
+
+    def __init__(self, name: str, watcher: EpochWatcher) -> None:
+        self.name = name
+        self.watcher = watcher
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell of the epoch; what the watcher raises ends the fit."""
+        logged = {k: float(v) for k, v in trainer.callback_metrics.items() if k in METRICS}
+        self.watcher.epoch_ended(self.name, trainer.current_epoch, logged)
 
 
 class ProgressCallback(Callback):

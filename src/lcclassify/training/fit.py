@@ -7,18 +7,22 @@ import signal
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerStatus
 from torch import nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from lcclassify.errors import ConfigError, TrainingError
 from lcclassify.schema import PlainConfig
-from lcclassify.training.callbacks import History, ProgressCallback, ProgressReporter
+from lcclassify.training.callbacks import (
+    EpochWatcher,
+    History,
+    ProgressCallback,
+    ProgressReporter,
+    Watched,
+)
 from lcclassify.training.checkpoints import (
     BEST,
     LAST,
@@ -31,6 +35,12 @@ from lcclassify.training.data import LightCurveDataModule
 from lcclassify.training.hush import HushedProcesses, hush
 from lcclassify.training.module import ClassifierModule
 from lcclassify.training.settings import FitSettings
+from lcclassify.training.tensorboard import (
+    EpochLogger,
+    FitEvents,
+    Snapshot,
+    open_events,
+)
 
 HISTORY = "history.json"
 
@@ -62,6 +72,8 @@ def fit_network(
     trainer_config: PlainConfig,
     reporter: ProgressReporter,
     seed: int,
+    watcher: EpochWatcher | None = None,
+    snapshot: Snapshot | None = None,
 ) -> FitResult:
     """Train a network in place and load its chosen epoch's weights.
 
@@ -81,8 +93,11 @@ def fit_network(
         trainer_config: Arguments of Lightning's Trainer.
         reporter: Told about the progress.
         seed: Seed of batches, dropout and noise.
+        watcher: Told of every epoch, and may end the fit.
+        snapshot: Draws the validation for TensorBoard.
 
     Raises:
+        PrunedError: The watcher ended the fit.
         TrainingError: The loss is not finite.
         ConfigError: The Trainer refuses its arguments.
         KeyboardInterrupt: The user stopped it; the last finished epoch is kept.
@@ -97,13 +112,20 @@ def fit_network(
     if validated and settings.patience is not None:
         callbacks.append(Patience(settings.patience))
     callbacks.append(EpochCheckpoint(folder, kept))
+    if tensorboard is not None:
+        callbacks.append(FitEvents(snapshot))
+    if watcher is not None:
+        callbacks.append(Watched(name, watcher))
     module = ClassifierModule(network, loss, optimizer, settings.schedule, n_classes, seed)
     resumed = to_go_on_from(folder, kept)
-    if resumed is None:
-        remove_event_files(tensorboard)
+    logger = None
+    if tensorboard is not None:
+        checkpoint = None if resumed is None else read_checkpoint(resumed)
+        finished = 0 if checkpoint is None else checkpoint["epoch"] + 1
+        logger = open_events(tensorboard, finished, network, data)
     with warnings.catch_warnings():
         hush()
-        trainer = _build_trainer(settings, trainer_config, callbacks, tensorboard)
+        trainer = _build_trainer(settings, trainer_config, callbacks, logger)
         _run(trainer, module, data, resumed)
     # From the files rather than from the callbacks: spawned processes had their own.
     last = read_checkpoint(folder / LAST)
@@ -136,13 +158,6 @@ def load_history(folder: Path) -> FitResult | None:
         return None
 
 
-def remove_event_files(folder: Path | None) -> None:
-    """Remove TensorBoard's files of an earlier attempt, lest its curves come twice."""
-    if folder is not None:
-        for file in folder.glob("events.out.tfevents.*"):
-            file.unlink()
-
-
 def check_trainer(config: PlainConfig) -> None:
     """Refuse arguments that Lightning's Trainer would refuse at the first fit.
 
@@ -173,19 +188,14 @@ def _build_trainer(
     settings: FitSettings,
     config: PlainConfig,
     callbacks: list[Callback],
-    tensorboard: Path | None,
+    logger: EpochLogger | None,
 ) -> Trainer:
-    logger: Any = False
-    if tensorboard is not None:
-        logger = TensorBoardLogger(
-            tensorboard.parent, name=tensorboard.name, version="", default_hp_metric=False
-        )
     try:
         return Trainer(
             max_epochs=settings.epochs,
             gradient_clip_val=settings.gradient_clip,
             callbacks=callbacks,
-            logger=logger,
+            logger=logger or False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,

@@ -22,12 +22,13 @@ from lcclassify.nn.build import build_loss
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.submodel import Submodel
 from lcclassify.schema import Batch, PlainConfig, Taxonomy
-from lcclassify.training.callbacks import ProgressReporter
+from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
 from lcclassify.training.data import LightCurveDataModule
 from lcclassify.training.fit import FitResult, fit_network, load_history
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.settings import MemberSettings
 from lcclassify.training.splits import Split, check_folds, stratified_pair
+from lcclassify.training.tensorboard import Snapshot
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -62,6 +63,8 @@ class TrainingContext:
         trainer: Arguments of Lightning's Trainer.
         reporter: Told about the progress.
         seed: The run's seed.
+        watcher: Told of every epoch of the members' fits; may end the run.
+        snapshot: Draws the validation of the members' fits for TensorBoard.
     """
 
     tensors: TensorSet
@@ -76,6 +79,8 @@ class TrainingContext:
     trainer: PlainConfig
     reporter: ProgressReporter
     seed: int
+    watcher: EpochWatcher | None = None
+    snapshot: Snapshot | None = None
     _transforms: dict[int, Transforms] = field(default_factory=dict)
 
     @property
@@ -264,6 +269,8 @@ def _fit_one(
         trainer_config=context.trainer,
         reporter=context.reporter,
         seed=seed,
+        watcher=context.watcher,
+        snapshot=context.snapshot,
     )
     _save_submodel(submodel, folder)
     return submodel.eval(), result

@@ -64,14 +64,16 @@ class ClassifierModule(LightningModule):
             self.log(name, value, on_step=False, on_epoch=True, batch_size=size, sync_dist=shared)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log the loss and the accuracy of a validation batch."""
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Log a validation batch's loss and accuracy; return its probabilities ``(N, K)``."""
         logits = self.network(batch)
         size = len(batch.targets)
         shared = self.trainer.world_size > 1
         self.log("val/loss", self.loss(logits, batch.targets), batch_size=size, sync_dist=shared)
-        self.accuracy(torch.softmax(logits, dim=1), batch.targets)
+        probabilities = torch.softmax(logits, dim=1)
+        self.accuracy(probabilities, batch.targets)
         self.log("val/accuracy", self.accuracy, batch_size=size)
+        return probabilities
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser over what has a gradient, and its schedule."""

@@ -1,0 +1,1 @@
+"""Hydra's plugin of lcclassify: the sweeper of hyperparameter searches."""

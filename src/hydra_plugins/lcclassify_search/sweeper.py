@@ -1,0 +1,96 @@
+"""Connects Hydra's launchers and command line with `lcclassify.search`.
+
+Hydra imports every plugin at every start of every command, so whatever takes time to
+import is imported where a search begins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from hydra.plugins.launcher import Launcher
+
+
+# No dataclass: Hydra runs this module before it stands in `sys.modules`. What a search does
+# stands in the group `search`, so the sweeper has no settings of its own.
+ConfigStore.instance().store(
+    group="hydra/sweeper",
+    name="lcclassify_search",
+    node={"_target_": "hydra_plugins.lcclassify_search.sweeper.SearchSweeper"},
+    provider="lcclassify",
+)
+
+
+class SearchSweeper(Sweeper):
+    """Runs the trials of a search through any launcher."""
+
+    def __init__(self) -> None:
+        self.hydra_context: HydraContext | None = None
+        self.config: DictConfig | None = None
+        self.launcher: Launcher | None = None
+
+    def setup(
+        self,
+        *,
+        hydra_context: HydraContext,
+        task_function: TaskFunction,
+        config: DictConfig,
+    ) -> None:
+        """Take what Hydra composed, and its launcher."""
+        from hydra.core.plugins import Plugins
+
+        self.hydra_context = hydra_context
+        self.config = config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the search that the configuration and the command line describe."""
+        from pathlib import Path
+
+        from omegaconf import OmegaConf, open_dict
+        from rich.console import Console
+
+        from lcclassify.build import instantiate, to_plain
+        from lcclassify.errors import ConfigError
+        from lcclassify.schema import PlainConfig
+        from lcclassify.search.sweep import Surroundings, run_search
+        from lcclassify.tasks.plan import make_plan
+
+        config, context, launcher = self.config, self.hydra_context, self.launcher
+        if config is None or context is None or launcher is None:
+            raise ConfigError("the sweeper of searches was not set up by Hydra")
+
+        def plain(composed: DictConfig) -> PlainConfig:
+            task = composed.copy()
+            OmegaConf.set_readonly(task, False)
+            with open_dict(task):
+                del task["hydra"]
+            return to_plain(task)
+
+        def check(composed: PlainConfig) -> None:
+            make_plan(composed)
+            instantiate(composed["survey"]).fingerprint()  # names files that are missing
+
+        run_search(
+            Surroundings(
+                config=plain(config),
+                choices={str(k): str(v) for k, v in config.hydra.runtime.choices.items()},
+                folder=Path(str(config.hydra.sweep.dir)).absolute(),
+                loader=context.config_loader,
+                compose=lambda words: plain(
+                    context.config_loader.load_sweep_config(config, list(words))
+                ),
+                launch=lambda jobs, first: launcher.launch(jobs, initial_job_idx=first),
+                check=check,
+                console=Console(),
+            ),
+            arguments,
+        )

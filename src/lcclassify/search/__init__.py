@@ -1,0 +1,1 @@
+"""Searches hyperparameters: spaces, samplers, studies, trials and their results."""

@@ -1,0 +1,60 @@
+"""Pruners by name: which trials are not worth their remaining epochs."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping
+from typing import Any, Final
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import (
+    BasePruner,
+    HyperbandPruner,
+    MedianPruner,
+    NopPruner,
+    SuccessiveHalvingPruner,
+)
+
+from lcclassify.errors import ConfigError, did_you_mean
+
+PRUNERS: Final[Mapping[str, type[BasePruner]]] = {
+    "none": NopPruner,
+    "median": MedianPruner,
+    "successive_halving": SuccessiveHalvingPruner,
+    "asha": SuccessiveHalvingPruner,
+    "hyperband": HyperbandPruner,
+}
+
+
+def check_pruner(config: Any) -> None:
+    """Refuse a pruner that is unknown or does not take its arguments.
+
+    Raises:
+        ConfigError: It is, or does not.
+    """
+    if not isinstance(config, Mapping) or "name" not in config:
+        raise ConfigError(f"search.pruner needs the key 'name', got {config!r}")
+    name = config["name"]
+    if name not in PRUNERS:
+        raise ConfigError(f"search.pruner.name is '{name}': {did_you_mean(str(name), PRUNERS)}")
+    known = list(inspect.signature(PRUNERS[name]).parameters)
+    for key in config:
+        if key != "name" and key not in known:
+            raise ConfigError(f"search.pruner has no key '{key}': {did_you_mean(str(key), known)}")
+    make_pruner(config)
+
+
+def make_pruner(config: Mapping[str, Any]) -> BasePruner:
+    """Return a search's pruner.
+
+    Raises:
+        ConfigError: It refuses its arguments.
+    """
+    arguments = {key: value for key, value in config.items() if key != "name"}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return PRUNERS[config["name"]](**arguments)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"search.pruner refuses its arguments: {error}") from error

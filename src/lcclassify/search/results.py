@@ -1,0 +1,151 @@
+"""What a search leaves for people: its table of trials, figures and best configuration."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+from rich.table import Table
+
+from lcclassify.errors import OutputError
+from lcclassify.search.experiment import write_experiment
+from lcclassify.search.figures import draw_figures
+from lcclassify.search.locks import SearchLocks
+from lcclassify.search.ranking import ORDER, complete, ranked
+from lcclassify.search.settings import SearchSettings
+from lcclassify.search.space import Space
+from lcclassify.search.study import REASON, SECONDS, SPREAD
+
+TABLE: Final = "trials.csv"
+_SHOWN: Final = 10  # best trials in the terminal
+
+
+def write_results(
+    folder: Path, study: Study, settings: SearchSettings, space: Space, *, figures: bool
+) -> list[Path]:
+    """Write the table, the figures and the best configuration of the trials so far.
+
+    Returns:
+        The files.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    trials = ranked(study.get_trials(deepcopy=False), settings.directions)
+    best = complete(trials, settings.directions)
+    with SearchLocks(folder).study():  # of two processes that end together
+        try:
+            files = [_write_table(folder / TABLE, trials, settings, space)]
+            if best:
+                files.append(write_experiment(folder, settings, best[0], len(trials)))
+            if figures:
+                files += draw_figures(study, settings, folder / "figures")
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OutputError(f"results cannot be written to '{folder}': {reason}") from error
+    return files
+
+
+def _write_table(
+    path: Path, trials: list[FrozenTrial], settings: SearchSettings, space: Space
+) -> Path:
+    keys = [entry.key for entry in space.entries]
+    head = ["trial", "state"]
+    for name in settings.objectives:
+        head += [name, f"{name} (s.d.)"]
+    rows: list[list[Any]] = [[*head, *keys, "seconds", "reason"]]
+    for trial in trials:
+        values = _values(trial, space)
+        row: list[Any] = [trial.number, trial.state.name.lower()]
+        for position in range(len(settings.objectives)):
+            row += [_value(trial, position), _spread(trial, position)]
+        row += [_cell(values.get(key, "")) for key in keys]
+        rows.append([*row, trial.user_attrs.get(SECONDS, ""), trial.user_attrs.get(REASON, "")])
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(text.getvalue())
+    partial.replace(path)
+    return path
+
+
+def show_results(
+    console: Console, trials: Iterable[FrozenTrial], settings: SearchSettings, space: Space
+) -> None:
+    """Show the best trials, and why others failed."""
+    trials = list(trials)
+    best = complete(trials, settings.directions)
+    states = [trial.state for trial in trials]
+    counts = ", ".join(
+        f"{states.count(state)} {word}"
+        for state, word in zip(ORDER, ("complete", "stopped early", "failed"), strict=True)
+        if state in states
+    )
+    if best:
+        table = Table(title=f"search {settings.name}: {counts}", title_justify="left")
+        table.add_column("trial", justify="right")
+        for name in settings.objectives:
+            table.add_column(name, justify="right")
+        table.add_column("seconds", justify="right")
+        table.add_column("configuration", overflow="fold")
+        for trial in best[:_SHOWN]:
+            cells = [_in_words(trial, position) for position in range(len(settings.objectives))]
+            seconds = trial.user_attrs.get(SECONDS, math.nan)
+            table.add_row(str(trial.number), *cells, f"{seconds:.1f}", configuration(trial, space))
+        console.print(table)
+    else:
+        console.print(f"search {settings.name}: {counts or 'no trial'}", highlight=False)
+    for trial in trials:
+        if trial.state == TrialState.FAIL:
+            console.print(
+                f"  trial {trial.number} failed: {trial.user_attrs.get(REASON, 'unknown')}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
+
+
+def configuration(trial: FrozenTrial, space: Space) -> str:
+    """Return a trial's configuration in short: last parts of keys and values."""
+    values = _values(trial, space)
+    names = [key.rsplit(".", 1)[-1] for key in values]
+    short = {
+        key: name if names.count(name) == 1 else key
+        for key, name in zip(values, names, strict=True)
+    }
+    return ", ".join(f"{short[key]}={_cell(value)}" for key, value in values.items())
+
+
+def _in_words(trial: FrozenTrial, position: int) -> str:
+    spread = _spread(trial, position)
+    value = f"{_value(trial, position):.4f}"
+    return value if spread == "" else f"{value} ± {spread:.4f}"
+
+
+def _values(trial: FrozenTrial, space: Space) -> dict[str, Any]:
+    try:
+        return space.values(trial.params)
+    except KeyError:  # another process is giving it its parameters
+        return {}
+
+
+def _value(trial: FrozenTrial, position: int) -> Any:
+    return trial.values[position] if trial.state == TrialState.COMPLETE else ""
+
+
+def _spread(trial: FrozenTrial, position: int) -> Any:
+    spread = (trial.user_attrs.get(SPREAD) or {}) and trial.user_attrs[SPREAD][position]
+    return "" if spread is None or spread == {} else spread
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "null" if value is None else value

@@ -1,0 +1,282 @@
+"""The loop of a search: words of the command line in, trials launched, results out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from optuna.trial import TrialState
+from rich.console import Console
+
+from lcclassify.errors import ConfigError, LcclassifyError, TrainingError
+from lcclassify.schema import PlainConfig
+from lcclassify.search.fingerprint import fingerprint
+from lcclassify.search.grammar import read_space
+from lcclassify.search.job import reason_of
+from lcclassify.search.keys import check_keys, lookup_in
+from lcclassify.search.memory import is_out_of_memory, limited_memory
+from lcclassify.search.results import configuration, show_results, write_results
+from lcclassify.search.samplers import RandomSearch
+from lcclassify.search.settings import SearchSettings
+from lcclassify.search.space import Params, Space
+from lcclassify.search.study import ATTEMPTS, REASON, Claim, SearchStudy
+
+_CANDIDATES = 10  # configurations of which one at least must be accepted at the start
+
+# What a configuration that cannot be composed or used raises.
+_REFUSALS = (HydraException, OmegaConfBaseException, LcclassifyError)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a search needs of whoever composes configurations and launches jobs.
+
+    Attributes:
+        config: The configuration without any value of the space, as plain values.
+        choices: Choice of every group in it, by its place.
+        folder: Folder of the search.
+        loader: Knows the choices of groups.
+        compose: Words of the command line -> configuration.
+        launch: Words of each job -> what each job returned, as Hydra's launchers do.
+        check: Refuses a configuration that no training takes.
+        console: Where to show progress and tables.
+    """
+
+    config: PlainConfig
+    choices: Mapping[str, str]
+    folder: Path
+    loader: ConfigLoader
+    compose: Callable[[Sequence[str]], PlainConfig]
+    launch: Callable[[Sequence[Sequence[str]], int], Sequence[Any]]
+    check: Callable[[PlainConfig], None]
+    console: Console
+
+
+def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
+    """Run a search, or go on with it, until it has all its trials.
+
+    Args:
+        around: Where it runs.
+        arguments: The words of the command line.
+
+    Raises:
+        ConfigError: The space or a setting is invalid, or the folder has another search.
+        TrainingError: No trial was completed.
+        KeyboardInterrupt: The user stopped it.
+    """
+    say = around.console.print
+    words, space, settings = _read(around, arguments)
+    check_keys(space, around.config, around.choices, around.loader.get_group_options)
+    settings.check_run(around.config)
+    first = _first(around, settings, space)
+    _check_candidates(around, words, settings, space, first)
+    around.folder.mkdir(parents=True, exist_ok=True)
+    study = SearchStudy(around.folder, settings, space, fingerprint(around.config, space), first)
+    size = space.cardinality
+    begun = len(study.trials())
+    say(
+        f"[bold]search {settings.name}[/bold]: {study.total} trials"
+        + (f", {begun} of them begun before" if begun else "")
+        + f", {settings.sampler['name']}, of "
+        + ("a continuous space" if size is None else f"{size:,} configurations")
+        + f", in {_short(around.folder)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    try:
+        while claims := study.ask(settings.n_jobs):
+            _run_batch(around, study, words, claims)
+    except KeyboardInterrupt as stop:
+        finished = sum(trial.state.is_finished() for trial in study.trials())
+        write_results(around.folder, study.study, settings, space, figures=False)
+        raise KeyboardInterrupt(
+            f"interrupted after {finished} of {study.total} trials; the same command goes on"
+        ) from stop
+    with around.console.status("drawing figures"):
+        write_results(around.folder, study.study, settings, space, figures=True)
+    trials = study.trials()
+    show_results(around.console, trials, settings, space)
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    if not complete:
+        reasons = [str(t.user_attrs[REASON]) for t in trials if REASON in t.user_attrs]
+        raise TrainingError(
+            f"no trial of the search {settings.name} was completed; the first one: "
+            f"{reasons[0] if reasons else 'another process trains it'}"
+        )
+    say(
+        f"best: --config-dir {_short(around.folder)} experiment={settings.name}_best",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _read(
+    around: Surroundings, arguments: Sequence[str]
+) -> tuple[list[str], Space, SearchSettings]:
+    """Return the words that all trials share, the space and the settings."""
+    parser = OverridesParser.create(config_loader=around.loader)
+    search = around.config.get("search")
+    settings = SearchSettings.from_config(search)
+    search = dict(search) if isinstance(search, Mapping) else {}
+    words: list[str] = []
+    fixed: list[str] = []
+    swept: list[Override] = []
+    for word, override in zip(arguments, parser.parse_overrides(list(arguments)), strict=True):
+        key = override.get_key_element().lstrip("+~")
+        if not override.is_sweep_override():
+            words.append(word)
+            fixed.append(key)
+        elif key.startswith(("search.space.", "search.layers.")):
+            search = _with_text(search, key.split(".")[1:], override.get_value_string(), key)
+        elif key.split(".")[0].split("@")[0] == "search":
+            raise ConfigError(f"'{word}': what is searched cannot itself have several values")
+        else:
+            swept.append(override)
+    space = read_space(search["space"] or {}, search["layers"] or {}, swept, fixed, around.loader)
+    return words, space, settings
+
+
+def _with_text(group: Mapping[str, Any], path: list[str], text: str, key: str) -> dict[str, Any]:
+    """Return a nested mapping with one text changed."""
+    inner = group.get(path[0])
+    if len(path) == 1:
+        return dict(group) | {path[0]: text}
+    if inner is not None and not isinstance(inner, Mapping):
+        raise ConfigError(f"'{key}' cannot be set: '{path[0]}' holds no keys")
+    return dict(group) | {path[0]: _with_text(inner or {}, path[1:], text, key)}
+
+
+def _first(around: Surroundings, settings: SearchSettings, space: Space) -> Params | None:
+    if not settings.include_default:
+        return None
+    params, outside = space.default(lookup_in(around.config, around.choices))
+    if outside:
+        around.console.print(
+            "  the configuration as it is will not be tried, because the space has other values "
+            f"of {', '.join(outside)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return params
+
+
+def _check_candidates(
+    around: Surroundings,
+    words: list[str],
+    settings: SearchSettings,
+    space: Space,
+    first: Params | None,
+) -> None:
+    """Refuse a search none of whose configurations can be trained, as far as is known now.
+
+    Single ones may be refused when their turn comes: they are recorded as failed.
+    """
+    candidates = RandomSearch(space, first, settings.sampler["seed"])
+    size = space.cardinality
+    refused: Exception | None = None
+    for number in range(_CANDIDATES if size is None else min(_CANDIDATES, size)):
+        chosen = space.words(candidates.configuration(number))
+        try:
+            with limited_memory():  # a network is built to see whether it can be
+                around.check(around.compose([*words, *chosen]))
+        except _REFUSALS as error:
+            refused = refused or error
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            refused = refused or ConfigError(reason_of(error))
+        else:
+            return
+    if refused is not None:
+        raise refused
+
+
+def _run_batch(
+    around: Surroundings, study: SearchStudy, words: list[str], claims: list[Claim]
+) -> None:
+    try:
+        ready: list[Claim] = []
+        for claim in claims:
+            _announce(around, study, claim)
+            try:
+                around.compose([*words, *claim.words])
+            except _REFUSALS as error:
+                study.fail(claim, reason_of(error))
+                _tell(around, study, claim)
+            else:
+                ready.append(claim)
+        if not ready:
+            return
+        jobs = [[*words, *claim.words, f"++trial.number={claim.number}"] for claim in ready]
+        before = [_attempts(study, claim) for claim in ready]
+        try:
+            returned = around.launch(jobs, ready[0].number)
+        except Exception:
+            # A worker that was killed takes its launcher's other jobs with it. Trials that
+            # began are taken up again; if none did, the launcher itself does not work.
+            if before == [_attempts(study, claim) for claim in ready]:
+                raise
+            around.console.print("  a worker died: its trials are begun again", highlight=False)
+            return
+        for claim, job in zip(ready, returned, strict=True):
+            _settle(study, claim, job)
+            _tell(around, study, claim)
+    finally:
+        for claim in claims:
+            claim.lock.release()
+
+
+def _settle(study: SearchStudy, claim: Claim, job: Any) -> None:
+    """Record what a job could not tell by itself."""
+    try:
+        outcome = job.return_value
+    except Exception as error:  # whatever the job raised
+        study.fail(claim, reason_of(error))
+        return
+    if outcome is None:
+        study.fail(claim, "its job ended without an outcome")
+
+
+def _attempts(study: SearchStudy, claim: Claim) -> int:
+    return int(study.trial(claim.number).user_attrs.get(ATTEMPTS, 0))
+
+
+def _announce(around: Surroundings, study: SearchStudy, claim: Claim) -> None:
+    again = " (taken up again)" if claim.again else ""
+    shown = configuration(study.trial(claim.number), study.space)
+    around.console.print(
+        f"trial {claim.number} of {study.total}{again}: {shown}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _tell(around: Surroundings, study: SearchStudy, claim: Claim) -> None:
+    trial = study.trial(claim.number)
+    seconds = trial.user_attrs.get("seconds", 0.0)
+    if trial.state == TrialState.COMPLETE:
+        text = ", ".join(
+            f"{name} {value:.4f}"
+            for name, value in zip(study.settings.objectives, trial.values, strict=True)
+        )
+    elif trial.state.is_finished():
+        kind = "failed" if trial.state == TrialState.FAIL else "pruned"
+        text = f"{kind}: {trial.user_attrs.get(REASON, 'unknown')}"
+    else:
+        text = "another process trains it"
+    around.console.print(
+        f"  {text} ({seconds:.1f} s)", highlight=False, markup=False, soft_wrap=True
+    )
+
+
+def _short(folder: Path) -> Path:
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
