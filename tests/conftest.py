@@ -7,6 +7,7 @@ are trained for a few epochs, so that a whole run takes a second or two.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -191,6 +192,8 @@ def command():
             [sys.executable, str(ROOT / script), *map(str, words)],
             cwd=folder,
             env=command_environment(),
+            # Tests that run in the background ignore ctrl-C, and so would what they start.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

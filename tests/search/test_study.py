@@ -155,7 +155,7 @@ def test_a_trial_that_always_kills_its_process_ends_as_failed(open_study):
             job(study, claim, train)
         claim.lock.release()
     (claim,) = study.ask(1)
-    assert "its process died 5 times" in job(study, claim, train).reason
+    assert f"its process died {MOST_ATTEMPTS} times" in job(study, claim, train).reason
     assert study.ask(1)[0].number == 1
 
 

@@ -12,13 +12,17 @@ from typing import Any, Final
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.study import Study, create_study
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from optuna.visualization import matplotlib as optuna_figures
 
 from lcclassify.search.settings import SearchSettings
 
 _SIZE: Final = (10.0, 5.0)  # inches
+_PANEL: Final = 1.7  # inches that a parameter needs beside the others
+
+# Of the names of parameters: what all of them begin with says nothing in a figure.
+_PREFIXES: Final = ("model.network.", "model.optimizer.", "model.")
 
 
 def draw_figures(study: Study, settings: SearchSettings, folder: Path) -> list[Path]:
@@ -36,6 +40,8 @@ def draw_figures(study: Study, settings: SearchSettings, folder: Path) -> list[P
     if len(complete) < 2:
         return []
     folder.mkdir(parents=True, exist_ok=True)
+    study = _with_short_names(study, complete)
+    complete = study.get_trials(deepcopy=False)
     files = []
     backend = plt.get_backend()
     plt.switch_backend("agg")  # a search has no window to draw in
@@ -53,7 +59,8 @@ def draw_figures(study: Study, settings: SearchSettings, folder: Path) -> list[P
                 except (ValueError, RuntimeError, IndexError, ZeroDivisionError):
                     plt.close("all")
                     continue
-                figure.set_size_inches(_SIZE)
+                figure.set_size_inches(max(_SIZE[0], _PANEL * len(figure.axes)), _SIZE[1])
+                _turn_labels(figure)
                 hidden = folder / f".{name}.png"
                 figure.savefig(hidden, dpi=120, bbox_inches="tight")
                 plt.close("all")
@@ -87,6 +94,36 @@ def _drawings(
         suffix = "_" + re.sub(r"[^a-z0-9]+", "_", objective) if several else ""
         for kind, draw in kinds.items():
             yield f"{kind}{suffix}", partial(draw, study, target=target, target_name=objective)
+
+
+def _with_short_names(study: Study, complete: list[FrozenTrial]) -> Study:
+    """Return a copy in memory of the complete trials, whose parameters have short names."""
+    copy = create_study(directions=study.directions)
+    names = {name for trial in complete for name in trial.params}
+    short = {name: _short(name) for name in names}
+    if len(set(short.values())) < len(names):
+        short = {name: name for name in names}
+    for trial in complete:
+        copy.add_trial(
+            create_trial(
+                values=trial.values,
+                params={short[name]: value for name, value in trial.params.items()},
+                distributions={short[name]: kind for name, kind in trial.distributions.items()},
+            )
+        )
+    return copy
+
+
+def _short(name: str) -> str:
+    return next((name.removeprefix(p) for p in _PREFIXES if name.startswith(p)), name)
+
+
+def _turn_labels(figure: Figure) -> None:
+    """Turn the labels of panels that stand beside each other, lest they overlap."""
+    if len(figure.axes) > 2:
+        for axes in figure.axes:
+            axes.tick_params(axis="x", labelrotation=60, labelsize=8)
+            axes.xaxis.label.set_fontsize(9)
 
 
 def _value(position: int, trial: FrozenTrial) -> float:

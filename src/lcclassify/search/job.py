@@ -20,7 +20,7 @@ from lcclassify.search.objective import read_objectives, training_seconds
 from lcclassify.search.settings import TrialHandle
 from lcclassify.search.study import ATTEMPTS, REASON, SECONDS, SPREAD, WATCHED, load_study
 
-MOST_ATTEMPTS: Final = 5  # of a trial whose process died, before it counts as failed
+MOST_ATTEMPTS: Final = 20  # of a trial whose process died, before it counts as failed
 
 Show = Callable[[str], None]
 # Trains, told whom to tell of epochs and whether to go on with what the folder holds.
