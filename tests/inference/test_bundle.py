@@ -207,10 +207,26 @@ def test_missing_parts(folder, tmp_path):
     refused(folder, "has no file bundle.yaml")
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", None, True])
+@pytest.mark.parametrize("version", [3, 0, "1", None, True])
 def test_another_format_version(folder, version):
     rewrite(folder, lambda document: document.update(format_version=version))
-    refused(folder, f"has the format version {version!r}.* reads format version 1")
+    refused(folder, f"has the format version {version!r}.* reads format versions 1 and 2")
+
+
+def test_version_1_knew_no_clip(folder):
+    expected = load(folder)
+
+    def age(document):
+        document["format_version"] = 1
+        for group in document["ensemble"]["members"]:
+            for member in group:
+                for transform in ("features", "context", "sequences"):
+                    del member[transform]["clip"]
+
+    rewrite(folder, age)
+    found = load(folder)
+    for name, value in expected.classifier.state_dict().items():
+        assert torch.equal(value, found.classifier.state_dict()[name]), name
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import warnings
 
 import numpy as np
@@ -15,6 +16,7 @@ from lcclassify.nn.normalisation import (
     SequenceTransform,
 )
 from lcclassify.nn.yeo_johnson import fit_power, yeo_johnson
+from lcclassify.representations.representation import TRANSFORMS
 
 RNG = np.random.default_rng(7)
 
@@ -104,6 +106,39 @@ def test_median_fit_ignores_undefined_values():
         assert torch.equal(value, gaps.state_dict()[name]), name
 
 
+@pytest.mark.parametrize("kind", ["yeo_johnson", "standard"])
+def test_clip_limits_what_is_beyond_it_and_changes_nothing_else(kind):
+    rows = table()
+    rows[:3] *= 50
+    free = FeatureTransform.fitted(rows, kind=kind)(torch.from_numpy(rows))
+    clipped = FeatureTransform.fitted(rows, kind=kind, clip=2.0)(torch.from_numpy(rows))
+    assert free.abs().max() > 2
+    assert torch.equal(clipped, free.clamp(-2, 2))
+
+
+def test_clip_of_sequences():
+    rows = RNG.normal(size=(50, 3))
+    lengths = torch.tensor([50])
+    free = SequenceTransform.fitted(rows, kind="standard")(torch.from_numpy(rows)[None], lengths)
+    limited = SequenceTransform.fitted(rows, kind="standard", clip=1.5)
+    clipped = limited(torch.from_numpy(rows)[None], lengths)
+    assert free.abs().max() > 1.5
+    assert torch.equal(clipped, free.clamp(-1.5, 1.5))
+
+
+@pytest.mark.parametrize("clip", [0, -1.0, float("nan"), True, "10"])
+def test_a_clip_that_is_no_limit_is_refused(clip):
+    with pytest.raises(ConfigError, match="clip must be a positive number"):
+        FeatureTransform(3, clip=clip)
+
+
+def test_a_clip_without_normalisation_is_refused():
+    with pytest.raises(ConfigError, match="kind=none"):
+        FeatureTransform(3, kind="none", clip=5.0)
+    with pytest.raises(ConfigError, match="kind=none"):
+        SequenceTransform(3, kind="none", clip=5.0)
+
+
 @pytest.mark.parametrize("kind", ["yeo_johnson", "standard", "none"])
 @pytest.mark.parametrize("impute", ["zero", "median"])
 def test_absurd_values_stay_finite(kind, impute):
@@ -166,7 +201,9 @@ def test_fallback_power_is_the_most_likely_one(monkeypatch):
 def test_a_fitted_transform_is_rebuilt_from_config_and_state():
     rows = table()
     rows[::5, 2] = np.nan
-    fitted = FeatureTransform.fitted(rows, kind="yeo_johnson", impute="median", indicator=True)
+    fitted = FeatureTransform.fitted(
+        rows, kind="yeo_johnson", impute="median", indicator=True, clip=2.0
+    )
     rebuilt = FeatureTransform(**fitted.config())
     assert rebuilt.n_out == fitted.n_out
     rebuilt.load_state_dict(fitted.state_dict())
@@ -226,3 +263,14 @@ def test_sequence_fit_names_what_is_wrong():
         SequenceTransform(2, kind="standard").fit(values)
     with pytest.raises(DataError, match="3 channels"):
         SequenceTransform(3, kind="standard").fit(values)
+
+
+def test_the_representation_knows_the_arguments_of_both_transforms():
+    for kind, function in (
+        ("features", FeatureTransform.fitted),
+        ("context", FeatureTransform.fitted),
+        ("sequences", SequenceTransform.fitted),
+    ):
+        known = inspect.signature(function).parameters
+        keywords = {name for name, p in known.items() if p.kind is p.KEYWORD_ONLY}
+        assert set(TRANSFORMS[kind]) == keywords

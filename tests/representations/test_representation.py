@@ -66,6 +66,7 @@ def test_the_papers_form_is_the_references():
         "kind": "yeo_johnson",
         "impute": "zero",
         "indicator": False,
+        "clip": None,
     }
 
 
@@ -99,6 +100,11 @@ def test_the_papers_form_is_the_references():
         ({"sequences": ["flux"]}, "representation.sequences must be a mapping"),
         ({"sequences": None}, "representation.sequences must be a mapping"),
         ({"transforms": {"feature": {}}}, "representation.transforms .*did you mean 'features'"),
+        (
+            {"transforms": {"features": {"clpi": 1}}},
+            "no key 'clpi': did you mean 'clip'",
+        ),
+        ({"transforms": {"sequences": {"impute": "zero"}}}, "sequences has no key 'impute'"),
         ({"transforms": {"features": "x"}}, "transforms.features must be a mapping, got 'x'"),
         ({"transforms": ["features"]}, "representation.transforms must be a mapping"),
         ({"transforms": None}, "representation.transforms must be a mapping"),

@@ -34,7 +34,8 @@ from lcclassify.nn.submodel import Submodel
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import PlainConfig, Taxonomy
 
-FORMAT_VERSION: Final = 1  # raise when a bundle written now cannot be read by older code
+FORMAT_VERSION: Final = 2  # raise when a bundle written now cannot be read by older code
+READABLE_VERSIONS: Final = (1, 2)  # 1: the input transforms had no clip
 
 DOCUMENT: Final = "bundle.yaml"
 WEIGHTS: Final = "weights.safetensors"
@@ -302,10 +303,11 @@ def _read_document(file: Path) -> PlainConfig:
     if not isinstance(document, dict):
         raise BundleError(f"{file} must hold a mapping, got {type(document).__name__}")
     version = document.get("format_version")
-    if version != FORMAT_VERSION or isinstance(version, bool):
+    if version not in READABLE_VERSIONS or isinstance(version, bool):
+        readable = " and ".join(str(known) for known in READABLE_VERSIONS)
         raise BundleError(
             f"{file} has the format version {version!r}, and this version of lcclassify "
-            f"({_version('lcclassify')}) reads format version {FORMAT_VERSION}"
+            f"({_version('lcclassify')}) reads format versions {readable}"
         )
     expected: dict[str, type | tuple[type, ...]] = {
         "weights_sha256": str,

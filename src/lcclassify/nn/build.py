@@ -17,7 +17,7 @@ from typing import Any
 from torch import nn
 
 import lcclassify.nn
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.schema import InputSizes, PlainConfig
 
 
@@ -98,9 +98,7 @@ def _build(
     given: dict[str, Any] = {k: v for k, v in config.items() if k != "_target_"}
     parameters = inspect.signature(known[target]).parameters.values()
     keys = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in data]
-    for key in given:
-        if key not in keys:
-            raise ConfigError(f"{target} has no key '{key}': {did_you_mean(key, keys)}")
+    check_keys(target, given, keys)
     return known[target](*sizes, **data, **given)
 
 

@@ -42,6 +42,9 @@ class FeatureTransform(nn.Module):
             training a further column, 1 where undefined and 0 elsewhere.
         indicator_columns: The columns that have one. Decided by `fit`; given only
             when a fitted transform is rebuilt.
+        clip: Largest absolute value that leaves a normalised column, or None. Objects
+            beyond anything in training otherwise reach a network at hundreds of
+            standard deviations, where its answers are arbitrary and sure of themselves.
 
     Raises:
         ConfigError: A value is invalid or unknown.
@@ -61,10 +64,12 @@ class FeatureTransform(nn.Module):
         impute: str = "zero",
         indicator: bool = False,
         indicator_columns: Sequence[int] = (),
+        clip: float | None = None,
     ) -> None:
         super().__init__()
         self.n_features = n_features
         self.kind = check_choice("kind", kind, KINDS)
+        self.clip = _checked_clip(clip, kind)
         self.impute = check_choice("impute", impute, IMPUTATIONS)
         self.indicator = indicator
         self._set_indicator_columns(indicator_columns)
@@ -79,9 +84,10 @@ class FeatureTransform(nn.Module):
         kind: str = "yeo_johnson",
         impute: str = "zero",
         indicator: bool = False,
+        clip: float | None = None,
     ) -> Self:
         """Return a new transform fitted on the training rows ``(N, F)``."""
-        transform = cls(features.shape[1], kind=kind, impute=impute, indicator=indicator)
+        transform = cls(features.shape[1], kind=kind, impute=impute, indicator=indicator, clip=clip)
         transform.fit(features)
         return transform
 
@@ -98,6 +104,7 @@ class FeatureTransform(nn.Module):
             "impute": self.impute,
             "indicator": self.indicator,
             "indicator_columns": list(self.indicator_columns),
+            "clip": self.clip,
         }
 
     def fit(self, features: NDArray[np.float64]) -> None:
@@ -151,7 +158,7 @@ class FeatureTransform(nn.Module):
         values = torch.where(undefined, self.fill, values)
         limit = RAW_LIMIT
         if self.kind != "none":
-            limit = STANDARDISED_LIMIT
+            limit = STANDARDISED_LIMIT if self.clip is None else self.clip
             if self.kind == "yeo_johnson":
                 # An overflow stands for the largest number: 0 times infinity, in a
                 # column without any spread, would be NaN.
@@ -200,31 +207,39 @@ class SequenceTransform(nn.Module):
         n_channels: C.
         kind: ``standard``, each channel to mean 0 and deviation 1 over the training
             nights, or ``none``.
+        clip: Largest absolute value that leaves a normalised channel, or None.
 
     Raises:
-        ConfigError: The kind is unknown.
+        ConfigError: The kind is unknown, or the limit invalid.
     """
 
     mean: Tensor
     inverse_scale: Tensor
 
-    def __init__(self, n_channels: int, *, kind: str = "none") -> None:
+    def __init__(self, n_channels: int, *, kind: str = "none", clip: float | None = None) -> None:
         super().__init__()
         self.n_channels = n_channels
         self.kind = check_choice("kind", kind, ("standard", "none"))
+        self.clip = _checked_clip(clip, kind)
         self.register_buffer("mean", torch.zeros(n_channels, dtype=torch.float64))
         self.register_buffer("inverse_scale", torch.ones(n_channels, dtype=torch.float64))
 
     @classmethod
-    def fitted(cls, values: NDArray[np.float32] | NDArray[np.float64], *, kind: str) -> Self:
+    def fitted(
+        cls,
+        values: NDArray[np.float32] | NDArray[np.float64],
+        *,
+        kind: str,
+        clip: float | None = None,
+    ) -> Self:
         """Return a new transform fitted on the training nights ``(rows, C)``."""
-        transform = cls(values.shape[1], kind=kind)
+        transform = cls(values.shape[1], kind=kind, clip=clip)
         transform.fit(values)
         return transform
 
     def config(self) -> PlainConfig:
         """Return the plain constructor arguments that rebuild this transform."""
-        return {"n_channels": self.n_channels, "kind": self.kind}
+        return {"n_channels": self.n_channels, "kind": self.kind, "clip": self.clip}
 
     def fit(self, values: NDArray[np.float32] | NDArray[np.float64]) -> None:
         """Set the buffers from the nights of all training sequences.
@@ -269,7 +284,20 @@ class SequenceTransform(nn.Module):
         if self.kind == "none":
             return sequences.clamp(-RAW_LIMIT, RAW_LIMIT).to(torch.float32)
         values = (sequences.to(torch.float64) - self.mean) * self.inverse_scale
-        values = values.clamp(-STANDARDISED_LIMIT, STANDARDISED_LIMIT).to(torch.float32)
+        limit = STANDARDISED_LIMIT if self.clip is None else self.clip
+        values = values.clamp(-limit, limit).to(torch.float32)
         step = torch.arange(sequences.shape[1], device=sequences.device)
         real = step < lengths.to(sequences.device)[:, None]
         return values * real[:, :, None]
+
+
+def _checked_clip(clip: float | None, kind: str) -> float | None:
+    if clip is None:
+        return None
+    if isinstance(clip, bool) or not isinstance(clip, int | float) or not clip > 0:
+        raise ConfigError(f"clip must be a positive number of standard deviations, got {clip!r}")
+    if kind == "none":
+        raise ConfigError(
+            f"clip is a number of standard deviations, and kind=none has none: got {clip!r}"
+        )
+    return min(float(clip), STANDARDISED_LIMIT)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from lcclassify.errors import ConfigError, DataError, did_you_mean
+from lcclassify.errors import ConfigError, DataError, check_keys, did_you_mean
 from lcclassify.representations.features import aggregate_features, feature_names
 from lcclassify.representations.nights import NIGHT_LENGTH, group_nights
 from lcclassify.representations.noise import add_flux_noise
@@ -30,7 +30,12 @@ from lcclassify.surveys import options
 
 FLUX_SCALINGS: Final = ("none", "log2_range")
 CONTEXT_KINDS: Final = ("metadata", "log_flux_scale")
-TRANSFORM_KINDS: Final = ("features", "context", "sequences")
+# The arguments of the networks' input transforms, which this package hands on unread.
+TRANSFORMS: Final = {
+    "features": ("kind", "impute", "indicator", "clip"),
+    "context": ("kind", "impute", "indicator", "clip"),
+    "sequences": ("kind", "clip"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Representation:
         context: Columns offered to recurrent networks beside the sequence: any of
             "metadata" (all metadata columns) and "log_flux_scale" (logarithm of
             the object's brightest flux, what an object-wise scaling takes away).
-        transforms: Arguments of the input transforms (kind, impute, indicator) for
+        transforms: Arguments of the input transforms (kind, impute, indicator, clip) for
             "features", "context" and "sequences"; used by the networks.
     """
 
@@ -94,16 +99,14 @@ class Representation:
                 f"representation.transforms must be a mapping, got {self.transforms!r}"
             )
         for kind, arguments in self.transforms.items():
-            options.choice(kind, TRANSFORM_KINDS, "representation.transforms")
-            options.pairs(arguments, f"representation.transforms.{kind}")
+            options.choice(kind, tuple(TRANSFORMS), "representation.transforms")
+            where = f"representation.transforms.{kind}"
+            check_keys(where, dict(options.pairs(arguments, where)), TRANSFORMS[kind])
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Representation:
         """Build from plain configuration values; an unknown key is a ConfigError."""
-        known = [f.name for f in fields(cls)]
-        for key in config:
-            if key not in known:
-                raise ConfigError(f"representation has no key '{key}': {did_you_mean(key, known)}")
+        check_keys("representation", config, (f.name for f in fields(cls)))
         return cls(**config)
 
     def fit(self, training: LightCurves, seed: int) -> FittedRepresentation:

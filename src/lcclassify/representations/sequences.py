@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.representations.nights import FloatArray, IntArray, Nights
 from lcclassify.schema import Passbands
 from lcclassify.surveys import options
@@ -74,12 +74,7 @@ class SequenceForm:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> SequenceForm:
         """Build from plain configuration values; an unknown key is a ConfigError."""
-        known = [f.name for f in fields(cls)]
-        for key in config:
-            if key not in known:
-                raise ConfigError(
-                    f"representation.sequences has no key '{key}': {did_you_mean(key, known)}"
-                )
+        check_keys("representation.sequences", config, (f.name for f in fields(cls)))
         return cls(**config)
 
 

@@ -20,7 +20,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.search.space import Choice, Entry, Layers, Number, Scalar, Space
 
 _LAYER_KEYS = ("count", "choices", "narrowing")
@@ -148,9 +148,7 @@ def _layers(word: str, value: Any) -> Layers:
     where = f"search.layers.{word}"
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where} must have the keys {', '.join(_LAYER_KEYS)}, got {value!r}")
-    for key in value:
-        if key not in _LAYER_KEYS:
-            raise ConfigError(f"{where} has no key '{key}': {did_you_mean(str(key), _LAYER_KEYS)}")
+    check_keys(where, value, _LAYER_KEYS)
     for key in _LAYER_KEYS:
         if key not in value:
             raise ConfigError(f"{where} needs the key '{key}'")

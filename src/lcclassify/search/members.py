@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import optuna
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, check_keys
 from lcclassify.schema import PlainConfig
 from lcclassify.search.experiment import trial_config
 from lcclassify.search.metrics import METRICS
@@ -32,9 +32,7 @@ def expand_best(model: PlainConfig) -> PlainConfig:
     Raises:
         ConfigError: A folder holds no search or too few complete trials.
     """
-    for key in model:
-        if key not in KEYS:
-            raise ConfigError(f"model has no key '{key}': {did_you_mean(str(key), KEYS)}")
+    check_keys("model", model, KEYS)
     searches, top, fit = model["searches"], model.get("top"), model.get("fit") or {}
     if not isinstance(searches, list) or not searches:
         raise ConfigError(f"model.searches must be folders of searches, got {searches!r}")

@@ -16,7 +16,7 @@ from optuna.pruners import (
     SuccessiveHalvingPruner,
 )
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, check_keys, did_you_mean
 
 PRUNERS: Final[Mapping[str, type[BasePruner]]] = {
     "none": NopPruner,
@@ -38,10 +38,7 @@ def check_pruner(config: Any) -> None:
     name = config["name"]
     if name not in PRUNERS:
         raise ConfigError(f"search.pruner.name is '{name}': {did_you_mean(str(name), PRUNERS)}")
-    known = list(inspect.signature(PRUNERS[name]).parameters)
-    for key in config:
-        if key != "name" and key not in known:
-            raise ConfigError(f"search.pruner has no key '{key}': {did_you_mean(str(key), known)}")
+    check_keys("search.pruner", config, ("name", *inspect.signature(PRUNERS[name]).parameters))
     make_pruner(config)
 
 

@@ -26,7 +26,7 @@ from optuna.samplers import BaseSampler, CmaEsSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.search.space import Params, Space
 
 _OPTUNA: Final[Mapping[str, type[BaseSampler]]] = {"tpe": TPESampler, "cma_es": CmaEsSampler}
@@ -243,9 +243,7 @@ def check_sampler(config: Any, n_objectives: int) -> None:
     known: list[str] = []
     if name in _OPTUNA:
         known = [key for key in inspect.signature(_OPTUNA[name]).parameters if key != "seed"]
-    for key in arguments:
-        if key not in known:
-            raise ConfigError(f"search.sampler has no key '{key}': {did_you_mean(str(key), known)}")
+    check_keys("search.sampler", arguments, known)
     if name == "cma_es" and n_objectives > 1:
         raise ConfigError("search.sampler.name is 'cma_es', which takes a single objective")
     if name == "cma_es" and find_spec("cmaes") is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.schema import PlainConfig
 from lcclassify.search.metrics import METRICS, Direction, Metric
 from lcclassify.search.pruners import check_pruner
@@ -61,9 +61,7 @@ class SearchSettings:
         """
         if not isinstance(config, Mapping):
             raise ConfigError("there is no search: choose one, such as search=dense")
-        for key in config:
-            if key not in KEYS:
-                raise ConfigError(f"search has no key '{key}': {did_you_mean(str(key), KEYS)}")
+        check_keys("search", config, KEYS)
         for key in KEYS:
             if key not in config:
                 raise ConfigError(f"search needs the key '{key}'")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 
 from lcclassify.build import instantiate
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.nn.build import build_head, build_network
 from lcclassify.schema import InputSizes, PlainConfig
 from lcclassify.training.fit import check_trainer
@@ -76,15 +76,15 @@ def make_plan(config: PlainConfig) -> Plan:
     Raises:
         ConfigError: A key is unknown or missing, or a value is invalid.
     """
-    _check_keys("the configuration", config, _KEYS)
+    check_keys("the configuration", config, _KEYS)
     for key in ("survey", "representation", "model", "trainer", "paths", "split", "stacking"):
         if not isinstance(config.get(key), Mapping):
             raise ConfigError(f"the configuration needs the group '{key}'")
     split = config["split"]
-    _check_keys("split", split, [field.name for field in fields(SplitSettings)])
+    check_keys("split", split, [field.name for field in fields(SplitSettings)])
     stacking = config["stacking"]
-    _check_keys("stacking", stacking, ("mode", "cross_validate", "refit"))
-    _check_keys("evaluation", config["evaluation"], ("figures",))
+    check_keys("stacking", stacking, ("mode", "cross_validate", "refit"))
+    check_keys("evaluation", config["evaluation"], ("figures",))
     mode = stacking.get("mode")
     if mode not in MODES:
         raise ConfigError(f"stacking.mode is '{mode}': {did_you_mean(str(mode), MODES)}")
@@ -163,7 +163,7 @@ def _model(config: PlainConfig) -> tuple[tuple[MemberSettings, ...], MemberSetti
         member = MemberSettings.from_config(config)
         _check_member("model", member)
         return (member,), None
-    _check_keys("model", config, ("name", "members", "head"))
+    check_keys("model", config, ("name", "members", "head"))
     if not isinstance(config["members"], Mapping) or not config["members"]:
         raise ConfigError("model.members is empty: a stack needs at least one member")
     members = tuple(
@@ -203,10 +203,3 @@ def _blaming(where: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-
-
-def _check_keys(where: str, config: Mapping[str, Any], known: Iterable[str]) -> None:
-    known = tuple(known)
-    for key in config:
-        if key not in known:
-            raise ConfigError(f"{where} has no key '{key}': {did_you_mean(str(key), known)}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.schema import PlainConfig
 
 SCHEDULES: Final = ("constant", "cosine")
@@ -176,8 +176,5 @@ def check_share(key: str, value: Any) -> float:
 def _known_only(where: str, config: Any, kind: type) -> dict[str, Any]:
     if not isinstance(config, Mapping):
         raise ConfigError(f"{where} must be a mapping, got {config!r}")
-    known = [f.name for f in fields(kind)]
-    for key in config:
-        if key not in known:
-            raise ConfigError(f"{where} has no key '{key}': {did_you_mean(str(key), known)}")
+    check_keys(where, config, (f.name for f in fields(kind)))
     return dict(config)
