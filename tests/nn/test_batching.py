@@ -52,6 +52,14 @@ def test_padding_is_zero_where_a_neighbour_is_not_finite(prepared):
     assert batch.sequences[0, 1:].eq(0).all()
 
 
+def test_sequences_are_left_out_where_they_are_not_wanted(prepared):
+    tensors = TensorSet.from_prepared(prepared)
+    rows = np.arange(len(prepared))
+    whole, without = tensors.batch(rows), tensors.batch(rows, sequences=False)
+    assert without.sequences.shape == (len(prepared), 0, whole.sequences.shape[2])
+    torch.testing.assert_close(without._replace(sequences=whole.sequences), whole, equal_nan=True)
+
+
 def test_targets_are_unknown_unless_given(prepared):
     assert TensorSet.from_prepared(prepared).targets.eq(UNKNOWN_TARGET).all()
     with pytest.raises(DataError, match=r"one entry an object, shape \(5,\), got \(3,\)"):

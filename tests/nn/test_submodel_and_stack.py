@@ -75,6 +75,16 @@ def test_submodel_takes_raw_batches(network, make_submodel, raw_batch):
     assert torch.equal(logits, submodel(raw_batch))
 
 
+@pytest.mark.parametrize("network", [DENSE, BIGRU], ids=["dense", "bigru"])
+def test_what_a_network_does_not_read_does_not_matter(network, make_submodel, raw_batch):
+    submodel = make_submodel(network).eval()
+    expected = submodel(raw_batch)
+    assert set(submodel.reads) < {"features", "context", "sequences"}
+    for name in {"features", "context", "sequences"} - set(submodel.reads):
+        other = raw_batch._replace(**{name: getattr(raw_batch, name) * 3 + 1})
+        assert torch.equal(submodel(other), expected), name
+
+
 def test_absurd_input_gives_probabilities(make_submodel, raw_batch):
     absurd = raw_batch._replace(
         features=torch.full_like(raw_batch.features, 3e38),

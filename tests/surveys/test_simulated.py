@@ -15,6 +15,7 @@ SMALL = (
     "survey.training=60",
     "survey.held_out=20",
     "survey.test=80",
+    "survey.cache_dir=null",
 )
 
 
@@ -81,6 +82,26 @@ def test_metadata_are_of_the_catalogue():
     objects = survey(f"survey.metadata={names}", "survey.part=test").read().light_curves.objects
     assert objects.columns[3:] == ["ra", "decl", "gal_l", "gal_b", "ddf", "hostgal_specz"]
     assert 0 < objects["hostgal_specz"].null_count() < len(objects)
+
+
+def test_the_cache_gives_the_same_without_simulating(both, tmp_path, monkeypatch):
+    cached = survey(f"survey.cache_dir={tmp_path}")
+    first = cached.read().light_curves
+    monkeypatch.setattr(cached, "simulator", lambda: pytest.fail("simulated again"))
+    again = cached.read().light_curves
+    for found in (first, again):
+        assert found.objects.equals(both.light_curves.objects)
+        assert found.observations.equals(both.light_curves.observations)
+    with pytest.raises(pytest.fail.Exception, match="simulated again"):
+        other = survey(f"survey.cache_dir={tmp_path}", "survey.seed=1")
+        monkeypatch.setattr(other, "simulator", lambda: pytest.fail("simulated again"))
+        other.read()
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    report = survey(f"survey.cache_dir={tmp_path / 'file'}").read().report
+    assert "could not be kept" in report.sentences()[-1]
 
 
 def test_fingerprint_is_plain_and_tells_settings_apart():

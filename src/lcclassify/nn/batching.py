@@ -84,11 +84,12 @@ class TensorSet:
             targets=self.targets.to(device),
         )
 
-    def batch(self, rows: Tensor | NDArray[np.int64]) -> Batch:
+    def batch(self, rows: Tensor | NDArray[np.int64], *, sequences: bool = True) -> Batch:
         """Gather some objects into a batch.
 
         Args:
             rows: ``(n,) int64`` on the CPU, rows of the set in any order.
+            sequences: Whether the sequences are wanted; if not, they are ``(n, 0, C)``.
 
         Returns:
             Features and context ``float64``, sequences ``(n, T, C) float32`` with T the
@@ -98,18 +99,18 @@ class TensorSet:
         index = torch.as_tensor(rows, dtype=torch.int64)
         starts = self.offsets[index]
         lengths = self.offsets[index + 1] - starts
-        n_nights = int(lengths.max()) if len(index) else 0
+        n_nights = int(lengths.max()) if len(index) and sequences else 0
         # From here on everything happens on the set's device.
         index, first = index.to(self.device), starts.to(self.device)[:, None]
         count = lengths.to(self.device)[:, None]
         step = torch.arange(n_nights, device=self.device)
         # Positions behind an object's end point at its own last night, never outside.
         position = first + torch.minimum(step, (count - 1).clamp(min=0))
-        sequences = self.sequences[position].masked_fill((step >= count)[:, :, None], 0.0)
+        nights = self.sequences[position].masked_fill((step >= count)[:, :, None], 0.0)
         return Batch(
             features=self.features[index],
             context=self.context[index],
-            sequences=sequences,
+            sequences=nights,
             lengths=lengths,
             targets=self.targets[index],
             rows=index,

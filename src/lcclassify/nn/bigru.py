@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +61,8 @@ class BiGRUNet(nn.Module):
     References:
         Chaini & Kumar 2020, arXiv:2006.12333.
     """
+
+    reads: ClassVar = ("context", "sequences")
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +37,8 @@ class DenseNet(nn.Module):
         >>> sum(p.numel() for p in DenseNet(sizes).parameters())
         173455
     """
+
+    reads: ClassVar = ("features",)
 
     def __init__(
         self,

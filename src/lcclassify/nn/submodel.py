@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Self
+from typing import Final, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from lcclassify.errors import ConfigError
 from lcclassify.nn.build import build_network
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.schema import Batch, InputSizes, PlainConfig
+
+INPUTS: Final = ("features", "context", "sequences")
 
 
 class Submodel(nn.Module):
@@ -31,6 +33,7 @@ class Submodel(nn.Module):
     Attributes:
         sizes: The network's sizes, after the transforms.
         network: The network, called with transformed batches.
+        reads: The inputs that it reads, any of `INPUTS`.
 
     Raises:
         ConfigError: The network's configuration is invalid.
@@ -59,14 +62,21 @@ class Submodel(nn.Module):
         )
         self.network_config: PlainConfig = dict(network)
         self.network = build_network(network, self.sizes)
+        # A network may name the inputs it reads; the others are not worth the time.
+        self.reads: tuple[str, ...] = getattr(self.network, "reads", INPUTS)
 
     def transform(self, batch: Batch) -> Batch:
-        """Return the batch as the network takes it; no gradient flows through."""
-        return batch._replace(
-            features=self.features(batch.features),
-            context=self.context(batch.context),
-            sequences=self.sequences(batch.sequences, batch.lengths),
-        )
+        """Return the batch as the network takes it; no gradient flows through.
+
+        What the network does not read stays as it is.
+        """
+        if "features" in self.reads:
+            batch = batch._replace(features=self.features(batch.features))
+        if "context" in self.reads:
+            batch = batch._replace(context=self.context(batch.context))
+        if "sequences" in self.reads:
+            batch = batch._replace(sequences=self.sequences(batch.sequences, batch.lengths))
+        return batch
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits ``(N, K)`` of a raw batch."""

@@ -12,13 +12,44 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 _CHECKSUMS: Final = "checksums.json"
+
+
+def kept(
+    folder: Path | None,
+    name: str,
+    description: Mapping[str, Any],
+    make: Callable[[], Mapping[str, pl.DataFrame]],
+) -> tuple[Mapping[str, pl.DataFrame], list[str]]:
+    """Return tables from the cache, or make them and keep them there.
+
+    Args:
+        folder: Folder of the cache; None makes them every time.
+        name: What the entry's name begins with.
+        description: JSON-able; all that decides what `make` returns.
+        make: Makes the tables ``observations`` and ``objects``.
+
+    Returns:
+        The tables, and a sentence if they could not be kept.
+    """
+    if folder is None:
+        return make(), []
+    entry = folder / f"{name}-{key_of(description)}"
+    found = load(entry)
+    if found is not None and set(found) == {"observations", "objects"}:
+        return found, []
+    tables = make()
+    try:
+        store(entry, tables)
+    except OSError as fault:
+        return tables, [f"The tables could not be kept in {entry}: {fault}."]
+    return tables, []
 
 
 def key_of(description: Mapping[str, Any]) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lcclassify import __version__
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET
 from lcclassify.simulation.cadence import CadenceSettings
@@ -18,7 +21,7 @@ from lcclassify.simulation.photoz import HostSettings
 from lcclassify.simulation.population import Population
 from lcclassify.simulation.simulator import CHUNK_SIZE, Simulator, training_ids, wide_ids
 from lcclassify.simulation.tables import TARGET
-from lcclassify.surveys import options
+from lcclassify.surveys import cache, options
 from lcclassify.surveys.base import Survey, SurveyData
 from lcclassify.surveys.canonical import canonicalise
 from lcclassify.surveys.plasticc import METADATA, UNKNOWN, PlasticcSurvey
@@ -71,6 +74,7 @@ class SimulatedSurvey(Survey):
         seed: Of the sky.
         metadata: Columns of the catalogue that become inputs.
         workers: Threads; None for one a core.
+        cache_dir: Where the simulated tables are kept; None simulates every time.
 
     Raises:
         ConfigError: An option is unknown or impossible.
@@ -93,7 +97,9 @@ class SimulatedSurvey(Survey):
         seed: int = 0,
         metadata: Sequence[str] | None = METADATA,
         workers: int | None = None,
+        cache_dir: str | Path | None = None,
     ) -> None:
+        self.cache_dir = None if cache_dir is None else Path(cache_dir)
         self.part = options.choice(part, PARTS, "survey.part")
         self.training = options.whole(training, "survey.training")
         self.held_out = options.whole(held_out, "survey.held_out")
@@ -124,7 +130,20 @@ class SimulatedSurvey(Survey):
         return Simulator(self.classes, self.cadence, self.seed, self.hosts)
 
     def read(self, *, labels: bool = True) -> SurveyData:
-        """Simulate all objects."""
+        """Simulate all objects, or return those of an earlier time from the cache."""
+        described = self.fingerprint() | {"version": __version__}
+        tables, messages = cache.kept(self.cache_dir, self.name, described, self._simulate)
+        curves, report = canonicalise(
+            tables["observations"],
+            tables["objects"],
+            self.passbands,
+            self.taxonomy,
+            self.metadata,
+        )
+        report = replace(report, messages=(*report.messages, *messages))
+        return SurveyData(curves, report, self.taxonomy, ZEROPOINT)
+
+    def _simulate(self) -> dict[str, pl.DataFrame]:
         simulator = self.simulator()
         groups = self._ids()
         ids = np.concatenate(list(groups.values()))
@@ -145,14 +164,10 @@ class SimulatedSurvey(Survey):
                 pl.String
             ),
         )
-        curves, report = canonicalise(
-            pl.concat(chunk.observations for chunk in chunks),
-            objects.select(OBJECT_ID, LABEL, SUBSET, *self.metadata),
-            self.passbands,
-            self.taxonomy,
-            self.metadata,
-        )
-        return SurveyData(curves, report, self.taxonomy, ZEROPOINT)
+        return {
+            "observations": pl.concat(chunk.observations for chunk in chunks),
+            "objects": objects.select(OBJECT_ID, LABEL, SUBSET, *self.metadata),
+        }
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the settings that decide what `read` returns."""

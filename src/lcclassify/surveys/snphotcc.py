@@ -172,17 +172,12 @@ class SnphotccSurvey(Survey):
         """Return observations, objects as in the files, and messages."""
         source = self._source()
         described = {"reader_version": READER_VERSION, "files": _described(source)}
-        entry = self.cache_dir and self.cache_dir / f"{self.name}-{cache.key_of(described)}"
-        tables = cache.load(entry) if entry else None
-        messages: list[str] = []
-        if tables is None or set(tables) != {"observations", "objects"}:
+
+        def parse() -> dict[str, pl.DataFrame]:
             observations, objects = _parse_all(source)
-            tables = {"observations": observations, "objects": objects}
-            if entry:
-                try:
-                    cache.store(entry, tables)
-                except OSError as fault:
-                    messages.append(f"The parsed files could not be kept in {entry}: {fault}.")
+            return {"observations": observations, "objects": objects}
+
+        tables, messages = cache.kept(self.cache_dir, self.name, described, parse)
         return tables["observations"], tables["objects"], messages
 
 

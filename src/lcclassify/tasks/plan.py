@@ -57,6 +57,7 @@ class Plan:
         head: What combines them; None for their mean.
         stacked: Whether the model is an ensemble, be it of one member.
         name: Name of the model.
+        test: Whether test and held-out objects are scored.
     """
 
     seed: int
@@ -68,6 +69,7 @@ class Plan:
     head: MemberSettings | None
     stacked: bool
     name: str
+    test: bool
 
 
 def make_plan(config: PlainConfig) -> Plan:
@@ -84,13 +86,14 @@ def make_plan(config: PlainConfig) -> Plan:
     check_keys("split", split, [field.name for field in fields(SplitSettings)])
     stacking = config["stacking"]
     check_keys("stacking", stacking, ("mode", "cross_validate", "refit"))
-    check_keys("evaluation", config["evaluation"], ("figures",))
+    check_keys("evaluation", config["evaluation"], ("figures", "test"))
     mode = stacking.get("mode")
     if mode not in MODES:
         raise ConfigError(f"stacking.mode is '{mode}': {did_you_mean(str(mode), MODES)}")
     for where, flag in (
         ("stacking.cross_validate", stacking.get("cross_validate")),
         ("evaluation.figures", config["evaluation"].get("figures")),
+        ("evaluation.test", config["evaluation"].get("test")),
         ("tensorboard", config["tensorboard"]),
     ):
         if not isinstance(flag, bool):
@@ -113,6 +116,7 @@ def make_plan(config: PlainConfig) -> Plan:
         head=head,
         stacked="members" in model,
         name=str(model.get("name")),
+        test=config["evaluation"]["test"],
     )
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -22,22 +21,20 @@ from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.surveys.plasticc import PlasticcSurvey
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
-from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments
-from lcclassify.tasks.results import Scored, cross_validation, report
+from lcclassify.tasks.plan import is_alone, trainer_arguments
+from lcclassify.tasks.results import cross_validation, report
 from lcclassify.tasks.runs import Run, open_run
+from lcclassify.tasks.scoring import Scoring
 from lcclassify.training.callbacks import EpochWatcher
 from lcclassify.training.members import (
     FittedMember,
     TrainingContext,
     fit_member,
-    predict_rows,
     refit_member,
 )
 from lcclassify.training.settings import MemberSettings
 from lcclassify.training.splits import encode_labels
 from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def train(
     members, head, mode = run.plan.members, run.plan.head, run.plan.mode
     inputs = read_inputs(run, console)
     crossing = mode == "holdout" and run.plan.cross_validate
-    has_test = len(inputs.split.rows("test")) > 0
+    has_test = run.plan.test and len(inputs.split.rows("test")) > 0
     n_folds = run.plan.split.folds
     refit = run.plan.refit if mode == "oof" else 0
     per_member = (n_folds + refit if mode == "oof" else 1) + (n_folds if crossing else 0)
@@ -108,8 +105,10 @@ def train(
         None if meta is None else meta.head,
         n_rounds=1 if mode == "holdout" else refit or n_folds,
     )
-    scored = _score(context, inputs, classifier, fitted, meta, run.plan)
-    held_out = _score_rows(context, inputs, classifier, fitted, run.plan, "held_out")
+    scoring = Scoring(context, run.plan, inputs.prepared.object_ids, classifier, fitted, meta)
+    scored = scoring.of("test") if has_test else scoring.of_training()
+    has_held_out = run.plan.test and len(inputs.split.rows("held_out")) > 0
+    held_out = scoring.of("held_out") if has_held_out else None
     taxonomy = inputs.survey.taxonomy
     validations = {
         member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
@@ -165,69 +164,6 @@ def _fit_head(
         )
     probabilities = np.stack([member.held_out for member in fitted], axis=1)
     return fit_head(context, head, probabilities, rows, cross_fit=cross_fit)
-
-
-def _score(
-    context: TrainingContext,
-    inputs: TrainingInputs,
-    classifier: EnsembleClassifier,
-    fitted: list[FittedMember],
-    meta: FittedHead | None,
-    plan: Plan,
-) -> Scored:
-    """Return the probabilities to evaluate: of test objects, else of held-out ones."""
-    scored = _score_rows(context, inputs, classifier, fitted, plan, "test")
-    if scored is not None:
-        return scored
-    rows = fitted[0].rows
-    if len(rows) == 0:
-        raise DataError(
-            "there is nothing to evaluate on: set split.test_fraction or "
-            "split.validation_fraction above 0, or stacking.mode=oof"
-        )
-    each = np.stack([member.held_out for member in fitted], axis=1)
-    whole = each.mean(axis=1) if meta is None else meta.cross_fitted
-    what = (
-        "training objects, out of fold"
-        if plan.mode == "oof"
-        else "validation objects (they also chose the checkpoints)"
-    )
-    return _scored(context, inputs, fitted, plan, what, rows, each, whole)
-
-
-def _score_rows(
-    context: TrainingContext,
-    inputs: TrainingInputs,
-    classifier: EnsembleClassifier,
-    fitted: list[FittedMember],
-    plan: Plan,
-    role: str,
-) -> Scored | None:
-    """Return what the final classifier says of the objects with a role, if there are any."""
-    rows = inputs.split.rows(role)
-    if len(rows) == 0:
-        return None
-    classifier.to(context.tensors.device)
-    rounds = predict_rows(classifier.round_probabilities, context.tensors, rows)
-    whole = classifier.cpu().combine(torch.as_tensor(rounds)).detach().numpy()
-    what = {"test": "test objects", "held_out": "held-out objects, drawn like the training ones"}
-    return _scored(context, inputs, fitted, plan, what[role], rows, rounds.mean(axis=1), whole)
-
-
-def _scored(
-    context: TrainingContext,
-    inputs: TrainingInputs,
-    fitted: list[FittedMember],
-    plan: Plan,
-    what: str,
-    rows: NDArray[np.int64],
-    each: FloatArray,
-    whole: FloatArray,
-) -> Scored:
-    probabilities = {member.name: each[:, m] for m, member in enumerate(fitted)}
-    if plan.stacked:
-        probabilities[plan.name] = whole
-    return Scored(what, inputs.prepared.object_ids[rows], context.targets[rows], probabilities)
 
 
 def _save_bundle(

@@ -25,11 +25,13 @@ BUCKET_BATCHES = 8
 class BatchRows(Dataset[Batch]):
     """A data set whose items are whole batches, asked for by a list of rows."""
 
-    def __init__(self, tensors: TensorSet) -> None:
+    def __init__(self, tensors: TensorSet, *, sequences: bool = True) -> None:
         self.tensors = tensors
+        self.sequences = sequences
 
     def __getitem__(self, rows: Any) -> Batch:
-        return self.tensors.batch(torch.as_tensor(rows, dtype=torch.int64))
+        index = torch.as_tensor(rows, dtype=torch.int64)
+        return self.tensors.batch(index, sequences=self.sequences)
 
 
 class BucketSampler(Sampler[IntArray]):
@@ -127,6 +129,7 @@ class LightCurveDataModule(LightningDataModule):
         validation_rows: Rows that watch the training; may be empty.
         batch_size: Objects a batch.
         seed: Seed of the order of batches.
+        sequences: Whether batches have sequences, see `TensorSet.batch`.
     """
 
     def __init__(
@@ -136,6 +139,8 @@ class LightCurveDataModule(LightningDataModule):
         validation_rows: IntArray,
         batch_size: int,
         seed: int,
+        *,
+        sequences: bool = True,
     ) -> None:
         super().__init__()
         self.tensors = tensors
@@ -143,6 +148,7 @@ class LightCurveDataModule(LightningDataModule):
         self.validation_rows = validation_rows
         self.batch_size = batch_size
         self.seed = seed
+        self.sequences = sequences
 
     def setup(self, stage: str) -> None:
         """Move the tensors to the trainer's device."""
@@ -160,7 +166,7 @@ class LightCurveDataModule(LightningDataModule):
             rank=0 if trainer is None else trainer.global_rank,
             world_size=1 if trainer is None else trainer.world_size,
         )
-        return DataLoader(BatchRows(self.tensors), batch_size=None, sampler=sampler)
+        return self._loader(sampler)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
         """Return the validation rows in order, or nothing if there are none."""
@@ -169,7 +175,11 @@ class LightCurveDataModule(LightningDataModule):
         sampler = OrderedSampler(
             self.validation_rows, self.tensors.lengths.numpy(), self.batch_size
         )
-        return DataLoader(BatchRows(self.tensors), batch_size=None, sampler=sampler)
+        return self._loader(sampler)
+
+    def _loader(self, sampler: Sampler[IntArray]) -> DataLoader[Batch]:
+        rows = BatchRows(self.tensors, sequences=self.sequences)
+        return DataLoader(rows, batch_size=None, sampler=sampler)
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int

@@ -258,7 +258,12 @@ def _fit_one(
         submodel,
         loss,
         LightCurveDataModule(
-            context.tensors, train_rows, validation_rows, member.fit.batch_size, seed
+            context.tensors,
+            train_rows,
+            validation_rows,
+            member.fit.batch_size,
+            seed,
+            sequences="sequences" in submodel.reads,
         ),
         name=name,
         optimizer=member.optimizer,

@@ -1,0 +1,87 @@
+"""The probabilities that a training run is evaluated on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from lcclassify.errors import DataError
+from lcclassify.nn.stack import EnsembleClassifier
+from lcclassify.tasks.plan import Plan
+from lcclassify.tasks.results import Scored
+from lcclassify.training.members import FittedMember, TrainingContext, predict_rows
+from lcclassify.training.stacking import FittedHead
+
+WHAT: Final = {
+    "test": "test objects",
+    "held_out": "held-out objects, drawn like the training ones",
+}
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A finished training and the objects it can be scored on.
+
+    Attributes:
+        context: What the members were trained with.
+        plan: The run's plan.
+        ids: Object ids of all rows.
+        classifier: The final classifier.
+        fitted: Its members.
+        meta: Its head, if it has one.
+    """
+
+    context: TrainingContext
+    plan: Plan
+    ids: pl.Series
+    classifier: EnsembleClassifier
+    fitted: Sequence[FittedMember]
+    meta: FittedHead | None
+
+    def of(self, role: str) -> Scored:
+        """Return what the classifier says of the objects of a role, one of `WHAT`."""
+        rows = self.context.split.rows(role)
+        tensors = self.context.tensors
+        self.classifier.to(tensors.device)
+        rounds = predict_rows(self.classifier.round_probabilities, tensors, rows)
+        whole = self.classifier.cpu().combine(torch.as_tensor(rounds)).detach().numpy()
+        return self._scored(WHAT[role], rows, rounds.mean(axis=1), whole)
+
+    def of_training(self) -> Scored:
+        """Return what was said of training objects by networks that did not train on them.
+
+        Raises:
+            DataError: Every training object was trained on by all networks.
+        """
+        rows = self.fitted[0].rows
+        if len(rows) == 0:
+            raise DataError(
+                "there is nothing to evaluate on: set split.test_fraction or "
+                "split.validation_fraction above 0, or stacking.mode=oof"
+            )
+        each = np.stack([member.held_out for member in self.fitted], axis=1)
+        whole = each.mean(axis=1) if self.meta is None else self.meta.cross_fitted
+        what = (
+            "training objects, out of fold"
+            if self.plan.mode == "oof"
+            else "validation objects (they also chose the checkpoints)"
+        )
+        return self._scored(what, rows, each, whole)
+
+    def _scored(
+        self,
+        what: str,
+        rows: NDArray[np.int64],
+        each: NDArray[np.float64],
+        whole: NDArray[np.float64],
+    ) -> Scored:
+        probabilities = {member.name: each[:, m] for m, member in enumerate(self.fitted)}
+        if self.plan.stacked:
+            probabilities[self.plan.name] = whole
+        return Scored(what, self.ids[rows], self.context.targets[rows], probabilities)
