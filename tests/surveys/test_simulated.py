@@ -92,9 +92,9 @@ def test_the_cache_gives_the_same_without_simulating(both, tmp_path, monkeypatch
     for found in (first, again):
         assert found.objects.equals(both.light_curves.objects)
         assert found.observations.equals(both.light_curves.observations)
+    other = survey(f"survey.cache_dir={tmp_path}", "survey.seed=1")
+    monkeypatch.setattr(other, "simulator", lambda: pytest.fail("simulated again"))
     with pytest.raises(pytest.fail.Exception, match="simulated again"):
-        other = survey(f"survey.cache_dir={tmp_path}", "survey.seed=1")
-        monkeypatch.setattr(other, "simulator", lambda: pytest.fail("simulated again"))
         other.read()
 
 
