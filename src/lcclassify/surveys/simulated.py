@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lcclassify import __version__
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET
 from lcclassify.simulation.cadence import CadenceSettings
@@ -131,7 +131,7 @@ class SimulatedSurvey(Survey):
 
     def read(self, *, labels: bool = True) -> SurveyData:
         """Simulate all objects, or return those of an earlier time from the cache."""
-        described = self.fingerprint() | {"version": __version__}
+        described = self.fingerprint() | {"version": version("lcclassify")}
         tables, messages = cache.kept(self.cache_dir, self.name, described, self._simulate)
         curves, report = canonicalise(
             tables["observations"],
