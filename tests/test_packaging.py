@@ -22,7 +22,12 @@ import lcclassify
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REQUIRED = [Requirement(text) for text in PROJECT["dependencies"]]
-DEV = [Requirement(text) for text in PROJECT["optional-dependencies"]["dev"]]
+EXTRAS = {
+    name: [Requirement(text) for text in texts]
+    for name, texts in PROJECT["optional-dependencies"].items()
+}
+DEV = EXTRAS["dev"]
+OPTIONAL = [one for name, extra in EXTRAS.items() if name != "dev" for one in extra]
 PINS = [
     line
     for line in (ROOT / "constraints.txt").read_text().splitlines()
@@ -63,13 +68,17 @@ def sources() -> list[Path]:
 def test_dependencies_are_those_imported():
     modules = {name.split(".")[0] for file in sources() for name in imported(file)}
     foreign = modules - set(sys.stdlib_module_names) - {"lcclassify", "hydra_plugins"}
-    declared = {canonicalize_name(requirement.name) for requirement in REQUIRED}
+    declared = {canonicalize_name(requirement.name) for requirement in REQUIRED + OPTIONAL}
     assert foreign == {IMPORT_NAMES.get(name, name) for name in declared} - {""}
 
 
 def test_every_dependency_has_a_lower_bound():
-    for requirement in REQUIRED + DEV:
+    for requirement in REQUIRED + DEV + OPTIONAL:
         assert any(part.operator == ">=" for part in requirement.specifier), requirement
+
+
+def test_tests_have_all_that_is_optional():
+    assert {str(one) for one in OPTIONAL} <= {str(one) for one in DEV}
 
 
 def test_only_build_calls_hydras_instantiate():
@@ -209,6 +218,7 @@ def test_installed_commands_work_from_an_empty_folder(
     run("predict", *folder, "survey=mine", *survey, "bundle=run/bundle", "output=out.parquet")
     assert len(pl.read_parquet(tmp_path / "out.parquet")) == 120
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        "out.manifest.json",
         "out.metrics.json",
         "out.parquet",
         "own",

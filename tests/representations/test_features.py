@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lcclassify.errors import ConfigError
-from lcclassify.representations.features import aggregate_features, feature_names, skewness
+from lcclassify.representations.features import aggregate_features, feature_names
+from lcclassify.representations.segments import STATISTICS, statistics
 from lcclassify.schema import Passbands
 
 METADATA = ("hostgal_photoz", "hostgal_photoz_err", "distmod", "mwebv")
@@ -123,8 +124,22 @@ def test_extreme_fluxes_give_no_infinity_or_nan(survey, curves_of):
 # --- skewness -----------------------------------------------------------------------
 
 
+def described(values):
+    """Return the statistics of one object's values in one passband, by name."""
+    values = np.array(values, dtype=np.float64)
+    n = len(values)
+    rows = (np.zeros(n, np.uint8), np.ones(n, bool), np.arange(n, dtype=np.float64))
+    table, _, _ = statistics(np.array([0, n]), *rows, values[None], np.array([[True, True]]), 1)
+    np.testing.assert_array_equal(table[0, 0], table[0, 1])  # the passband's are those of all
+    without_median = [name != "median" for name in STATISTICS]
+    of_detected = table[0, 2][:, without_median]
+    np.testing.assert_array_equal(of_detected, table[0, 1][:, without_median])
+    return dict(zip(STATISTICS, table[0, 0, 0].tolist(), strict=True))
+
+
 def skew_of(values):
-    return pl.DataFrame({"x": values}).select(skewness(pl.col("x")))["x"][0]
+    skew = described(values)["skew"]
+    return None if np.isnan(skew) else skew
 
 
 @pytest.mark.parametrize("count", [3, 8, 9, 10, 100, 1001, 100_000])
@@ -148,6 +163,22 @@ def test_skewness_is_scipys(numbers, scale):
         assert skew_of(values) is None
     else:
         assert skew_of(values) == pytest.approx(stats.skew(values, bias=False), rel=1e-9, abs=1e-9)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(-1000, 1000), min_size=1, max_size=40),
+    st.floats(1e-6, 1e6),
+    st.sampled_from([0.0, 1e6]),
+)
+def test_statistics_are_those_of_pandas(numbers, scale, offset):
+    values = pd.Series(np.array(numbers) * scale + offset)
+    found = described(values)
+    for name in ("min", "max", "mean", "median", "std", "sum"):
+        expected = getattr(values, name)()
+        if name == "std" and len(values) > 1 and values.min() == values.max():
+            expected = 0.0
+        np.testing.assert_allclose(found[name], expected, rtol=1e-9, atol=1e-9 * scale)
 
 
 # --- independence of the rest --------------------------------------------------------

@@ -1,7 +1,8 @@
 """Aggregated features of a light curve: the reference's 156, for any passbands.
 
-A feature is one expression of a group of observations with its name beside it;
-`feature_names` is the explicit, ordered list that travels with a model.
+A feature is a statistic of a quantity over a group of observations, or one small
+expression of such statistics with its name beside it; `feature_names` is the explicit,
+ordered list that travels with a model.
 
 References:
     Chaini & Kumar 2020, arXiv:2006.12333, section 3 (the 2D input).
@@ -9,12 +10,15 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from lcclassify.errors import ConfigError
+from lcclassify.representations.nights import FloatArray, object_bounds
+from lcclassify.representations.segments import STATISTICS, statistics
 from lcclassify.schema import (
     DETECTED,
     FLUX,
@@ -39,33 +43,6 @@ REFERENCE_DROPPED: Final = frozenset(
 )
 
 
-def standard_deviation(x: pl.Expr) -> pl.Expr:
-    """Sample standard deviation (ddof 1): undefined below two values, 0 of equal ones."""
-    # Equal values differ from their mean by rounding; their deviation is 0 all the same.
-    return pl.when((x.len() > 1) & (x.min() == x.max())).then(0.0).otherwise(x.std(ddof=1))
-
-
-def skewness(x: pl.Expr) -> pl.Expr:
-    """Bias-corrected sample skewness (adjusted Fisher-Pearson G1).
-
-    Undefined below three values and where all values are equal: the ratio is then
-    0/0, which SciPy and pandas 3 call undefined too.
-    """
-    # Equal values differ from their mean by rounding, which alone gives a skewness
-    # of about 1: they are told by their extremes.
-    return pl.when((x.len() >= 3) & (x.min() < x.max())).then(x.skew(bias=False))
-
-
-STATISTICS: Final[dict[str, Callable[[pl.Expr], pl.Expr]]] = {
-    "min": lambda x: x.min(),
-    "max": lambda x: x.max(),
-    "mean": lambda x: x.mean(),
-    "median": lambda x: x.median(),
-    "std": standard_deviation,
-    "sum": lambda x: x.sum(),
-    "skew": skewness,
-}
-
 PER_PASSBAND: Final = (
     (FLUX, ("min", "max", "mean", "median", "std", "sum", "skew")),
     (FLUX_ERR, ("min", "max", "mean", "skew")),
@@ -82,45 +59,31 @@ ALL_PASSBANDS: Final = (
 )
 
 
-def _aggregates(table: Sequence[tuple[str, Sequence[str]]]) -> dict[str, pl.Expr]:
-    return {
-        f"{column}_{statistic}": STATISTICS[statistic](pl.col(column))
-        for column, statistics in table
-        for statistic in statistics
-    }
+# Further features, each of the statistics `s` of the same observations: of all, ...
+Statistics = Callable[[str], FloatArray]
+DERIVED: Final[Mapping[str, Callable[[Statistics], FloatArray]]] = {
+    "flux_diff": lambda s: s("flux_max") - s("flux_min"),
+    "flux_dif2": lambda s: (s("flux_max") - s("flux_min")) / s("flux_mean"),
+    "flux_w_mean": lambda s: s(f"{BY_RATIO_SQ}_sum") / s(f"{RATIO_SQ}_sum"),
+    "flux_dif3": lambda s: (
+        (s("flux_max") - s("flux_min")) / (s(f"{BY_RATIO_SQ}_sum") / s(f"{RATIO_SQ}_sum"))
+    ),
+}
+# ... and of the detected ones.
+OF_DETECTED: Final[Mapping[str, Callable[[Statistics], FloatArray]]] = {
+    "flux_det_mean": lambda s: s("flux_mean"),
+    "flux_det_skew": lambda s: s("flux_skew"),
+    "flux_ratio_sq_det_mean": lambda s: s(f"{RATIO_SQ}_mean"),
+    "flux_by_flux_ratio_sq_det_mean": lambda s: s(f"{BY_RATIO_SQ}_mean"),
+    "flux_by_flux_ratio_sq_det_skew": lambda s: s(f"{BY_RATIO_SQ}_skew"),
+    "flux_diff_det": lambda s: s("flux_max") - s("flux_min"),
+    "flux_ratio_sq_diff_det": lambda s: s(f"{RATIO_SQ}_max") - s(f"{RATIO_SQ}_min"),
+    "flux_by_flux_ratio_sq_diff_det": lambda s: s(f"{BY_RATIO_SQ}_max") - s(f"{BY_RATIO_SQ}_min"),
+}
 
 
-def _span(x: pl.Expr) -> pl.Expr:
-    return x.max() - x.min()
-
-
-def _all_passband_features() -> dict[str, pl.Expr]:
-    """Return name -> expression over all observations of an object."""
-    weighted = pl.col(BY_RATIO_SQ).sum() / pl.col(RATIO_SQ).sum()
-    span = _span(pl.col(FLUX))
-    return {
-        "mjd_size": pl.len().cast(pl.Float64),
-        **_aggregates(ALL_PASSBANDS),
-        "flux_diff": span,
-        "flux_dif2": span / pl.col(FLUX).mean(),
-        "flux_w_mean": weighted,
-        "flux_dif3": span / weighted,
-    }
-
-
-def _detected_features() -> dict[str, pl.Expr]:
-    """Return name -> expression over the detected observations of an object."""
-    flux, ratio, by_ratio = pl.col(FLUX), pl.col(RATIO_SQ), pl.col(BY_RATIO_SQ)
-    return {
-        "flux_det_mean": flux.mean(),
-        "flux_det_skew": skewness(flux),
-        "flux_ratio_sq_det_mean": ratio.mean(),
-        "flux_by_flux_ratio_sq_det_mean": by_ratio.mean(),
-        "flux_by_flux_ratio_sq_det_skew": skewness(by_ratio),
-        "flux_diff_det": _span(flux),
-        "flux_ratio_sq_diff_det": _span(ratio),
-        "flux_by_flux_ratio_sq_diff_det": _span(by_ratio),
-    }
+def _names(table: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    return [f"{column}_{statistic}" for column, statistics in table for statistic in statistics]
 
 
 def feature_names(passbands: Passbands, metadata: Sequence[str]) -> tuple[str, ...]:
@@ -139,12 +102,14 @@ def feature_names(passbands: Passbands, metadata: Sequence[str]) -> tuple[str, .
     """
     bands = range(len(passbands))
     names = [
-        *(f"{name}_{band}" for name in _aggregates(PER_PASSBAND) for band in bands),
+        *(f"{name}_{band}" for name in _names(PER_PASSBAND) for band in bands),
         *metadata,
-        *_all_passband_features(),
+        "mjd_size",
+        *_names(ALL_PASSBANDS),
+        *DERIVED,
         "mjd_global_diff",
         *(f"mjd_pb{band}" for band in bands),
-        *_detected_features(),
+        *OF_DETECTED,
     ]
     for name in metadata:
         if names.count(name) > 1:
@@ -156,7 +121,7 @@ def feature_names(passbands: Passbands, metadata: Sequence[str]) -> tuple[str, .
     return tuple(name for name in names if name not in dropped)
 
 
-def aggregate_features(light_curves: LightCurves) -> pl.DataFrame:
+def feature_matrix(light_curves: LightCurves) -> FloatArray:
     """Aggregate every object's observations into one row of features.
 
     Args:
@@ -164,55 +129,81 @@ def aggregate_features(light_curves: LightCurves) -> pl.DataFrame:
             the units the features are wanted in.
 
     Returns:
+        ``(N, F) float64`` with the columns of `feature_names`, in the order of the
+        object table; undefined values are NaN.
+
+    Raises:
+        DataError: The observations are not sorted as canonical tables are, or are of
+            objects that the object table does not have.
+    """
+    observations, objects = light_curves.observations, light_curves.objects
+    n_bands = len(light_curves.passbands)
+    flux = observations[FLUX].to_numpy()
+    flux_err = observations[FLUX_ERR].to_numpy()
+    detected = observations[DETECTED].to_numpy()
+    with np.errstate(over="ignore"):
+        ratio_sq = (flux / flux_err) ** 2
+        by_ratio_sq = flux * ratio_sq
+    quantities = (FLUX, FLUX_ERR, DETECTED, RATIO_SQ, BY_RATIO_SQ)
+    values, counts, spans = statistics(
+        object_bounds(light_curves),
+        observations[PASSBAND].to_numpy(),
+        detected,
+        observations[MJD].to_numpy(),
+        np.stack([flux, flux_err, detected.astype(np.float64), ratio_sq, by_ratio_sq]),
+        np.array(
+            [
+                ["median" in dict(table).get(name, ()) for table in (PER_PASSBAND, ALL_PASSBANDS)]
+                for name in quantities
+            ]
+        ),
+        n_bands,
+    )
+
+    def of(group: int) -> Statistics:
+        def column(name: str) -> FloatArray:
+            quantity, _, statistic = name.rpartition("_")
+            one: FloatArray = values[
+                :, group, quantities.index(quantity), STATISTICS.index(statistic)
+            ]
+            return one
+
+        return column
+
+    every, found = of(n_bands), of(n_bands + 1)
+    size = counts[:, n_bands]
+    columns = {"mjd_size": np.where(size > 0, size, np.nan), "mjd_global_diff": spans[:, n_bands]}
+    for band in range(n_bands):
+        one = of(band)
+        columns |= {f"{name}_{band}": one(name) for name in _names(PER_PASSBAND)}
+        columns[f"mjd_pb{band}"] = spans[:, band]
+    columns |= {name: every(name) for name in _names(ALL_PASSBANDS)}
+    for name in light_curves.metadata_columns:
+        columns[name] = objects[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    with np.errstate(all="ignore"):
+        columns |= {name: formula(every) for name, formula in DERIVED.items()}
+        columns |= {name: formula(found) for name, formula in OF_DETECTED.items()}
+    names = feature_names(light_curves.passbands, light_curves.metadata_columns)
+    matrix = np.empty((len(objects), len(names)))
+    for position, name in enumerate(names):
+        matrix[:, position] = columns[name]
+    # 0/0 and x/0 are undefined values, not numbers to learn from.
+    matrix[~np.isfinite(matrix)] = np.nan
+    return matrix
+
+
+def aggregate_features(light_curves: LightCurves) -> pl.DataFrame:
+    """Return `feature_matrix` as a table.
+
+    Returns:
         `object_id` and the columns of `feature_names`, ``(N, 1 + F)`` Float64, in
         the order of the object table; undefined values are null.
     """
-    bands = range(len(light_curves.passbands))
-    ratio_sq = (pl.col(FLUX) / pl.col(FLUX_ERR)) ** 2
-    observations = light_curves.observations.with_columns(
-        pl.col(DETECTED).cast(pl.Float64),
-        ratio_sq.alias(RATIO_SQ),
-        (pl.col(FLUX) * ratio_sq).alias(BY_RATIO_SQ),
-    )
-    detected = observations.filter(pl.col(DETECTED) > 0)
-
-    table = light_curves.objects.select(
-        OBJECT_ID, *(pl.col(name).cast(pl.Float64) for name in light_curves.metadata_columns)
-    )
-    # One table a passband joined by object costs less than a pivot of 20 columns.
-    by_passband = observations.group_by(OBJECT_ID, PASSBAND).agg(
-        **_aggregates(PER_PASSBAND),
-    )
-    for band in bands:
-        one = by_passband.filter(pl.col(PASSBAND) == band).drop(PASSBAND)
-        one = one.rename({name: f"{name}_{band}" for name in one.columns if name != OBJECT_ID})
-        table = table.join(one, on=OBJECT_ID, how="left")
-    table = table.join(
-        observations.group_by(OBJECT_ID).agg(**_all_passband_features()), on=OBJECT_ID, how="left"
-    )
-    table = table.join(
-        detected.group_by(OBJECT_ID).agg(
-            mjd_global_diff=_span(pl.col(MJD)),
-            **{
-                f"mjd_pb{band}": _span(pl.col(MJD).filter(pl.col(PASSBAND) == band))
-                for band in bands
-            },
-            **_detected_features(),
-        ),
-        on=OBJECT_ID,
-        how="left",
-    )
-    # Observed but never detected spans no time: 0. Never observed is undefined, for a
-    # passband as for an object, as all its other features are.
-    spans = {"mjd_global_diff": "mjd_size"}
-    spans |= {f"mjd_pb{band}": f"{FLUX}_min_{band}" for band in bands}
-    table = table.with_columns(
-        pl.when(pl.col(witness).is_not_null()).then(pl.col(name).fill_null(0.0)).alias(name)
-        for name, witness in spans.items()
-    )
+    matrix = feature_matrix(light_curves)
     names = feature_names(light_curves.passbands, light_curves.metadata_columns)
-    return table.select(
-        OBJECT_ID,
-        # 0/0 and x/0 are undefined values, not numbers to learn from.
-        *(pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in names),
+    return pl.DataFrame(
+        [
+            light_curves.objects[OBJECT_ID],
+            *(pl.Series(name, matrix[:, k]).fill_nan(None) for k, name in enumerate(names)),
+        ]
     )

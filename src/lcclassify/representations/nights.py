@@ -1,7 +1,8 @@
 """Nights: an object's observations grouped into rows of one night each.
 
-Everything is a NumPy operation over the flat arrays of many objects, so that no
-Python loop runs over objects or nights.
+A night starts at its first observation and takes every observation of the same object
+up to its length after that start. Compiled loops go over the flat arrays of many
+objects; no Python loop runs over objects or nights.
 
 References:
     Chaini & Kumar 2020, arXiv:2006.12333, section 3 (the 3D input).
@@ -16,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lcclassify.errors import DataError
+from lcclassify.representations.compiled import compiled
 from lcclassify.schema import DETECTED, FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND, LightCurves
 
 FloatArray = NDArray[np.float64]
@@ -44,41 +46,76 @@ class Nights:
     detected: NDArray[np.bool_]
 
 
-def night_starts(mjd: FloatArray, first: NDArray[np.bool_], length: float) -> NDArray[np.bool_]:
-    """Mark the observations that start a night.
+def object_bounds(light_curves: LightCurves) -> IntArray:
+    """Return where each object's observations begin and end, ``(N + 1,) int64``.
 
-    A night starts at its first observation and takes every observation of the same
-    object up to `length` after that start.
-
-    Args:
-        mjd: ``(M,) float64``, days, ascending within an object.
-        first: ``(M,) bool``, true at each object's first observation.
-        length: Longest night in days.
-
-    Returns:
-        ``(M,) bool``.
+    Raises:
+        DataError: The observations are not sorted by object as canonical tables are, or
+            are of objects that the object table does not have.
     """
-    # A gap longer than a night always starts one; only the rare stretches without
-    # such a gap that last longer than a night need to be walked through.
-    starts = first.copy()
-    starts[1:] |= np.diff(mjd) > length
-    start = np.flatnonzero(starts)
-    end = np.append(start, len(mjd))[1:]
-    while True:
-        longer = mjd[end - 1] - mjd[start] > length
-        start, end = start[longer], end[longer]
-        if len(start) == 0:
-            return starts
-        # In every stretch the first observation too late for this night starts the
-        # next one. The bisection compares differences, as the definition does:
-        # start + length rounds otherwise.
-        low, high = start + 1, end - 1
-        while (low < high).any():
-            middle = (low + high) // 2
-            late = mjd[middle] - mjd[start] > length
-            low, high = np.where(late, low, middle + 1), np.where(late, middle, high)
-        starts[high] = True
-        start = high
+    ids = light_curves.objects[OBJECT_ID]
+    runs = light_curves.observations[OBJECT_ID].rle().struct.unnest()
+    counts = np.zeros(len(ids), dtype=np.int64)
+    counts[_positions(runs["value"], ids)] = runs["len"].to_numpy()
+    return np.concatenate([[0], np.cumsum(counts)])
+
+
+@compiled
+def _unsorted(bounds: IntArray, mjd: FloatArray) -> int:
+    """Return a row whose successor is of the same object and earlier, or -1."""
+    for n in range(len(bounds) - 1):
+        for row in range(bounds[n], bounds[n + 1] - 1):
+            if mjd[row + 1] < mjd[row]:
+                return row
+    return -1
+
+
+@compiled
+def _night_offsets(bounds: IntArray, mjd: FloatArray, length: float) -> IntArray:
+    """Return how many nights lie before each object."""
+    offsets = np.zeros(len(bounds), np.int64)
+    for n in range(len(bounds) - 1):
+        nights = 0
+        start = 0.0
+        for row in range(bounds[n], bounds[n + 1]):
+            # The difference, as the definition has it: start + length rounds otherwise.
+            if row == bounds[n] or mjd[row] - start > length:
+                start = mjd[row]
+                nights += 1
+        offsets[n + 1] = offsets[n] + nights
+    return offsets
+
+
+@compiled
+def _fill_nights(
+    bounds: IntArray,
+    mjd: FloatArray,
+    passband: NDArray[np.uint8],
+    flux: FloatArray,
+    flux_err: FloatArray,
+    detected: NDArray[np.bool_],
+    length: float,
+    n_nights: int,
+    n_bands: int,
+) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
+    starts = np.empty(n_nights)
+    best = np.full((n_nights, n_bands), np.nan)
+    best_err = np.full((n_nights, n_bands), np.nan)
+    found = np.zeros(n_nights, np.bool_)
+    night = -1
+    for n in range(len(bounds) - 1):
+        for row in range(bounds[n], bounds[n + 1]):
+            if row == bounds[n] or mjd[row] - starts[night] > length:
+                night += 1
+                starts[night] = mjd[row]
+            band = passband[row]
+            # Of equal errors the earliest observation stays.
+            if not flux_err[row] >= best_err[night, band]:
+                best[night, band] = flux[row]
+                best_err[night, band] = flux_err[row]
+            if detected[row]:
+                found[night] = True
+    return starts, best, best_err, found
 
 
 def _positions(run_ids: pl.Series, ids: pl.Series) -> IntArray:
@@ -114,44 +151,24 @@ def group_nights(light_curves: LightCurves, length: float = NIGHT_LENGTH) -> Nig
     """
     observations = light_curves.observations
     n_bands = len(light_curves.passbands)
-    ids = light_curves.objects[OBJECT_ID]
-    runs = observations[OBJECT_ID].rle().struct.unnest()
-    owner = _positions(runs["value"], ids)
-    counts = np.zeros(len(ids), dtype=np.int64)
-    counts[owner] = runs["len"].to_numpy()
-    bounds = np.concatenate([[0], np.cumsum(counts)])
-
+    bounds = object_bounds(light_curves)
     mjd = observations[MJD].to_numpy()
-    band = observations[PASSBAND].to_numpy().astype(np.int64)
-    flux = observations[FLUX].to_numpy()
-    flux_err = observations[FLUX_ERR].to_numpy()
-    first = np.zeros(len(mjd), dtype=bool)
-    first[bounds[:-1][counts > 0]] = True
-    backwards = np.flatnonzero((np.diff(mjd) < 0) & ~first[1:])
-    if len(backwards):
+    backwards = _unsorted(bounds, mjd)
+    if backwards >= 0:
         raise DataError(
-            f"the observations of object {observations[OBJECT_ID][int(backwards[0])]} are not "
+            f"the observations of object {observations[OBJECT_ID][backwards]} are not "
             "sorted by time: canonicalise the tables first"
         )
-    starts = night_starts(mjd, first, length)
-    night = np.cumsum(starts) - 1
-    n_nights = int(night[-1]) + 1 if len(night) else 0
-
-    cell = night * n_bands + band
-    smallest = np.full(n_nights * n_bands, np.inf)
-    np.minimum.at(smallest, cell, flux_err)
-    # Assigned backwards, so that of equal errors the earliest observation stays.
-    best = np.flatnonzero(flux_err == smallest[cell])[::-1]
-    chosen = np.full(n_nights * n_bands, -1, dtype=np.int64)
-    chosen[cell[best]] = best
-    seen = chosen >= 0
-    shape = (n_nights, n_bands)
-    detected = np.zeros(n_nights, dtype=bool)
-    detected[night[observations[DETECTED].to_numpy()]] = True
-    return Nights(
-        offsets=np.concatenate([[0], np.cumsum(starts)])[bounds],
-        start=mjd[starts],
-        flux=np.where(seen, flux[chosen], np.nan).reshape(shape),
-        flux_err=np.where(seen, flux_err[chosen], np.nan).reshape(shape),
-        detected=detected,
+    offsets = _night_offsets(bounds, mjd, length)
+    start, flux, flux_err, detected = _fill_nights(
+        bounds,
+        mjd,
+        observations[PASSBAND].to_numpy(),
+        observations[FLUX].to_numpy(),
+        observations[FLUX_ERR].to_numpy(),
+        observations[DETECTED].to_numpy(),
+        length,
+        int(offsets[-1]),
+        n_bands,
     )
+    return Nights(offsets=offsets, start=start, flux=flux, flux_err=flux_err, detected=detected)

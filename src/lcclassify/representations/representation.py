@@ -7,7 +7,7 @@ bundle carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from lcclassify.errors import ConfigError, DataError, check_keys, did_you_mean
-from lcclassify.representations.features import aggregate_features, feature_names
+from lcclassify.representations.features import feature_matrix, feature_names
 from lcclassify.representations.nights import NIGHT_LENGTH, group_nights
 from lcclassify.representations.noise import add_flux_noise
 from lcclassify.representations.prepared import PreparedSet
@@ -109,6 +109,11 @@ class Representation:
         check_keys("representation", config, (f.name for f in fields(cls)))
         return cls(**config)
 
+    @property
+    def needs_data(self) -> bool:
+        """Whether what light curves become depends on all of the training ones."""
+        return self.flux_scaling == "log2_range" and self.flux_range is None
+
     def fit(self, training: LightCurves, seed: int) -> FittedRepresentation:
         """Fit what depends on data, on the training objects only.
 
@@ -119,25 +124,52 @@ class Representation:
         Raises:
             DataError: There is no observation to fit on.
         """
-        if training.observations.is_empty():
+        return self.fit_parts([training], seed)
+
+    def fit_parts(self, parts: Iterable[LightCurves], seed: int) -> FittedRepresentation:
+        """Fit on training objects that come in parts, of whole objects each.
+
+        Raises:
+            DataError: There is no observation to fit on.
+        """
+        low, high, longest = np.inf, -np.inf, 0
+        last: LightCurves | None = None
+        for part in parts:
+            last = part
+            if part.observations.is_empty():
+                continue
+            if self.needs_data:
+                flux = add_flux_noise(part, self.noise, seed).observations[FLUX].to_numpy()
+                low, high = min(low, float(flux.min())), max(high, float(flux.max()))
+            nights = group_nights(part, self.night_length)
+            longest = max(longest, int(np.diff(nights.offsets).max()))
+        if last is None or not longest:
             raise DataError("the training objects have no usable observation")
-        flux_range = self.flux_range
-        if self.flux_scaling == "log2_range" and flux_range is None:
-            flux = add_flux_noise(training, self.noise, seed).observations[FLUX].to_numpy()
-            flux_range = (float(flux.min()), float(flux.max()))
-            if not 1 < flux_range[1] - flux_range[0] < np.inf:
-                raise DataError(
-                    f"the training fluxes span {flux_range[1] - flux_range[0]:.3g}, and "
-                    "representation.flux_scaling=log2_range needs a finite span above 1: "
-                    "set representation.flux_scaling=none"
-                )
-        nights = group_nights(training, self.night_length)
+        fitted = self.without_data(last.passbands, last.metadata_columns, seed)
+        if not self.needs_data:
+            return replace(fitted, max_length=longest)
+        if not 1 < high - low < np.inf:
+            raise DataError(
+                f"the training fluxes span {high - low:.3g}, and "
+                "representation.flux_scaling=log2_range needs a finite span above 1: "
+                "set representation.flux_scaling=none"
+            )
+        return replace(fitted, flux_range=(low, high), max_length=longest)
+
+    def without_data(
+        self, passbands: Passbands, metadata: tuple[str, ...], seed: int
+    ) -> FittedRepresentation:
+        """Return the representation of a survey that has not been looked at.
+
+        It prepares light curves as a fitted one does, unless `needs_data`; only the
+        length of the longest sequence is not known, and 0.
+        """
         return FittedRepresentation(
             settings=self,
-            passbands=training.passbands,
-            metadata=training.metadata_columns,
-            flux_range=flux_range,
-            max_length=int(np.diff(nights.offsets).max()),
+            passbands=passbands,
+            metadata=metadata,
+            flux_range=self.flux_range,
+            max_length=0,
             seed=seed,
         )
 
@@ -201,19 +233,22 @@ class FittedRepresentation:
             DataError: Passbands or metadata columns differ from the fitted ones.
         """
         self._check(light_curves)
-        observed = light_curves.objects.join(
-            light_curves.observations.select(OBJECT_ID).unique(), on=OBJECT_ID, how="semi"
-        ).sort(OBJECT_ID)
+        # Further metadata columns of the survey are none of the bundle's business.
+        observed = light_curves.objects.select(OBJECT_ID, *self.metadata)
+        ids = light_curves.observations[OBJECT_ID].unique()
+        if len(ids) != len(observed):
+            observed = observed.filter(pl.col(OBJECT_ID).is_in(ids.implode()))
+        observed = observed.sort(OBJECT_ID)
         light_curves = replace(light_curves, objects=observed)
-        noisy = add_flux_noise(light_curves, self.settings.noise, self.seed)
+        scaled = add_flux_noise(light_curves, self.settings.noise, self.seed)
         factor = self.flux_factor
-        scaled = replace(
-            noisy,
-            observations=noisy.observations.with_columns(
-                pl.col(FLUX) * factor, pl.col(FLUX_ERR) * factor
-            ),
-        )
-        features = aggregate_features(scaled)
+        if factor != 1.0:
+            scaled = replace(
+                scaled,
+                observations=scaled.observations.with_columns(
+                    pl.col(FLUX) * factor, pl.col(FLUX_ERR) * factor
+                ),
+            )
         nights = group_nights(scaled, self.settings.night_length)
         scale = object_flux_scale(nights)
         parts: dict[str, Callable[[], list[np.ndarray[Any, np.dtype[np.float64]]]]] = {
@@ -226,7 +261,7 @@ class FittedRepresentation:
         context = [column for kind in self.settings.context for column in parts[kind]()]
         return PreparedSet(
             object_ids=observed[OBJECT_ID],
-            features=_matrix([_column(features, name) for name in self.feature_names], observed),
+            features=feature_matrix(scaled),
             feature_names=self.feature_names,
             context=_matrix(context, observed),
             context_names=self.context_names,

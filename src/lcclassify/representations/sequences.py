@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
+from lcclassify.representations.compiled import compiled
 from lcclassify.representations.nights import FloatArray, IntArray, Nights
 from lcclassify.schema import Passbands
 from lcclassify.surveys import options
@@ -83,6 +84,7 @@ def channel_names(passbands: Passbands, form: SequenceForm) -> tuple[str, ...]:
     return (*(f"{kind}_{name}" for kind in form.bands for name in passbands.names), *form.times)
 
 
+@compiled
 def interpolate_missing(values: FloatArray, time: FloatArray, offsets: IntArray) -> FloatArray:
     """Fill NaN linearly in time within each object, at its ends by the nearest value.
 
@@ -94,34 +96,65 @@ def interpolate_missing(values: FloatArray, time: FloatArray, offsets: IntArray)
     Returns:
         ``(R, B) float64``; a column that an object has no value of is 0 there.
     """
-    n_rows = len(time)
-    rows = np.arange(n_rows)
-    lengths = np.diff(offsets)
-    begin = np.repeat(offsets[:-1], lengths)
-    end = np.repeat(offsets[1:], lengths)
-    filled = np.empty_like(values)
-    for band in range(values.shape[1]):
-        column = values[:, band]
-        known = ~np.isnan(column)
-        before = np.maximum.accumulate(np.where(known, rows, -1))
-        after = np.minimum.accumulate(np.where(known, rows, n_rows)[::-1])[::-1]
-        has_before = before >= begin
-        has_after = after < end
-        left = np.where(has_before, before, np.where(has_after, after, 0))
-        right = np.where(has_after, after, left)
-        span = time[right] - time[left]
-        share = np.divide(time - time[left], span, out=np.zeros(n_rows), where=span > 0)
-        filled[:, band] = np.where(
-            has_before | has_after, column[left] + (column[right] - column[left]) * share, 0.0
-        )
+    n_bands = values.shape[1]
+    filled = np.zeros(values.shape)
+    for n in range(len(offsets) - 1):
+        begin, end = offsets[n], offsets[n + 1]
+        for band in range(n_bands):
+            left = -1
+            for row in range(begin, end):
+                value = values[row, band]
+                if np.isnan(value):
+                    continue
+                filled[row, band] = value
+                if left < 0:
+                    filled[begin:row, band] = value
+                elif row > left + 1:
+                    low = values[left, band]
+                    span = time[row] - time[left]
+                    for between in range(left + 1, row):
+                        share = (time[between] - time[left]) / span if span > 0 else 0.0
+                        filled[between, band] = low + (value - low) * share
+                left = row
+            if left >= 0:
+                filled[left + 1 : end, band] = values[left, band]
     return filled
+
+
+@compiled
+def _days_since_previous(start: FloatArray, offsets: IntArray) -> FloatArray:
+    days = np.zeros(len(start))
+    for n in range(len(offsets) - 1):
+        for row in range(offsets[n] + 1, offsets[n + 1]):
+            days[row] = start[row] - start[row - 1]
+    return days
 
 
 def days_since_previous(nights: Nights) -> FloatArray:
     """Days since the previous night's start, ``(R,) float64``; 0 for an object's first."""
-    gaps = np.diff(nights.start, prepend=0.0)
-    gaps[nights.offsets[:-1][np.diff(nights.offsets) > 0]] = 0.0
-    return gaps
+    return _days_since_previous(nights.start, nights.offsets)
+
+
+@compiled
+def _flux_scale(
+    flux: FloatArray, flux_err: FloatArray, offsets: IntArray, significance: float
+) -> FloatArray:
+    scale = np.ones(len(offsets) - 1)
+    for n in range(len(offsets) - 1):
+        brightest = largest = 0.0
+        for row in range(offsets[n], offsets[n + 1]):
+            for band in range(flux.shape[1]):
+                value = flux[row, band]
+                if np.isnan(value):
+                    continue
+                largest = max(largest, abs(value))
+                if value > significance * flux_err[row, band]:
+                    brightest = max(brightest, value)
+        if brightest > 0:
+            scale[n] = brightest
+        elif largest > 0:
+            scale[n] = largest
+    return scale
 
 
 def object_flux_scale(nights: Nights, significance: float = 3.0) -> FloatArray:
@@ -130,18 +163,24 @@ def object_flux_scale(nights: Nights, significance: float = 3.0) -> FloatArray:
     Objects without a significant flux take their largest absolute flux, and objects
     whose fluxes are all zero take 1.
     """
-    brightest = np.where(nights.flux > significance * nights.flux_err, nights.flux, 0.0)
-    largest = np.nan_to_num(np.abs(nights.flux))
-    scale = _object_maximum(brightest.max(axis=1, initial=0.0), nights.offsets)
-    fallback = _object_maximum(largest.max(axis=1, initial=0.0), nights.offsets)
-    scale = np.where(scale > 0, scale, fallback)
-    return np.where(scale > 0, scale, 1.0)
+    return _flux_scale(nights.flux, nights.flux_err, nights.offsets, significance)
 
 
-def _object_maximum(values: FloatArray, offsets: IntArray) -> FloatArray:
-    result = np.zeros(len(offsets) - 1)
-    np.maximum.at(result, np.repeat(np.arange(len(result)), np.diff(offsets)), values)
-    return result
+@compiled
+def _days_since_first_detection(
+    start: FloatArray, detected: NDArray[np.bool_], offsets: IntArray
+) -> FloatArray:
+    days = np.empty(len(start))
+    for n in range(len(offsets) - 1):
+        begin, end = offsets[n], offsets[n + 1]
+        first = begin
+        for row in range(begin, end):
+            if detected[row]:
+                first = row
+                break
+        for row in range(begin, end):
+            days[row] = start[row] - start[first]
+    return days
 
 
 def days_since_first_detection(nights: Nights) -> FloatArray:
@@ -149,15 +188,17 @@ def days_since_first_detection(nights: Nights) -> FloatArray:
 
     Negative before it; an object without a detection counts from its first night.
     """
-    lengths = np.diff(nights.offsets)
-    owner = np.repeat(np.arange(len(lengths)), lengths)
-    first = np.full(len(lengths), np.inf)
-    np.minimum.at(first, owner, np.where(nights.detected, nights.start, np.inf))
-    observed = lengths > 0
-    undetected = observed & np.isinf(first)
-    first[undetected] = nights.start[nights.offsets[:-1][undetected]]
-    days: FloatArray = nights.start - first[owner]
-    return days
+    return _days_since_first_detection(nights.start, nights.detected, nights.offsets)
+
+
+@compiled
+def _put(
+    values: FloatArray, divisor: FloatArray, low: float, high: float, out: NDArray[np.float32]
+) -> None:
+    """Put ``values / divisor`` of each row, within limits, into columns of `out`."""
+    for row in range(len(values)):
+        for column in range(values.shape[1]):
+            out[row, column] = min(max(values[row, column] / divisor[row], low), high)
 
 
 def build_sequences(
@@ -174,32 +215,44 @@ def build_sequences(
     per_object = np.diff(nights.offsets)
     flux = interpolate_missing(nights.flux, nights.start, nights.offsets)
     flux_err = interpolate_missing(nights.flux_err, nights.start, nights.offsets)
-    divisor = np.repeat(scale, per_object)[:, None]
     limit = LARGEST_RELATIVE_VALUE
-    # A passband never observed has flux and error 0: significance 0, logarithm 0.
-    positive = flux_err > 0
-    safe_err = np.where(positive, flux_err, 1.0)
-    since = days_since_first_detection(nights)
-    known = np.isfinite(redshift) & (redshift > -1)
-    stretch = np.repeat(np.where(known, 1 + redshift, 1.0), per_object)
-    channels: dict[str, Callable[[], FloatArray]] = {
-        "flux": lambda: flux,
-        "flux_err": lambda: flux_err,
-        "relative_flux": lambda: np.clip(flux / divisor, -limit, limit),
-        "relative_flux_err": lambda: np.clip(flux_err / divisor, 0.0, limit),
-        "asinh_significance": lambda: np.where(positive, np.arcsinh(flux / safe_err), 0.0),
-        "log_flux_err": lambda: np.log(safe_err),
-        "observed": lambda: np.isfinite(nights.flux).astype(np.float64),
-        "days_since_previous": lambda: days_since_previous(nights)[:, None],
-        "days_since_first_detection": lambda: since[:, None],
-        "rest_days_since_first_detection": lambda: (since / stretch)[:, None],
+    largest = float(np.finfo(np.float32).max)
+    one = np.ones(len(nights.start))
+
+    def stretch() -> FloatArray:
+        known = np.isfinite(redshift) & (redshift > -1)
+        return np.repeat(np.where(known, 1 + redshift, 1.0), per_object)
+
+    def safe_err() -> FloatArray:
+        # A passband never observed has flux and error 0: significance 0, logarithm 0.
+        return np.where(flux_err > 0, flux_err, 1.0)
+
+    def since() -> FloatArray:
+        return days_since_first_detection(nights)[:, None]
+
+    # Values, what each row of them is divided by, and the limits of the quotients.
+    channels: dict[str, Callable[[], tuple[FloatArray, FloatArray, float, float]]] = {
+        "flux": lambda: (flux, one, -largest, largest),
+        "flux_err": lambda: (flux_err, one, -largest, largest),
+        "relative_flux": lambda: (flux, np.repeat(scale, per_object), -limit, limit),
+        "relative_flux_err": lambda: (flux_err, np.repeat(scale, per_object), 0.0, limit),
+        "asinh_significance": lambda: (np.arcsinh(flux / safe_err()), one, -largest, largest),
+        "log_flux_err": lambda: (np.log(safe_err()), one, -largest, largest),
+        "observed": lambda: (np.isfinite(nights.flux).astype(np.float64), one, 0.0, 1.0),
+        "days_since_previous": lambda: (
+            days_since_previous(nights)[:, None],
+            one,
+            -largest,
+            largest,
+        ),
+        "days_since_first_detection": lambda: (since(), one, -largest, largest),
+        "rest_days_since_first_detection": lambda: (since(), stretch(), -largest, largest),
     }
-    largest = np.finfo(np.float32).max
     n_bands = nights.flux.shape[1]
     width = [*((kind, n_bands) for kind in form.bands), *((kind, 1) for kind in form.times)]
     sequences = np.empty((len(nights.start), sum(size for _, size in width)), dtype=np.float32)
     column = 0
     for kind, size in width:  # one kind at a time: all in float64 take twice the memory
-        sequences[:, column : column + size] = np.clip(channels[kind](), -largest, largest)
+        _put(*channels[kind](), sequences[:, column : column + size])
         column += size
     return sequences
