@@ -67,7 +67,7 @@ def score(words: list[str], options: argparse.Namespace) -> tuple[float, float, 
             *(f"split.folds={options.folds}", "evaluation.figures=false", "tensorboard=false"),
             *(f"paths.output_dir={run}", *words),
         ]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         metrics = json.loads((run / "metrics.json").read_text())
     found = metrics["cross_validation"]["bigru"]["all_folds"]
     return found["log_loss"], found["accuracy"], found["roc_auc/Ia"]

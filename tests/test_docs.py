@@ -149,6 +149,7 @@ GROUPS = {
     "conf/population": ["population/*.yaml"],
     "conf/cadence": ["cadence/*.yaml"],
     "conf/hosts": ["hosts/*.yaml"],
+    "conf/engine": ["engine/*.yaml"],
 }
 
 
@@ -169,7 +170,11 @@ def keys_of(patterns: list[str]) -> set[str]:
             defaults = config.pop("defaults", [])
             placed = [next(iter(item)) if isinstance(item, dict) else item for item in defaults]
             found |= {key.partition("@")[2] for key in placed if "@" in key}
-            found |= {key for key in leaves(config, "") if not key.startswith("hydra")}
+            # A group that stands in a place of its own name is documented by itself.
+            prefix = f"{file.parent.name}" if file.parent.name == "engine" else ""
+            if prefix:
+                del config["_target_"]
+            found |= {key for key in leaves(config, prefix) if not key.startswith("hydra")}
     return found
 
 

@@ -42,6 +42,8 @@ IMPORT_NAMES = {
     "pyyaml": "yaml",
     "tensorboard": "",
     "cmaes": "",  # by Optuna's CMA-ES
+    "nested-pandas": "nested_pandas",
+    "lsdb": "",  # calls us
 }
 
 

@@ -116,6 +116,11 @@ def _sentence(error: Exception) -> str:
         if parts[0] == "search" and len(parts) == 2:
             from lcclassify.search.settings import KEYS
 
+            if parts[1] in KEYS and any(word.startswith("search=") for word in sys.argv):
+                return (
+                    f"'{key[1]}' cannot be replaced as a whole: set its keys one by one, and add "
+                    f"those it does not have, as in {key[1]}.name=... +{key[1]}.KEY=..."
+                )
             if parts[1] in KEYS:
                 return f"'{key[1]}' needs a search: choose one, such as search=dense"
             near = did_you_mean(parts[1], KEYS)

@@ -13,6 +13,7 @@ from lcclassify.inference.writer import (
     check_writable,
     output_format,
     plasticc_submission,
+    sorted_parts,
     write_predictions,
     write_table,
 )
@@ -63,17 +64,40 @@ def test_csv_keeps_every_digit_and_leaves_missing_values_empty(frame, tmp_path):
 
 
 def test_submission_has_every_class_and_no_gap(frame):
-    submission, sentences = plasticc_submission(frame)
+    submission, absent = plasticc_submission(frame)
     assert submission.columns == ["object_id", *(f"class_{label}" for label in PLASTICC_CLASSES)]
     assert submission["class_6"].to_list() == [0.7, 1 / 15]
     assert submission["class_99"].to_list() == [0.0, 1 / 15]
-    assert len(sentences) == 2
+    assert absent == [label for label in PLASTICC_CLASSES if label not in ("90", "6")]
     whole = frame.drop_nulls("class_6").select(
         "object_id",
         *(pl.lit(1 / 15).alias(f"class_{label}") for label in reversed(PLASTICC_CLASSES)),
         "reason",
     )
-    assert plasticc_submission(whole)[1] == ()
+    assert plasticc_submission(whole)[1] == []
+
+
+def test_submission_in_parts_is_that_of_the_whole(frame, tmp_path):
+    whole, parts = tmp_path / "whole.csv", tmp_path / "parts.csv"
+    sentences = write_predictions(frame, whole, "plasticc")
+    assert "1 objects that cannot be scored" in sentences[0]
+    assert "does not know the classes 15, 16" in sentences[1]
+    assert write_predictions([frame[:1], frame[1:]], parts, "plasticc") == sentences
+    assert parts.read_bytes() == whole.read_bytes()
+
+
+def test_parts_come_in_the_order_of_ids(frame, tmp_path):
+    ids = np.random.default_rng(0).permutation(1000)
+    table = pl.concat([frame[:1]] * 1000).with_columns(object_id=pl.Series(ids))
+    paths = []
+    for number in range(4):
+        paths.append(tmp_path / f"{number}.parquet")
+        table[200 * number : 200 * number + 200].sort("object_id").write_parquet(paths[-1])
+    parts = list(sorted_parts(paths, table[800:], rows=300))
+    assert [len(part) for part in parts] == [300, 300, 300, 100]
+    assert pl.concat(parts)["object_id"].to_list() == list(range(1000))
+    assert [len(part) for part in sorted_parts(paths[:1], table[:0], rows=300)] == [200]
+    assert [len(part) for part in sorted_parts([], table[:0])] == [0]
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv"])

@@ -11,8 +11,8 @@ import pytest
 from optuna.trial import TrialState
 
 from lcclassify.errors import ConfigError
+from lcclassify.locking import Lock
 from lcclassify.search.job import MOST_ATTEMPTS, run_trial
-from lcclassify.search.locks import Lock
 from lcclassify.search.settings import TrialHandle
 from lcclassify.search.storage import open_storage
 from lcclassify.search.study import REASON, SearchStudy

@@ -316,13 +316,14 @@ def test_a_failure_leaves_the_earlier_output(run, monkeypatch, tmp_path):
     result = run()
     before = result.output.read_bytes()
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
-    with pytest.raises(OutputError, match=r"out.parquet' cannot be written: No space left"):
+    with pytest.raises(OutputError, match=r"out.parquet.work/shards' cannot be written: No space"):
         run()
     assert result.output.read_bytes() == before
+    assert not list(tmp_path.glob("*.work"))  # nothing was finished that a later run could use
     assert not list(tmp_path.glob(".*"))
 
 

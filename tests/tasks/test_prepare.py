@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from hydra import compose, initialize_config_dir
@@ -14,7 +15,6 @@ from omegaconf import OmegaConf
 
 from lcclassify.build import config_dir
 from lcclassify.errors import BundleError, ConfigError, DataError, OutputError
-from lcclassify.inference.writer import write_table
 from lcclassify.tasks.prepare import prepare
 
 ROOT = Path(__file__).parents[2]
@@ -210,19 +210,39 @@ def test_files_of_two_runs_are_never_mixed(survey, tmp_path, monkeypatch):
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     observations = pl.read_csv(tmp_path / "observations.csv")
     observations.with_columns(pl.col("flux") * 2).write_csv(tmp_path / "observations.csv")
-    written = []
 
-    def second_fails(frame, path, form):
-        written.append(path)
-        if len(written) > 1:
-            raise OutputError("disk full")
-        write_table(frame, path, form)
+    def sequences_fail(table, path):
+        if "sequences" in path.name:
+            raise OSError(28, "No space left on device")
+        table.write_parquet(path)
 
-    monkeypatch.setattr("lcclassify.tasks.prepare.write_table", second_fails)
-    with pytest.raises(OutputError, match="disk full"):
-        prepare(config(*survey, f"output={out}"))
-    assert len(written) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr("lcclassify.inference.shards.write_shard_file", sequences_fail)
+        with pytest.raises(OutputError, match="No space left"):
+            prepare(config(*survey, f"output={out}"))
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    prepare(config(*survey, f"output={out}"))
+    after = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert set(after) == set(before)
+    assert after["features.parquet"] != before["features.parquet"]
+
+
+def test_several_chunks_make_a_folder_of_the_same_name(survey, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    prepare(config(*survey, f"output={whole}"))
+    result = prepare(config(*survey, f"output={parts}", "chunk_rows=2"))
+    assert (parts / "features.parquet").is_dir()
+    assert [path.name for path in result.files] == [
+        path.name for path in prepare(config(*survey, f"output={whole}")).files
+    ]
+    for name in ("features", "sequences"):
+        read = pl.read_parquet(parts / f"{name}.parquet")
+        assert read.equals(pl.read_parquet(whole / f"{name}.parquet"))
+        assert len(pd.read_parquet(parts / f"{name}.parquet")) == len(read)
+    prepare(config(*survey, f"output={parts}"))  # one file takes the folder's place
+    assert (parts / "features.parquet").is_file()
+    manifest = json.loads((parts / "manifest.json").read_text())
+    assert manifest["counts"]["chunks"] == 1
 
 
 def test_survey_without_a_usable_row(survey, tmp_path):

@@ -204,6 +204,12 @@ def load(folder: str | Path) -> Bundle:
 # --- writing ------------------------------------------------------------------------
 
 
+def fingerprint(folder: str | Path) -> str:
+    """Return a checksum of all that a loaded bundle is."""
+    # The document holds the checksum of the weights.
+    return hashlib.sha256(_read_bytes(Path(folder) / DOCUMENT)).hexdigest()
+
+
 def _document(bundle: Bundle, weights_sha256: str) -> PlainConfig:
     versions = {name: _version(name) for name in _LIBRARIES}
     provenance = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,3 +72,36 @@ class Predictions:
                 REASON: self.reasons,
             }
         )
+
+
+def concatenated(parts: Sequence[Predictions]) -> Predictions:
+    """Return the predictions of several runs of ascending ids, at least one, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    members = [part.members for part in parts if part.members is not None]
+    return Predictions(
+        object_ids=pl.concat([part.object_ids for part in parts]),
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        reasons=pl.concat([part.reasons for part in parts]),
+        members=np.concatenate(members) if len(members) == len(parts) else None,
+    )
+
+
+def with_unscored(predictions: Predictions, ids: pl.Series, reason: str) -> Predictions:
+    """Return predictions with further objects that cannot be scored, in the order of ids."""
+    all_ids = pl.concat([predictions.object_ids, ids.cast(predictions.object_ids.dtype)])
+    order = all_ids.arg_sort()
+    reasons = pl.concat([predictions.reasons, pl.Series([reason] * len(ids), dtype=pl.String)])
+
+    def extended(array: NDArray[np.float64]) -> NDArray[np.float64]:
+        missing = np.full((len(ids), *array.shape[1:]), np.nan)
+        whole: NDArray[np.float64] = np.concatenate([array, missing])[order.to_numpy()]
+        return whole
+
+    members = predictions.members
+    return Predictions(
+        object_ids=all_ids.gather(order),
+        probabilities=extended(predictions.probabilities),
+        reasons=reasons.gather(order),
+        members=None if members is None else extended(members),
+    )

@@ -21,8 +21,11 @@ from lcclassify.inference.predictions import (
     NO_OBSERVATION,
     NOT_FINITE,
     Predictions,
+    concatenated,
+    with_unscored,
 )
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
+from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID, OBSERVATION_COLUMNS, LightCurves
 from lcclassify.surveys.canonical import canonicalise
 
@@ -135,27 +138,73 @@ class Predictor:
             DataError: The passbands differ, or a metadata column is missing.
         """
         self.check(light_curves)
-        ids = light_curves.objects[OBJECT_ID]
-        n_members = len(self.bundle.member_names)
-        shape = (len(ids), len(self.classes))
-        probabilities = np.full(shape, np.nan)
-        members = np.full((shape[0], n_members, shape[1]), np.nan) if keep_members else None
-        observed = np.zeros(len(ids), dtype=bool)
-        for start, chunk in self._chunks(light_curves):
-            rows = self._score(chunk, start, probabilities, members, progress)
+        parts = []
+        for chunk in self._chunks(light_curves):
+            prepared = self.prepare(chunk)
+            part = self.score(
+                prepared, chunk.objects[OBJECT_ID], keep_members=keep_members, progress=progress
+            )
+            parts.append(part)
+        predictions = concatenated(parts)
+        if orphan_ids is None or not len(orphan_ids):
+            return predictions
+        return with_unscored(predictions, orphan_ids, NO_OBJECT_ROW)
+
+    def prepare(self, light_curves: LightCurves) -> PreparedSet | None:
+        """Return what the networks are given; None where nothing was observed."""
+        if light_curves.observations.is_empty():
+            return None
+        return self.bundle.representation.prepare(light_curves)
+
+    @torch.inference_mode()
+    def score(
+        self,
+        prepared: PreparedSet | None,
+        object_ids: pl.Series,
+        *,
+        keep_members: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> Predictions:
+        """Score prepared objects; safe to be called by several threads at once.
+
+        Args:
+            prepared: What `prepare` gave.
+            object_ids: ``(N,)`` ids, ascending, those of `prepared` among them.
+            keep_members: Whether to keep each member's probabilities, too.
+            progress: Called with the number of objects done since the last call.
+
+        Returns:
+            One row for every id.
+        """
+        n_objects, n_classes = len(object_ids), len(self.classes)
+        probabilities = np.full((n_objects, n_classes), np.nan)
+        members = None
+        if keep_members:
+            members = np.full((n_objects, len(self.bundle.member_names), n_classes), np.nan)
+        observed = np.zeros(n_objects, dtype=bool)
+        if prepared is not None:
+            rows = object_ids.search_sorted(prepared.object_ids).to_numpy().astype(np.int64)
             observed[rows] = True
+            tensors = TensorSet.from_prepared(prepared).to(self.device)
+            for batch_rows in length_sorted_batches(prepared.lengths, self._batch_size):
+                rounds = self._classifier.round_probabilities(tensors.batch(batch_rows))
+                target = rows[batch_rows]
+                probabilities[target] = self._classifier.combine(rounds).cpu().numpy()
+                if members is not None:
+                    members[target] = rounds.mean(1).cpu().numpy()
+                if progress is not None:
+                    progress(len(batch_rows))
+        if progress is not None and not observed.all():
+            progress(int((~observed).sum()))
         finite = np.isfinite(probabilities).all(axis=1)
         probabilities[~finite] = np.nan
         reasons = np.where(finite, 0, np.where(observed, 2, 1))
-        predictions = Predictions(
-            object_ids=ids,
+        return Predictions(
+            object_ids=object_ids,
             probabilities=probabilities,
             reasons=pl.Series([None, NO_OBSERVATION, NOT_FINITE], dtype=pl.String).gather(reasons),
             members=members,
         )
-        if orphan_ids is None or not len(orphan_ids):
-            return predictions
-        return _with_orphans(predictions, orphan_ids)
 
     def predict_light_curves(
         self, light_curves: LightCurves, *, orphan_ids: pl.Series | None = None
@@ -210,54 +259,22 @@ class Predictor:
             _logger.warning("%s", sentence)
         return self.predict_light_curves(curves, orphan_ids=report.orphan_ids)
 
-    def _chunks(self, light_curves: LightCurves) -> Iterator[tuple[int, LightCurves]]:
-        """Yield the first row of each run of objects and their light curves."""
+    def _chunks(self, light_curves: LightCurves) -> Iterator[LightCurves]:
+        """Yield runs of objects, at least one, which may be empty."""
         ids = light_curves.objects[OBJECT_ID]
         observations = light_curves.observations
         begin = 0
-        for start in range(0, len(ids), self._chunk_size):
+        for start in range(0, max(len(ids), 1), self._chunk_size):
             stop = min(start + self._chunk_size, len(ids))
             end = len(observations)
             if stop < len(ids):
                 end = int(observations[OBJECT_ID].search_sorted(ids[stop], side="left"))
-            yield (
-                start,
-                replace(
-                    light_curves,
-                    observations=observations[begin:end],
-                    objects=light_curves.objects[start:stop],
-                ),
+            yield replace(
+                light_curves,
+                observations=observations[begin:end],
+                objects=light_curves.objects[start:stop],
             )
             begin = end
-
-    @torch.inference_mode()
-    def _score(
-        self,
-        chunk: LightCurves,
-        start: int,
-        probabilities: NDArray[np.float64],
-        members: NDArray[np.float64] | None,
-        progress: Callable[[int], None] | None,
-    ) -> NDArray[np.int64]:
-        """Fill in the rows of one chunk; return those of objects with observations."""
-        n_observed = 0
-        rows = np.zeros(0, dtype=np.int64)
-        if len(chunk.observations):
-            prepared = self.bundle.representation.prepare(chunk)
-            n_observed = len(prepared)
-            rows = start + chunk.objects[OBJECT_ID].search_sorted(prepared.object_ids).to_numpy()
-            tensors = TensorSet.from_prepared(prepared).to(self.device)
-            for batch_rows in length_sorted_batches(prepared.lengths, self._batch_size):
-                rounds = self._classifier.round_probabilities(tensors.batch(batch_rows))
-                target = rows[batch_rows]
-                probabilities[target] = self._classifier.combine(rounds).cpu().numpy()
-                if members is not None:
-                    members[target] = rounds.mean(1).cpu().numpy()
-                if progress is not None:
-                    progress(len(batch_rows))
-        if progress is not None and len(chunk.objects) > n_observed:
-            progress(len(chunk.objects) - n_observed)
-        return rows.astype(np.int64)
 
 
 def _device(accelerator: str) -> torch.device:
@@ -271,27 +288,6 @@ def _device(accelerator: str) -> torch.device:
             f"accelerator={accelerator} needs a GPU that torch can use, and there is none"
         )
     return torch.device("cuda" if has_gpu and accelerator != "cpu" else "cpu")
-
-
-def _with_orphans(predictions: Predictions, orphan_ids: pl.Series) -> Predictions:
-    """Return the predictions with a row for every orphan, all in the order of the ids."""
-    ids = pl.concat([predictions.object_ids, orphan_ids.cast(predictions.object_ids.dtype)])
-    order = ids.arg_sort()
-    added = len(orphan_ids)
-    reasons = pl.concat([predictions.reasons, pl.Series([NO_OBJECT_ROW] * added, dtype=pl.String)])
-
-    def extended(array: NDArray[np.float64]) -> NDArray[np.float64]:
-        missing = np.full((added, *array.shape[1:]), np.nan)
-        whole: NDArray[np.float64] = np.concatenate([array, missing])[order.to_numpy()]
-        return whole
-
-    members = predictions.members
-    return Predictions(
-        object_ids=ids.gather(order),
-        probabilities=extended(predictions.probabilities),
-        reasons=reasons.gather(order),
-        members=None if members is None else extended(members),
-    )
 
 
 def _polars(frame: object, argument: str, wanted: tuple[str, ...]) -> pl.DataFrame:

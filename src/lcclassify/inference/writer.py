@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -9,6 +10,7 @@ from uuid import uuid4
 import polars as pl
 
 from lcclassify.errors import ConfigError, OutputError, did_you_mean
+from lcclassify.growing import GrowingTable
 from lcclassify.inference.predictions import CLASS_PREFIX, REASON
 from lcclassify.schema import OBJECT_ID
 
@@ -65,11 +67,13 @@ def check_writable(path: Path) -> None:
         raise OutputError(f"output='{path}' cannot be written: {_reason(error)}") from error
 
 
-def write_predictions(frame: pl.DataFrame, path: Path, form: str | None = None) -> tuple[str, ...]:
+def write_predictions(
+    frames: pl.DataFrame | Iterable[pl.DataFrame], path: Path, form: str | None = None
+) -> tuple[str, ...]:
     """Write predictions as Parquet, CSV or a Kaggle submission.
 
     Args:
-        frame: What `Predictions.to_frame` gives.
+        frames: What `Predictions.to_frame` gives, whole or in at least one part.
         path: File to write; an earlier one stays until the new one is complete.
         form: One of `FORMATS`, or None to go by the suffix. ``plasticc`` is a CSV of
             the ids and probabilities alone.
@@ -82,15 +86,65 @@ def write_predictions(frame: pl.DataFrame, path: Path, form: str | None = None) 
         OutputError: The file cannot be written.
     """
     form = output_format(path, form)
+    parts = [frames] if isinstance(frames, pl.DataFrame) else frames
     if form != "plasticc":
-        write_table(frame, path, form)
+        write_table(parts, path, form)
         return ()
-    submission, sentences = plasticc_submission(frame)
-    write_table(submission, path, "csv")
-    return sentences
+    unscored = 0
+    absent: Sequence[str] = ()
+
+    def submissions() -> Iterator[pl.DataFrame]:
+        nonlocal unscored, absent
+        for part in parts:
+            submission, absent = plasticc_submission(part)
+            unscored += int(part[REASON].is_not_null().sum())
+            yield submission
+
+    write_table(submissions(), path, "csv")
+    sentences = []
+    if unscored:
+        sentences.append(
+            f"{unscored:,} objects that cannot be scored have the probability 1/"
+            f"{len(PLASTICC_CLASSES)} of every class in the submission."
+        )
+    if absent:
+        sentences.append(
+            f"The bundle does not know the classes {', '.join(absent)}: their probability is 0 "
+            "in the submission."
+        )
+    return tuple(sentences)
 
 
-def plasticc_submission(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def sorted_parts(
+    paths: Sequence[Path], further: pl.DataFrame, rows: int = 500_000
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows of many tables in the order of their ids, some at a time.
+
+    Args:
+        paths: Parquet files with the columns of `further`, each sorted by `object_id`.
+        further: Further rows, or none.
+        rows: Rows of a part, about.
+
+    Yields:
+        At least one table.
+    """
+    ids = [pl.read_parquet(path, columns=[OBJECT_ID])[OBJECT_ID] for path in paths]
+    if len(further) or not ids:
+        ids.append(further[OBJECT_ID])
+    wanted = pl.concat(ids).sort()
+    schema = further.schema if not paths else pl.read_parquet_schema(paths[0])
+    for start in range(0, max(len(wanted), 1), rows):
+        part = wanted[start : start + rows]
+        chosen = pl.col(OBJECT_ID).is_between(part.min(), part.max())
+        tables = [further.filter(chosen)] if len(further) else []
+        if paths:
+            # Files without an id between are told by their statistics.
+            tables.append(pl.scan_parquet(list(paths), glob=False).filter(chosen).collect())
+        whole = pl.concat(tables) if tables else pl.DataFrame(schema=schema)
+        yield whole.sort(OBJECT_ID)
+
+
+def plasticc_submission(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Return the Kaggle submission of PLAsTiCC.
 
     Args:
@@ -99,7 +153,7 @@ def plasticc_submission(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, .
     Returns:
         `object_id` and ``class_6`` ... ``class_99`` in Kaggle's order, without a missing
         value: an object without probabilities has equal ones, a class that the
-        classifier does not know 0. The sentences say how many.
+        classifier does not know 0; and these classes.
 
     Raises:
         ConfigError: The classifier has a class that PLAsTiCC does not have.
@@ -124,27 +178,14 @@ def plasticc_submission(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, .
             for label in PLASTICC_CLASSES
         ),
     )
-    sentences = []
-    unscored = int(frame[REASON].is_not_null().sum())
-    if unscored:
-        sentences.append(
-            f"{unscored:,} objects that cannot be scored have the probability 1/"
-            f"{len(PLASTICC_CLASSES)} of every class in the submission."
-        )
-    absent = [label for label in PLASTICC_CLASSES if label not in labels]
-    if absent:
-        sentences.append(
-            f"The bundle does not know the classes {', '.join(absent)}: their probability is 0 "
-            "in the submission."
-        )
-    return submission, tuple(sentences)
+    return submission, [label for label in PLASTICC_CLASSES if label not in labels]
 
 
-def write_table(frame: pl.DataFrame, path: Path, form: str) -> None:
+def write_table(frames: pl.DataFrame | Iterable[pl.DataFrame], path: Path, form: str) -> None:
     """Write a table beside its place and rename it into it.
 
     Args:
-        frame: The table.
+        frames: The table, whole or in at least one part.
         path: File to write; its folder is made if needed.
         form: ``parquet`` or ``csv`` (numbers in full precision, null as nothing).
 
@@ -156,10 +197,9 @@ def write_table(frame: pl.DataFrame, path: Path, form: str) -> None:
     partial = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if form == "parquet":
-            frame.write_parquet(partial)
-        else:
-            frame.write_csv(partial)
+        with GrowingTable(partial, parquet=form == "parquet") as table:
+            for frame in [frames] if isinstance(frames, pl.DataFrame) else frames:
+                table.write(frame)
         partial.replace(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise OutputError(f"'{path}' cannot be written: {_reason(error)}") from error

@@ -38,7 +38,8 @@ def check_pruner(config: Any) -> None:
     name = config["name"]
     if name not in PRUNERS:
         raise ConfigError(f"search.pruner.name is '{name}': {did_you_mean(str(name), PRUNERS)}")
-    check_keys("search.pruner", config, ("name", *inspect.signature(PRUNERS[name]).parameters))
+    if name != "none":
+        check_keys("search.pruner", config, ("name", *inspect.signature(PRUNERS[name]).parameters))
     make_pruner(config)
 
 
@@ -48,6 +49,8 @@ def make_pruner(config: Mapping[str, Any]) -> BasePruner:
     Raises:
         ConfigError: It refuses its arguments.
     """
+    if config["name"] == "none":
+        return NopPruner()  # whatever a search gives the pruner that this one replaces
     arguments = {key: value for key, value in config.items() if key != "name"}
     try:
         with warnings.catch_warnings():

@@ -19,7 +19,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lcclassify.errors import ConfigError
-from lcclassify.search.locks import Lock, SearchLocks
+from lcclassify.locking import Lock
+from lcclassify.search.locks import SearchLocks
 from lcclassify.search.pruners import make_pruner
 from lcclassify.search.samplers import make_sampler, most_trials
 from lcclassify.search.settings import SearchSettings

@@ -3,83 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
-from lcclassify.schema import OBJECT_ID, LightCurves, Passbands, Taxonomy
-
-
-def _counted(count: int, singular: str, plural: str) -> str:
-    return f"{count:,} {singular if count == 1 else plural}"
-
-
-@dataclass(frozen=True, eq=False)
-class ReadReport:
-    """What was read and what was left out, so that nothing is dropped silently.
-
-    An observation with several faults is counted once, under the first of: no row
-    in the object table, time, flux, flux error.
-
-    Attributes:
-        rows_read: Rows of the observation table before anything was left out.
-        nan_flux: Rows left out because the flux is missing, NaN or infinite.
-        bad_flux_err: Rows left out because the error is missing, NaN, infinite or <= 0.
-        bad_mjd: Rows left out because the time is missing, NaN or infinite.
-        duplicates: Rows left out because they repeat another one exactly.
-        orphan_rows: Rows left out because their object has no row in the object table.
-        orphan_ids: Sorted ids of the objects of these rows.
-        objects_without_observations: Objects of the object table without a usable row.
-        messages: Further sentences that a survey wants said.
-    """
-
-    rows_read: int
-    nan_flux: int = 0
-    bad_flux_err: int = 0
-    bad_mjd: int = 0
-    duplicates: int = 0
-    orphan_rows: int = 0
-    orphan_ids: pl.Series = field(default_factory=lambda: pl.Series(OBJECT_ID, [], pl.Int64))
-    objects_without_observations: int = 0
-    messages: tuple[str, ...] = ()
-
-    @property
-    def rows_kept(self) -> int:
-        """Rows of the canonical observation table."""
-        dropped = self.nan_flux + self.bad_flux_err + self.bad_mjd + self.duplicates
-        return self.rows_read - dropped - self.orphan_rows
-
-    def sentences(self) -> list[str]:
-        """Return one readable sentence for each nonzero count, then the messages."""
-        return [*self._counts(), *self.messages]
-
-    def _counts(self) -> Iterator[str]:
-        rows = ("observation was", "observations were")
-        for count, why in (
-            (self.nan_flux, "the flux is missing or not finite"),
-            (self.bad_flux_err, "the flux error is missing, not finite or not positive"),
-            (self.bad_mjd, "the time is missing or not finite"),
-        ):
-            if count:
-                yield f"{_counted(count, *rows)} left out because {why}."
-        if self.duplicates:
-            yield (
-                f"{_counted(self.duplicates, *rows)} left out as exact "
-                f"{'duplicate' if self.duplicates == 1 else 'duplicates'} of another one."
-            )
-        if len(self.orphan_ids):
-            shown = ", ".join(str(value) for value in self.orphan_ids.head(3).to_list())
-            more = ", ..." if len(self.orphan_ids) > 3 else ""
-            yield (
-                f"{_counted(self.orphan_rows, *rows)} left out because "
-                f"{_counted(len(self.orphan_ids), 'object has', 'objects have')} no row in the "
-                f"object table ({shown}{more})."
-            )
-        if self.objects_without_observations:
-            count = self.objects_without_observations
-            yield f"{_counted(count, 'object has', 'objects have')} no usable observation."
+from lcclassify.schema import LightCurves, Passbands, Taxonomy
+from lcclassify.surveys.chunks import CHUNK_ROWS, OnError, SurveyChunks, check_on_error
+from lcclassify.surveys.report import ReadReport as ReadReport
+from lcclassify.surveys.whole import WholeChunks
 
 
 @dataclass(frozen=True)
@@ -131,6 +61,26 @@ class Survey(ABC):
             DataError: If a file is missing, damaged or does not hold what was described.
             ConfigError: If the options contradict each other or the files.
         """
+
+    def chunks(
+        self, *, labels: bool = True, rows: int = CHUNK_ROWS, on_error: OnError = "stop"
+    ) -> SurveyChunks:
+        """Return the survey as chunks of whole objects, for what the memory cannot hold.
+
+        This one reads everything first; a survey that can do with less overrides it.
+
+        Args:
+            labels: As of `read`.
+            rows: Observations of a chunk, about. An object is never cut.
+            on_error: ``stop`` raises on a row that cannot be read; ``quarantine`` lists it
+                in the chunk's rejects and goes on.
+
+        Raises:
+            DataError: If a file is missing, damaged or does not hold what was described.
+            ConfigError: If the options contradict each other or the files.
+        """
+        check_on_error(on_error, rows)
+        return WholeChunks(self, labels=labels, rows=rows)
 
     @abstractmethod
     def fingerprint(self) -> dict[str, Any]:

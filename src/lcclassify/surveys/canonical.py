@@ -8,38 +8,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
 
-from lcclassify.errors import ConfigError, DataError, did_you_mean
+from lcclassify.errors import ConfigError, DataError
 from lcclassify.schema import (
     DETECTED,
     FLUX,
     FLUX_ERR,
-    LABEL,
     MJD,
     OBJECT_ID,
     OBSERVATION_COLUMNS,
     PASSBAND,
-    SUBSET,
     LightCurves,
     Passbands,
     Taxonomy,
 )
-from lcclassify.surveys.base import ReadReport
 from lcclassify.surveys.coerce import (
     boolean,
-    finite_or_null,
     identifier,
-    label_text,
     number,
     passband_index,
 )
+from lcclassify.surveys.objecttable import (
+    canonical_objects,
+    checked_metadata,
+    objects_of,
+    require,
+)
+from lcclassify.surveys.report import ReadReport
 
 DETECTION_SNR: Final = 5.0  # flux / flux_err from which an observation counts as a detection
 
-_SUBSETS: Final = ("train", "held_out", "test")
 _SORT_ORDER: Final = (OBJECT_ID, MJD, PASSBAND, FLUX_ERR, FLUX, DETECTED)
 
 
@@ -51,6 +53,7 @@ def canonicalise(
     metadata: Sequence[str] = (),
     *,
     detection_snr: float = DETECTION_SNR,
+    whole: bool = True,
 ) -> tuple[LightCurves, ReadReport]:
     """Sort, check, clean and cast tables into canonical light curves.
 
@@ -67,6 +70,8 @@ def canonicalise(
         metadata: Columns of the object table to keep as Float64.
         detection_snr: An observation without a `detected` value is a detection if
             flux / flux_err is at least this.
+        whole: Whether these are all observations. If not, the tables may have no object
+            in common, and objects without an observation are left out uncounted.
 
     Returns:
         The light curves and the account of what was left out.
@@ -86,30 +91,91 @@ def canonicalise(
         >>> curves.observations["detected"].to_list(), report.rows_read
         ([False, True], 2)
     """
-    metadata = _checked_metadata(metadata)
+    metadata = checked_metadata(metadata)
     snr = _checked_snr(detection_snr)
     messages: list[str] = []
-    _require(observations, (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR), "observation table")
+    require(observations, (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR), "observation table")
+    ids = identifier(observations[OBJECT_ID], "observation table")
     if objects is None:
-        objects, absent = _objects_of(observations, metadata)
-        if absent:
-            messages.append(
-                f"There is no object table: {', '.join(absent)} "
-                f"{'is' if len(absent) == 1 else 'are'} missing for every object."
-            )
-    _require(objects, (OBJECT_ID, *metadata), "object table")
+        objects, messages = objects_of(observations, metadata)
+    table = canonical_objects(objects, taxonomy, metadata)
+    if not table.height:  # it has no type of its own
+        table = table.cast({OBJECT_ID: ids.dtype})
+    rows, report = _canonical_rows(observations, table, passbands, snr)
+    _check_common(report, rows, table)
+    unobserved = table.height - rows[OBJECT_ID].n_unique()
+    report = replace(
+        report,
+        objects_without_observations=unobserved,
+        messages=(*messages, *report.messages),
+    )
+    return LightCurves(rows, table, passbands), report
 
+
+def canonicalise_part(
+    observations: pl.DataFrame,
+    objects: pl.DataFrame | None,
+    passbands: Passbands,
+    taxonomy: Taxonomy | None = None,
+    metadata: Sequence[str] = (),
+    *,
+    detection_snr: float = DETECTION_SNR,
+) -> tuple[LightCurves, ReadReport, pl.Series]:
+    """Do the same with some whole objects of a survey.
+
+    Args:
+        observations: As of `canonicalise`, and maybe without a row.
+        objects: The canonical object table of the whole survey, from `canonical_objects`,
+            or None.
+        passbands: As of `canonicalise`.
+        taxonomy: As of `canonicalise`; used where the observations carry the labels.
+        metadata: As of `canonicalise`, likewise.
+        detection_snr: As of `canonicalise`.
+
+    Returns:
+        The light curves, with the objects alone that have a usable observation; the
+        account; and the ids of objects that have rows but no usable one.
+
+    Raises:
+        DataError: As of `canonicalise`; rows without a common object are none.
+    """
+    snr = _checked_snr(detection_snr)
+    messages: list[str] = []
+    table = objects
+    if table is None:
+        carried, messages = objects_of(observations, metadata)
+        table = canonical_objects(carried, taxonomy, metadata)
+    rows, report = _canonical_rows(observations, table, passbands, snr)
+    observed = distinct_sorted(rows[OBJECT_ID])
+    own = table[_positions(observed, table[OBJECT_ID])]
+    seen = distinct_sorted(
+        identifier(observations[OBJECT_ID], "observation table").cast(table.schema[OBJECT_ID])
+    )
+    unobserved = seen.filter(~_within(seen, observed) & ~_within(seen, report.orphan_ids))
+    report = replace(
+        report,
+        objects_without_observations=len(unobserved),
+        messages=(*messages, *report.messages),
+    )
+    return LightCurves(rows, own, passbands), report, unobserved
+
+
+def _canonical_rows(
+    observations: pl.DataFrame, table: pl.DataFrame, passbands: Passbands, snr: float
+) -> tuple[pl.DataFrame, ReadReport]:
+    """Return the usable rows of the known objects, and what was left out."""
+    require(observations, (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR), "observation table")
     rows = observations.select(
         identifier(observations[OBJECT_ID], "observation table"),
         *(number(observations, name, "observation table") for name in (MJD, FLUX, FLUX_ERR)),
         passband_index(observations, passbands),
         *([boolean(observations, DETECTED)] if DETECTED in observations.columns else []),
     )
-    table = _object_table(objects, taxonomy, metadata)
-    rows, table = _same_id_type(rows, table)
+    rows = _with_id_type(rows, table)
     rows, orphan_ids, orphan_rows = _without_orphans(rows, table)
     rows, dropped = _cleaned(rows)
     rows, unstated = _with_detections(rows, snr)
+    messages = []
     if unstated:
         messages.append(
             f"{unstated:,} observations without a value of 'detected' count as detected from "
@@ -117,26 +183,14 @@ def canonicalise(
         )
     clean = rows.height
     rows = _sorted_distinct(rows)
-    report = ReadReport(
+    return rows, ReadReport(
         rows_read=observations.height,
         **dropped,
         duplicates=clean - rows.height,
         orphan_rows=orphan_rows,
         orphan_ids=orphan_ids,
-        objects_without_observations=table.height - rows[OBJECT_ID].n_unique(),
         messages=tuple(messages),
     )
-    return LightCurves(rows, table, passbands), report
-
-
-def _checked_metadata(metadata: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(metadata)
-    for name in names:
-        if name in (OBJECT_ID, LABEL, SUBSET):
-            raise ConfigError(f"metadata cannot contain '{name}', which has a meaning of its own")
-    if len(set(names)) != len(names):
-        raise ConfigError(f"the metadata columns must be distinct, got {list(names)}")
-    return names
 
 
 def _checked_snr(detection_snr: float) -> float:
@@ -149,95 +203,20 @@ def _checked_snr(detection_snr: float) -> float:
     return snr
 
 
-def _require(table: pl.DataFrame, names: Sequence[str], what: str) -> None:
-    for name in names:
-        if name not in table.columns:
-            raise DataError(
-                f"the {what} has no column '{name}'; {did_you_mean(name, table.columns)}"
-            )
-
-
-# --- objects ------------------------------------------------------------------------
-
-
-def _objects_of(
-    observations: pl.DataFrame, metadata: Sequence[str]
-) -> tuple[pl.DataFrame, list[str]]:
-    """Return one row an object from the observations, and the metadata they do not carry."""
-    carried = [name for name in (LABEL, SUBSET, *metadata) if name in observations.columns]
-    absent = [name for name in metadata if name not in carried]
-    objects = observations.select(OBJECT_ID, *carried).unique()
-    return objects.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent), absent
-
-
-def _object_table(
-    objects: pl.DataFrame, taxonomy: Taxonomy | None, metadata: Sequence[str]
-) -> pl.DataFrame:
-    def text(name: str) -> pl.Series:
-        if name in objects.columns:
-            return label_text(objects[name])
-        return pl.Series(name, [None] * objects.height, pl.String)
-
-    table = pl.DataFrame(
-        [
-            identifier(objects[OBJECT_ID], "object table"),
-            text(LABEL),
-            text(SUBSET),
-            *(finite_or_null(number(objects, name, "object table")) for name in metadata),
-        ]
-    )
-    if taxonomy is not None:
-        _check_words(table, LABEL, taxonomy.classes, "class")
-    _check_words(table, SUBSET, _SUBSETS, "subset")
-    table = table.unique().sort(OBJECT_ID)
-    _check_no_contradiction(table)
-    return table
-
-
-def _check_words(table: pl.DataFrame, column: str, known: Sequence[str], what: str) -> None:
-    unknown = table.filter(pl.col(column).is_not_null() & ~pl.col(column).is_in(list(known)))
-    if unknown.height:
-        word = str(unknown[column].min())
-        holders = unknown.filter(pl.col(column) == word)
-        others = unknown[column].n_unique() - 1
-        also = f" ({others} other unknown {what} values follow)" if others else ""
-        raise DataError(
-            f"unknown {what} '{word}' of {holders.height:,} rows of the object table, the first "
-            f"object {holders[OBJECT_ID].sort()[0]}{also}; {did_you_mean(word, known)}"
-        )
-
-
-def _check_no_contradiction(table: pl.DataFrame) -> None:
-    repeated = table.filter(table[OBJECT_ID].is_duplicated())
-    if not repeated.height:
-        return
-    object_id = repeated[OBJECT_ID][0]
-    rows = repeated.filter(pl.col(OBJECT_ID) == object_id)
-    column = next(name for name in rows.columns if rows[name].n_unique() > 1)
-    values = " and ".join(f"'{value}'" for value in rows[column].unique().sort().to_list()[:2])
-    raise DataError(
-        f"object {object_id} has {rows.height} rows in the object table whose '{column}' "
-        f"contradict each other: {values}"
-    )
-
-
 # --- observations -------------------------------------------------------------------
 
 
-def _same_id_type(rows: pl.DataFrame, table: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return both tables if their ids are of one type; an empty table has none of its own."""
+def _with_id_type(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows if their ids are of the table's type; without rows they have none."""
     ours, theirs = rows.schema[OBJECT_ID], table.schema[OBJECT_ID]
-    if ours == theirs:
-        return rows, table
-    if not rows.height:
-        return rows.cast({OBJECT_ID: theirs}), table
-    if not table.height:
-        return rows, table.cast({OBJECT_ID: ours})
+    if ours == theirs or not rows.height:
+        return rows.cast({OBJECT_ID: theirs})
     kinds = {pl.Int64(): "integers", pl.String(): "strings"}
+    such = f" (such as {table[OBJECT_ID][0]!r})" if table.height else ""
     raise DataError(
         f"object_id must be of one type in both tables, but they are {kinds[ours]} in the "
         f"observation table (such as {rows[OBJECT_ID][0]!r}) and {kinds[theirs]} in the object "
-        f"table (such as {table[OBJECT_ID][0]!r})"
+        f"table{such}"
     )
 
 
@@ -245,18 +224,45 @@ def _without_orphans(
     rows: pl.DataFrame, table: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.Series, int]:
     """Return the rows of known objects, the ids of the others and how many rows they had."""
-    ids = rows.select(OBJECT_ID).unique()
-    orphans = ids.join(table, on=OBJECT_ID, how="anti")[OBJECT_ID].sort()
+    ids = distinct_sorted(rows[OBJECT_ID])
+    orphans = ids.filter(~_within(ids, table[OBJECT_ID]))
     if not len(orphans):
         return rows, orphans, 0
-    if len(orphans) == ids.height and table.height:
-        raise DataError(
-            f"the observation table ({ids.height:,} objects, such as {orphans[0]}) and the object "
-            f"table ({table.height:,} objects, such as {table[OBJECT_ID][0]}) have no object in "
-            "common"
-        )
-    known = rows.join(table.select(OBJECT_ID), on=OBJECT_ID, how="semi")
+    known = rows.filter(~rows[OBJECT_ID].is_in(orphans.implode()))
     return known, orphans, rows.height - known.height
+
+
+def _check_common(report: ReadReport, rows: pl.DataFrame, table: pl.DataFrame) -> None:
+    orphans = report.orphan_ids
+    if len(orphans) and report.orphan_rows == report.rows_read and table.height:
+        raise DataError(
+            f"the observation table ({len(orphans):,} objects, such as {orphans[0]}) and the "
+            f"object table ({table.height:,} objects, such as {table[OBJECT_ID][0]}) have no "
+            "object in common"
+        )
+
+
+def distinct_sorted(ids: pl.Series) -> pl.Series:
+    """Return the distinct ids in their order; those of a sorted table cost little."""
+    if ids.is_sorted():
+        return ids.filter((ids != ids.shift(1)).fill_null(True))
+    return ids.unique().sort()
+
+
+def _positions(ids: pl.Series, among: pl.Series) -> pl.Series:
+    """Return where sorted ids stand, or would stand, among other sorted ones."""
+    return among.search_sorted(ids)
+
+
+def _within(ids: pl.Series, among: pl.Series) -> pl.Series:
+    """Say of each of some sorted ids whether it is one of other sorted ones.
+
+    A few ids are looked for in a long table, so bisection costs less than a join.
+    """
+    if not len(among) or not len(ids):
+        return pl.Series([False] * len(ids), dtype=pl.Boolean)
+    found = _positions(ids, among).clip(upper_bound=len(among) - 1)
+    return among.gather(found) == ids
 
 
 def _cleaned(rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -287,7 +293,23 @@ def _with_detections(rows: pl.DataFrame, snr: float) -> tuple[pl.DataFrame, int]
 
 def _sorted_distinct(rows: pl.DataFrame) -> pl.DataFrame:
     """Sort by all columns, so that exact duplicates are neighbours, and keep one of each."""
-    rows = rows.select(OBSERVATION_COLUMNS).sort(_SORT_ORDER)
+    rows = rows.select(OBSERVATION_COLUMNS)
+    if _strictly_ascending(rows):
+        return rows.with_columns(pl.col(OBJECT_ID).set_sorted())
+    rows = rows.sort(_SORT_ORDER)
     repeats = rows.select(pl.all_horizontal(pl.all() == pl.all().shift(1))).to_series()
     repeats = repeats.fill_null(False)
     return rows.filter(~repeats) if repeats.any() else rows
+
+
+def _strictly_ascending(rows: pl.DataFrame) -> bool:
+    """Say whether rows are sorted without a duplicate, which costs less than sorting them."""
+    tied = pl.Series([True]).new_from_index(0, max(rows.height - 1, 0))
+    for name in _SORT_ORDER:
+        before, after = rows[name][:-1], rows[name][1:]
+        if (tied & (after < before)).any():
+            return False
+        tied &= after == before
+        if not tied.any():
+            return True
+    return False

@@ -9,7 +9,7 @@ import polars as pl
 
 from lcclassify.errors import DataError, did_you_mean
 from lcclassify.schema import OBJECT_ID, PASSBAND, Passbands
-from lcclassify.surveys.tabular import is_absent, text_to_number
+from lcclassify.surveys.columns import is_absent, text_to_number
 
 _TRUE: Final = ("1", "1.0", "true", "t", "yes", "y")
 _FALSE: Final = ("0", "0.0", "false", "f", "no", "n")

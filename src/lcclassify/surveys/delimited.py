@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -65,22 +65,33 @@ def records(file: Path, form: TextForm) -> Iterator[Record]:
         if zipped
         else file.open(encoding="utf-8-sig", newline="")
     ) as lines:
-        if form.separator == WHITESPACE:
-            for number, line in enumerate(lines, start=1):
-                fields = line.split()
-                if fields and not _is_comment(line, form):
-                    yield Record(number, number, fields)
-            return
-        reader = csv.reader(
-            # A comment leaves a blank line behind, so that the numbers stay right.
-            ("\n" if _is_comment(line, form) else line for line in lines),
-            delimiter=form.separator or ",",
-        )
-        last = 0
-        for fields in reader:
-            if any(field.strip() for field in fields):
-                yield Record(last + 1, reader.line_num, fields)
-            last = reader.line_num
+        yield from split(lines, form)
+
+
+def split(lines: Iterable[str], form: TextForm, before: int = 0) -> Iterator[Record]:
+    """Yield the rows of lines of text, blank lines left out.
+
+    Args:
+        lines: With their ends.
+        form: As of `records`.
+        before: Number of the line before the first.
+    """
+    if form.separator == WHITESPACE:
+        for number, line in enumerate(lines, start=before + 1):
+            fields = line.split()
+            if fields and not _is_comment(line, form):
+                yield Record(number, number, fields)
+        return
+    reader = csv.reader(
+        # A comment leaves a blank line behind, so that the numbers stay right.
+        ("\n" if _is_comment(line, form) else line for line in lines),
+        delimiter=form.separator or ",",
+    )
+    last = 0
+    for fields in reader:
+        if any(field.strip() for field in fields):
+            yield Record(before + last + 1, before + reader.line_num, fields)
+        last = reader.line_num
 
 
 def find_header(

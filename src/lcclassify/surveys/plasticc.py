@@ -23,7 +23,8 @@ from lcclassify.schema import (
 from lcclassify.surveys import options, paths
 from lcclassify.surveys.base import Survey, SurveyData
 from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
-from lcclassify.surveys.tabular import Column, read_columns
+from lcclassify.surveys.columns import Column
+from lcclassify.surveys.tabular import read_columns
 
 READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
 METADATA: Final = ("hostgal_photoz", "hostgal_photoz_err", "distmod", "mwebv")

@@ -27,8 +27,9 @@ from lcclassify.surveys.base import Survey, SurveyData
 from lcclassify.surveys.brightness import Brightness
 from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
 from lcclassify.surveys.coerce import same_ids
+from lcclassify.surveys.columns import Column
 from lcclassify.surveys.delimited import SEPARATORS, TextForm
-from lcclassify.surveys.tabular import Column, read_columns
+from lcclassify.surveys.tabular import read_columns
 
 READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
 

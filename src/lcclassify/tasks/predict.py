@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
+from lcclassify import __version__
 from lcclassify.build import instantiate
-from lcclassify.errors import ConfigError, DataError
-from lcclassify.evaluation.metrics import Evaluation, evaluate
+from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.report import (
     comparison_table,
     is_of_plasticc,
@@ -33,13 +22,31 @@ from lcclassify.evaluation.report import (
     per_class_table,
     write_metrics,
 )
-from lcclassify.inference.predictions import Predictions
+from lcclassify.inference import bundle as bundles
+from lcclassify.inference.predictions import NO_OBSERVATION, Predictions
 from lcclassify.inference.predictor import Predictor
-from lcclassify.inference.writer import check_writable, output_format, write_predictions
-from lcclassify.schema import FLUX, FLUX_ERR, LABEL, OBJECT_ID, SUBSET
-from lcclassify.surveys.base import Survey, SurveyData
+from lcclassify.inference.shards import ShardStore
+from lcclassify.inference.writer import (
+    check_writable,
+    output_format,
+    sorted_parts,
+    write_predictions,
+)
+from lcclassify.surveys.base import Survey
+from lcclassify.surveys.chunks import SurveyChunks
+from lcclassify.tasks.chunked import (
+    ChunkedResult,
+    account_of,
+    remove_work,
+    run_chunks,
+    stage_shares,
+    working_folder,
+)
+from lcclassify.tasks.engines import Engine
+from lcclassify.tasks.jobs import ENSEMBLE, PREDICTIONS, SCORES, ClassifyJob
+from lcclassify.tasks.scores import evaluations
+from lcclassify.tasks.surveying import flux_factor, require, unobserved_ids, write_rejects
 
-ENSEMBLE: Final = "ensemble"
 TABLE_WIDTH: Final = 100  # columns of a table in a file or a pipe, which have no width
 
 _MANDATORY: Final = {
@@ -56,22 +63,27 @@ class PredictResult:
     Attributes:
         output: File of the predictions.
         metrics: File of the metrics, or None if nothing was evaluated.
+        rejects: File of the rows that could not be read, or None if there are none.
         n_objects: Rows written.
         n_scored: Objects with probabilities.
         n_unscored: Objects with a reason instead.
         evaluation: Of the ensemble, or None where there are no labels or none are
             to be looked at.
         elapsed: Seconds from reading to the written file.
+        stages: Seconds of each stage, summed over the chunks; several are worked on at
+            a time.
         sentences: What was left out, converted or not evaluated.
     """
 
     output: Path
     metrics: Path | None
+    rejects: Path | None
     n_objects: int
     n_scored: int
     n_unscored: int
     evaluation: Evaluation | None
     elapsed: float
+    stages: dict[str, float]
     sentences: tuple[str, ...]
 
 
@@ -102,165 +114,133 @@ def predict(cfg: DictConfig) -> PredictResult:
         str(cfg.bundle), accelerator=cfg.accelerator, batch_size=cfg.batch_size
     )
     survey: Survey = instantiate(cfg.survey)
-    data = survey.read(labels=bool(cfg.evaluate))
-    data, unit_sentences = in_units_of(data, predictor.bundle.zeropoint)
-    sentences = [*data.report.sentences(), *unit_sentences]
-    objects = data.light_curves.objects
-    labelled = bool(cfg.evaluate) and objects[LABEL].null_count() < len(objects)
-    with _progress(len(objects), f"classifying {survey.name}") as advance:
-        predictions = predictor.predict(
-            data.light_curves,
-            orphan_ids=data.report.orphan_ids,
-            keep_members=labelled,
-            progress=advance,
+    engine: Engine = instantiate(cfg.engine)
+    work = output.with_name(f"{output.name}.work")
+    with working_folder(work):
+        chunks = survey.chunks(
+            labels=bool(cfg.evaluate), rows=cfg.chunk_rows, on_error=cfg.on_error
         )
-    sentences += write_predictions(predictions.to_frame(predictor.classes), output, form)
-    elapsed = perf_counter() - begin
+        factor, sentences = flux_factor(chunks.zeropoint, predictor.bundle.zeropoint)
+        key = bundles.fingerprint(str(cfg.bundle))
 
-    evaluations: dict[str, Evaluation] = {}
-    metrics = None
-    if labelled:
-        evaluations, more = _evaluations(predictor, predictions, objects)
-        sentences += more
-    beside = output.with_name(f"{output.stem}.metrics.json")
-    if evaluations:
-        metrics = write_metrics(beside, evaluations)
-    elif beside.exists():
-        beside.unlink()
-        sentences.append(f"{beside.name} was of the replaced predictions and is removed.")
-    n_scored = int(predictions.scored.sum())
-    result = PredictResult(
-        output=output,
-        metrics=metrics,
-        n_objects=len(predictions),
-        n_scored=n_scored,
-        n_unscored=len(predictions) - n_scored,
-        evaluation=evaluations.get(ENSEMBLE),
-        elapsed=elapsed,
-        sentences=tuple(sentences),
-    )
-    _say(result, evaluations)
+        def job(chunks: SurveyChunks, store: ShardStore) -> ClassifyJob:
+            return ClassifyJob(
+                chunks=chunks,
+                store=store,
+                bundle=Path(str(cfg.bundle)).expanduser().absolute(),
+                flux_factor=factor,
+                keep_scores=bool(cfg.evaluate),
+                accelerator=cfg.accelerator,
+                batch_size=cfg.batch_size,
+            )
+
+        description = {
+            "survey": survey.fingerprint(),
+            "bundle": key,
+            "evaluate": bool(cfg.evaluate),
+            "chunk_rows": cfg.chunk_rows,
+            "on_error": cfg.on_error,
+            "batch_size": cfg.batch_size,
+            "device": predictor.device.type,
+            "version": __version__,
+        }
+        run = run_chunks(
+            chunks,
+            job,
+            engine=engine,
+            work=work,
+            description=description,
+            table=PREDICTIONS,
+            title=f"classifying {survey.name}",
+            restart=bool(cfg.restart),
+        )
+        result, found = _finish(
+            run, predictor, output, form, begin, sentences, {"inputs": description}
+        )
+        remove_work(work)
+    _say(result, found)
     return result
 
 
-def require(cfg: DictConfig, meanings: dict[str, str]) -> None:
-    """Refuse a configuration in which a key is missing, null or empty.
+def _finish(
+    run: ChunkedResult,
+    predictor: Predictor,
+    output: Path,
+    form: str,
+    begin: float,
+    sentences: list[str],
+    manifest: dict[str, Any],
+) -> tuple[PredictResult, dict[str, Evaluation]]:
+    """Bring the shards into their final form: the table, the metrics, the manifest."""
+    ids = run.ids(PREDICTIONS)
+    unobserved = unobserved_ids(run.chunks.objects, ids)
+    report = run.report(len(unobserved))
+    run.check()
+    sentences = [*report.sentences(), *sentences, *run.sentences]
+    n_objects = len(ids) + len(unobserved)
+    n_scored = sum(record.account["scored"] for record in run.records)
 
-    Args:
-        cfg: The configuration.
-        meanings: What to pass, by key.
-
-    Raises:
-        ConfigError: A key has no value; the message says what to pass.
-    """
-    for key, meaning in meanings.items():
-        if key not in cfg or OmegaConf.is_missing(cfg, key) or cfg[key] in (None, ""):
-            raise ConfigError(f"{key} is missing: pass {meaning}")
-
-
-def in_units_of(data: SurveyData, zeropoint: float | None) -> tuple[SurveyData, list[str]]:
-    """Bring a survey's fluxes to the units of another zero-point.
-
-    Args:
-        data: What was read.
-        zeropoint: AB magnitude of flux 1 in the wanted units, or None if not known.
-
-    Returns:
-        The data with converted fluxes, and sentences that say so.
-    """
-    own = data.zeropoint
-    if own == zeropoint:
-        return data, []
-    if own is None or zeropoint is None:
-        known, other = ("bundle", "survey") if own is None else ("survey", "bundle")
-        return data, [
-            f"The {known} states a zero-point ({zeropoint if own is None else own:g}) and the "
-            f"{other} none: the fluxes are taken to be in the same units."
-        ]
-    factor = 10 ** (0.4 * (zeropoint - own))
-    curves = data.light_curves
-    scaled = curves.observations.with_columns(pl.col(FLUX) * factor, pl.col(FLUX_ERR) * factor)
-    sentence = (
-        f"The fluxes were multiplied by {factor:.6g}, from the survey's zero-point {own:g} to the "
-        f"bundle's {zeropoint:g}."
+    sentences += write_predictions(
+        sorted_parts(
+            run.store.paths(run.records, PREDICTIONS),
+            _without_probabilities(unobserved, predictor.classes),
+        ),
+        output,
+        form,
     )
-    return replace(data, light_curves=replace(curves, observations=scaled)), [sentence]
+    rejects = write_rejects(run, output.with_name(f"{output.stem}.rejects.csv"), sentences)
 
-
-def _evaluations(
-    predictor: Predictor, predictions: Predictions, objects: pl.DataFrame
-) -> tuple[dict[str, Evaluation], list[str]]:
-    """Evaluate the members and the ensemble, each by name; say what is left out."""
-    classes = predictor.classes
-    truth = pl.DataFrame({OBJECT_ID: predictions.object_ids}).join(
-        objects.select(OBJECT_ID, LABEL, SUBSET), on=OBJECT_ID, how="left", maintain_order="left"
-    )
-    label = truth[LABEL]
-    sentences = []
-    known = label.is_in(list(classes)).fill_null(False)
-    foreign = truth.filter(label.is_not_null() & ~known)[LABEL]
-    if len(foreign):
-        kinds = ", ".join(foreign.unique().sort().to_list())
-        who = "1 object has" if len(foreign) == 1 else f"{len(foreign):,} objects have"
-        sentences.append(
-            f"{who} a label that is none of the bundle's classes ({kinds}): classified, and left "
-            "out of the evaluation."
+    found: dict[str, Evaluation] = {}
+    scores = run.store.paths(run.records, SCORES)
+    if scores:
+        found, more = evaluations(
+            scores, predictor.bundle.taxonomy, predictor.bundle.member_names, n_scored
         )
-    used = known.to_numpy() & predictions.scored
-    is_test = (truth[SUBSET] == "test").fill_null(False).to_numpy()
-    if (used & is_test).any() and not is_test[used].all():
-        sentences.append(
-            f"The evaluation is of the {int((used & is_test).sum()):,} objects that the survey "
-            "marks as test objects."
-        )
-        used &= is_test
-    if not used.any():
-        sentences.append("Nothing was evaluated: no object has probabilities and a known label.")
-        return {}, sentences
-    without = int((label.is_null() & pl.Series(predictions.scored)).sum())
-    if without:
-        sentences.append(f"{without:,} objects without a label are left out of the evaluation.")
-    if predictions.members is None:
-        raise DataError("the members' probabilities are needed for the evaluation")
-    targets = (
-        label.filter(pl.Series(used))
-        .replace_strict(list(classes), list(range(len(classes))), return_dtype=pl.Int64)
-        .to_numpy()
+        sentences += more
+    metrics = output.with_name(f"{output.stem}.metrics.json")
+    if found:
+        write_metrics(metrics, found)
+    elif metrics.exists():
+        metrics.unlink()
+        sentences.append(f"{metrics.name} was of the replaced predictions and is removed.")
+    elapsed = perf_counter() - begin
+    result = PredictResult(
+        output=output,
+        metrics=metrics if found else None,
+        rejects=rejects,
+        n_objects=n_objects,
+        n_scored=n_scored,
+        n_unscored=n_objects - n_scored,
+        evaluation=found.get(ENSEMBLE),
+        elapsed=elapsed,
+        stages=run.seconds,
+        sentences=tuple(sentences),
     )
-    taxonomy = predictor.bundle.taxonomy
-    evaluations = {}
-    if len(predictor.bundle.member_names) > 1:
-        for m, name in enumerate(predictor.bundle.member_names):
-            evaluations[name] = evaluate(predictions.members[used, m], targets, taxonomy)
-    evaluations[ENSEMBLE] = evaluate(predictions.probabilities[used], targets, taxonomy)
-    return evaluations, sentences
+    content = {
+        "output": output.name,
+        "objects": n_objects,
+        "objects_scored": n_scored,
+        **account_of(run, report),
+        "rejects": None if rejects is None else rejects.name,
+        "elapsed_seconds": round(elapsed, 3),
+        "stage_seconds": {stage: round(value, 3) for stage, value in run.seconds.items()},
+        "sentences": sentences,
+        **manifest,
+    }
+    write_metrics(output.with_name(f"{output.stem}.manifest.json"), content)
+    return result, found
 
 
-class _ObjectsPerSecond(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} objects/s" if speed else "")
+def _without_probabilities(ids: pl.Series, classes: tuple[str, ...]) -> pl.DataFrame:
+    """Return the rows of objects without an observation."""
+    return Predictions(
+        object_ids=ids,
+        probabilities=np.full((len(ids), len(classes)), np.nan),
+        reasons=pl.Series([NO_OBSERVATION] * len(ids), dtype=pl.String),
+    ).to_frame(classes)
 
 
-@contextmanager
-def _progress(total: int, description: str) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal's standard error, and yield what moves it on."""
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _ObjectsPerSecond(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        task = progress.add_task(description, total=total)
-        yield lambda done: progress.advance(task, done)
-
-
-def _say(result: PredictResult, evaluations: dict[str, Evaluation]) -> None:
+def _say(result: PredictResult, found: dict[str, Evaluation]) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=TABLE_WIDTH)
@@ -271,7 +251,7 @@ def _say(result: PredictResult, evaluations: dict[str, Evaluation]) -> None:
     for sentence in result.sentences:
         line(sentence)
     if result.evaluation is not None:
-        console.print(comparison_table(evaluations, title="evaluation"))
+        console.print(comparison_table(found, title="evaluation"))
         console.print(per_class_table(result.evaluation, title=ENSEMBLE))
         if is_of_plasticc(result.evaluation):
             console.print(paper_comparison(result.evaluation))
@@ -280,6 +260,7 @@ def _say(result: PredictResult, evaluations: dict[str, Evaluation]) -> None:
         f"({result.n_objects / max(result.elapsed, 1e-9):,.0f} objects/s, reading included): "
         f"{result.n_scored:,} classified, {result.n_unscored:,} not."
     )
+    line(f"Time: {stage_shares(result.stages)}.")
     line(f"Predictions: {result.output}")
     if result.metrics is not None:
         line(f"Metrics: {result.metrics}")

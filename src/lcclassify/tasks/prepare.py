@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Final
-from uuid import uuid4
+from typing import Any, Final
 
-import numpy as np
 import polars as pl
 from omegaconf import DictConfig
 from rich.console import Console
 
+from lcclassify import __version__
 from lcclassify.build import instantiate
 from lcclassify.errors import ConfigError, DataError, OutputError, did_you_mean
 from lcclassify.evaluation.report import write_metrics
-from lcclassify.inference.bundle import load
+from lcclassify.inference import bundle as bundles
+from lcclassify.inference.shards import ShardStore
 from lcclassify.inference.writer import check_writable, write_table
-from lcclassify.representations.prepared import PreparedSet
 from lcclassify.representations.representation import FittedRepresentation, Representation
-from lcclassify.schema import OBJECT_ID
-from lcclassify.surveys.base import Survey, SurveyData
-from lcclassify.tasks.predict import in_units_of, require
+from lcclassify.schema import LightCurves
+from lcclassify.surveys.base import ReadReport, Survey
+from lcclassify.surveys.chunks import SurveyChunks
+from lcclassify.surveys.progress import tracked
+from lcclassify.tasks.chunked import (
+    ChunkedResult,
+    account_of,
+    remove_work,
+    run_chunks,
+    stage_shares,
+    working_folder,
+)
+from lcclassify.tasks.engines import Engine
+from lcclassify.tasks.jobs import CONTEXT, FEATURES, SEQUENCES, PrepareJob
+from lcclassify.tasks.surveying import flux_factor, require, unobserved_ids, write_rejects
 
-NIGHT: Final = "night"
 FORMATS: Final = ("parquet", "csv")
+MANIFEST: Final = "manifest.json"
+WORK: Final = "unfinished"  # folder of the shards, in the output's
 
 _MANDATORY: Final = {
     "survey": "what to prepare, such as survey=plasticc survey.root=FOLDER",
@@ -44,6 +57,7 @@ class PrepareResult:
         n_objects: Objects with at least one usable observation.
         n_nights: Rows of the sequences.
         elapsed: Seconds.
+        stages: Seconds of each stage, summed over the chunks.
         sentences: What was left out or converted.
     """
 
@@ -52,6 +66,7 @@ class PrepareResult:
     n_objects: int
     n_nights: int
     elapsed: float
+    stages: dict[str, float]
     sentences: tuple[str, ...]
 
 
@@ -65,6 +80,9 @@ def prepare(cfg: DictConfig) -> PrepareResult:
     null), `sequences` (one row a night: `object_id`, `night` from 0, the named
     channels, Float32), `context` where the representation has any, and
     `manifest.json` with names, counts, what was left out and the representation.
+    A Parquet table of several chunks is a folder of files, which Polars, pandas, Arrow
+    and Dask read by the folder's name; ids ascend in each file, and files follow each
+    other as the survey's do.
 
     Args:
         cfg: `conf/prepare.yaml`, composed.
@@ -82,91 +100,149 @@ def prepare(cfg: DictConfig) -> PrepareResult:
         raise ConfigError(f"format cannot be '{cfg.format}': {did_you_mean(cfg.format, FORMATS)}")
     if output.exists() and not output.is_dir():
         raise OutputError(f"output='{output}' must be a folder, but it is a file")
-    manifest = output / "manifest.json"
-    check_writable(manifest)
-    bundle = None if cfg.bundle is None else load(str(cfg.bundle))
+    check_writable(output / MANIFEST)
+    bundle = None if cfg.bundle is None else bundles.load(str(cfg.bundle))
     survey: Survey = instantiate(cfg.survey)
-    data = survey.read(labels=False)
-    sentences: list[str] = []
-    fitted: FittedRepresentation
-    if bundle is None:
-        settings: Representation = instantiate(cfg.representation)
-        fitted = settings.fit(data.light_curves, int(cfg.seed))
-    else:
-        data, sentences = in_units_of(data, bundle.zeropoint)
-        fitted = bundle.representation
-    sentences = [*data.report.sentences(), *sentences]
-    if data.light_curves.observations.is_empty():
-        raise DataError(f"{survey.name} has no object with a usable observation")
-    prepared = fitted.prepare(data.light_curves)
+    engine: Engine = instantiate(cfg.engine)
+    work = output / WORK
+    with working_folder(work):
+        chunks = survey.chunks(labels=False, rows=cfg.chunk_rows, on_error=cfg.on_error)
+        factor = 1.0
+        sentences: list[str] = []
+        if bundle is None:
+            fitted = fit(instantiate(cfg.representation), survey, chunks, int(cfg.seed))
+        else:
+            factor, sentences = flux_factor(chunks.zeropoint, bundle.zeropoint)
+            fitted = bundle.representation
 
-    tables = {f"{name}.{cfg.format}": table for name, table in _tables(prepared).items()}
-    content = {
-        "survey": survey.name,
-        "files": list(tables),
-        "n_objects": len(prepared),
-        "n_nights": len(prepared.sequences),
-        "feature_names": prepared.feature_names,
-        "context_names": prepared.context_names,
-        "channel_names": prepared.channel_names,
-        "left_out": _left_out(data, prepared),
-        "sentences": sentences,
-        "bundle": None if bundle is None else str(cfg.bundle),
-        "representation": fitted.state(),
-    }
-    # Files of two runs must never lie beside each other: they move in when all are written.
-    partial = output / f".{uuid4().hex[:8]}.partial"
-    try:
-        for name, table in tables.items():
-            write_table(table, partial / name, cfg.format)
-        write_metrics(partial / manifest.name, content)
-        for name in (*tables, manifest.name):
-            (partial / name).replace(output / name)
-    except OSError as error:
-        raise OutputError(f"'{output}' cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        def job(chunks: SurveyChunks, store: ShardStore) -> PrepareJob:
+            return PrepareJob(chunks, store, fitted, factor)
+
+        description = {
+            "survey": survey.fingerprint(),
+            "representation": fitted.state(),
+            "bundle": None if bundle is None else bundles.fingerprint(str(cfg.bundle)),
+            "chunk_rows": cfg.chunk_rows,
+            "on_error": cfg.on_error,
+            "version": __version__,
+        }
+        run = run_chunks(
+            chunks,
+            job,
+            engine=engine,
+            work=work,
+            description=description,
+            table=FEATURES,
+            title=f"preparing {survey.name}",
+            restart=bool(cfg.restart),
+        )
+        if not run.store.paths(run.records, FEATURES):
+            raise DataError(f"{survey.name} has no object with a usable observation")
+        if bundle is None:
+            longest = max(record.account.get("longest", 0) for record in run.records)
+            fitted = replace(fitted, max_length=longest)
+        unobserved = unobserved_ids(run.chunks.objects, run.ids(FEATURES))
+        report = run.report(len(unobserved))
+        run.check()
+        sentences = [*report.sentences(), *sentences, *run.sentences]
+        rejects = write_rejects(run, work / "rejects.csv", sentences)
+        n_nights = sum(record.rows.get(SEQUENCES, 0) for record in run.records)
+        n_objects = sum(record.rows.get(FEATURES, 0) for record in run.records)
+        try:
+            tables = _put_in_place(run, output, work, cfg.format)
+            if rejects is not None:
+                rejects.replace(output / rejects.name)
+            else:
+                (output / "rejects.csv").unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"'{output}' cannot be written: {error.strerror or error}") from error
+        content = {
+            "survey": survey.name,
+            "files": tables,
+            "n_objects": n_objects,
+            "n_nights": n_nights,
+            "feature_names": fitted.feature_names,
+            "context_names": fitted.context_names,
+            "channel_names": fitted.channel_names,
+            "left_out": _left_out(report, unobserved),
+            "rejects": None if rejects is None else rejects.name,
+            "counts": account_of(run, report),
+            "stage_seconds": {stage: round(value, 3) for stage, value in run.seconds.items()},
+            "sentences": sentences,
+            "bundle": None if bundle is None else str(cfg.bundle),
+            "representation": fitted.state(),
+        }
+        write_metrics(output / MANIFEST, content)
+        remove_work(work)
     result = PrepareResult(
         output=output,
-        files=(*(output / name for name in tables), manifest),
-        n_objects=len(prepared),
-        n_nights=len(prepared.sequences),
+        files=(*(output / name for name in tables), output / MANIFEST),
+        n_objects=n_objects,
+        n_nights=n_nights,
         elapsed=perf_counter() - begin,
+        stages=run.seconds,
         sentences=tuple(sentences),
     )
     _say(result)
     return result
 
 
-def _tables(prepared: PreparedSet) -> dict[str, pl.DataFrame]:
-    """Return the tables to write by name."""
-    ids = prepared.object_ids.alias(OBJECT_ID)
-    tables = {"features": _with_ids(ids, prepared.features, prepared.feature_names)}
-    if prepared.context_names:
-        tables["context"] = _with_ids(ids, prepared.context, prepared.context_names)
-    lengths = prepared.lengths
-    owner = np.repeat(np.arange(len(prepared)), lengths)
-    night = np.arange(len(owner)) - np.repeat(prepared.offsets[:-1], lengths)
-    tables["sequences"] = pl.DataFrame(
-        {
-            OBJECT_ID: ids.gather(owner),
-            NIGHT: night.astype(np.int32),
-            **{name: prepared.sequences[:, c] for c, name in enumerate(prepared.channel_names)},
-        }
-    )
-    return tables
+def fit(
+    settings: Representation, survey: Survey, chunks: SurveyChunks, seed: int
+) -> FittedRepresentation:
+    """Fit a representation on all objects, without reading them where nothing needs it."""
+
+    def parts() -> Iterator[LightCurves]:
+        for index in tracked(
+            range(len(chunks)), len(chunks), f"fitting on {survey.name}", "chunks"
+        ):
+            yield chunks.read(index).light_curves
+
+    if settings.needs_data:
+        return settings.fit_parts(parts(), seed)
+    objects = chunks.objects
+    if objects is None:
+        objects = chunks.read(0).light_curves.objects
+    columns = LightCurves(pl.DataFrame(), objects, survey.passbands).metadata_columns
+    return settings.without_data(survey.passbands, columns, seed)
 
 
-def _with_ids(ids: pl.Series, values: np.ndarray, names: tuple[str, ...]) -> pl.DataFrame:
-    columns = {name: values[:, column] for column, name in enumerate(names)}
-    return pl.DataFrame({OBJECT_ID: ids, **columns}).with_columns(
-        pl.col(name).fill_nan(None) for name in names
-    )
+def _put_in_place(run: ChunkedResult, output: Path, work: Path, form: str) -> list[str]:
+    """Move the shards' tables to the names they have in the output, and return the names.
+
+    Tables of two runs must never lie beside each other as if they were of one: the
+    manifest of an earlier run goes first.
+    """
+    tables = {
+        name: run.store.paths(run.records, name)
+        for name in (FEATURES, CONTEXT, SEQUENCES)
+        if run.store.paths(run.records, name)
+    }
+    if form == "csv":  # what may fail comes before what cannot be undone
+        for name, files in tables.items():
+            merged = work / f"{name}.csv"
+            write_table((pl.read_parquet(file) for file in files), merged, form)
+            tables[name] = [merged]
+    (output / MANIFEST).unlink(missing_ok=True)
+    for name in (FEATURES, CONTEXT, SEQUENCES):
+        for suffix in FORMATS:
+            stale = output / f"{name}.{suffix}"
+            if stale.is_dir():
+                shutil.rmtree(stale)
+            else:
+                stale.unlink(missing_ok=True)
+    for name, files in tables.items():
+        place = output / f"{name}.{form}"
+        if len(files) == 1:
+            files[0].replace(place)
+            continue
+        place.mkdir()
+        for number, file in enumerate(files):
+            file.replace(place / f"part-{number:05}.parquet")
+    return [f"{name}.{form}" for name in tables]
 
 
-def _left_out(data: SurveyData, prepared: PreparedSet) -> dict[str, object]:
-    report, objects = data.report, data.light_curves.objects
-    unobserved = objects.join(prepared.object_ids.to_frame(OBJECT_ID), on=OBJECT_ID, how="anti")
+def _left_out(report: ReadReport, unobserved: pl.Series) -> dict[str, Any]:
     return {
         "observations_read": report.rows_read,
         "observations_used": report.rows_kept,
@@ -176,7 +252,7 @@ def _left_out(data: SurveyData, prepared: PreparedSet) -> dict[str, object]:
         "duplicates": report.duplicates,
         "orphan_rows": report.orphan_rows,
         "objects_without_a_row": report.orphan_ids.to_list(),
-        "objects_without_observations": unobserved[OBJECT_ID].sort().to_list(),
+        "objects_without_observations": unobserved.sort().to_list(),
     }
 
 
@@ -184,7 +260,8 @@ def _say(result: PrepareResult) -> None:
     console = Console()
     for text in (
         *result.sentences,
-        f"{result.n_objects:,} objects, {result.n_nights:,} nights in {result.elapsed:.1f} s:",
+        f"{result.n_objects:,} objects, {result.n_nights:,} nights in {result.elapsed:.1f} s "
+        f"({stage_shares(result.stages)}):",
         *(f"  {path}" for path in result.files),
     ):
         console.print(text, markup=False, highlight=False, soft_wrap=True)

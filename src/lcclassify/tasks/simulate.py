@@ -20,7 +20,7 @@ from lcclassify.surveys.plasticc_writer import PlasticcWriter
 from lcclassify.surveys.progress import tracked
 from lcclassify.surveys.simulated import SimulatedSurvey
 from lcclassify.tasks.gallery import draw_gallery
-from lcclassify.tasks.predict import require
+from lcclassify.tasks.surveying import require
 
 _MANDATORY = {"output": "the folder to write to, such as output=simulated"}
 

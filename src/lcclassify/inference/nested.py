@@ -1,0 +1,371 @@
+"""Classifies partitions of nested-pandas frames, which LSDB catalogues are made of."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from lcclassify.errors import ConfigError, DataError, check_keys, did_you_mean
+from lcclassify.inference.loaded import loaded_predictor
+from lcclassify.inference.predictions import CLASS_PREFIX, PREDICTED_CLASS, REASON
+from lcclassify.inference.predictor import Predictor
+from lcclassify.schema import (
+    DETECTED,
+    FLUX,
+    FLUX_ERR,
+    MJD,
+    OBJECT_ID,
+    OBSERVATION_COLUMNS,
+    PASSBAND,
+)
+from lcclassify.surveys.canonical import canonicalise
+from lcclassify.surveys.coerce import identifier
+
+SLICE_ROWS: Final = 1_000_000  # observations of a partition worked on at a time, about
+_ROW: Final = "__row"  # position in the frame; unlike ids and indices it never repeats
+
+_logger = logging.getLogger(__name__)
+
+
+def classify_nested(
+    frame: pd.DataFrame,
+    *,
+    bundle: str | Path,
+    sources: str = "sources",
+    columns: Mapping[str, str] | None = None,
+    metadata: Mapping[str, str | None] | None = None,
+    passbands: Mapping[Any, str | None] | None = None,
+    zeropoint: float | None = None,
+    keep: Sequence[str] | None = None,
+    accelerator: str = "cpu",
+    batch_size: int = 1024,
+) -> pd.DataFrame:
+    """Classify the rows of a NestedFrame, such as a partition of an LSDB catalogue.
+
+    It is made for ``catalog.map_partitions(classify_nested, bundle=...)``. A process loads
+    the bundle once. An empty frame gives an empty table of the same columns, so that LSDB
+    and Dask find the ``meta`` of the result by themselves.
+
+    Args:
+        frame: One row an object, with a nested column of its observations.
+        bundle: Folder of a bundle, which every worker can read.
+        sources: The nested column.
+        columns: Names in the frame by our names where they differ: `mjd` (days),
+            `passband`, `flux`, `flux_err` and, where there is one, `detected` in the
+            nested column, `object_id` among the others. Without a column `object_id` the
+            index is the id. Ids may repeat: each row is an object of its own.
+        metadata: Columns of the frame by the bundle's metadata names where they differ;
+            None for one that is missing for every object.
+        passbands: The bundle's passbands by what stands in the frame, where they differ;
+            None leaves observations in this passband out.
+        zeropoint: AB magnitude of flux 1 in the frame, 31.4 for Rubin's nJy: fluxes are
+            converted to the bundle's units. None takes them to be in these.
+        keep: Columns of the frame to keep; None for all that are not nested, so that a
+            catalogue keeps its coordinates.
+        accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
+        batch_size: Objects scored at a time.
+
+    Returns:
+        A NestedFrame with a row for every row, in the same order and with the same index:
+        the kept columns, ``class_<label>`` (double) for every class, `predicted_class` and
+        `reason` (string), of Arrow types. An object that cannot be scored has a reason and
+        no probabilities.
+
+    Raises:
+        ConfigError: nested-pandas is not installed, or an argument is invalid.
+        BundleError: The bundle cannot be used.
+        DataError: A column is missing or of the wrong type, or a passband unknown.
+
+    Example:
+        >>> catalog = lsdb.open_catalog("hats")  # doctest: +SKIP
+        >>> scores = catalog.map_partitions(  # doctest: +SKIP
+        ...     classify_nested, bundle="outputs/run/bundle", sources="lc", zeropoint=31.4
+        ... )
+        >>> scores.write_catalog("classified")  # doctest: +SKIP
+    """
+    nested_pandas = _nested_pandas()
+    predictor = loaded_predictor(bundle, accelerator, batch_size)
+    reading = _reading(frame, predictor, sources, columns, metadata, passbands, zeropoint)
+    new = [*(f"{CLASS_PREFIX}{label}" for label in predictor.classes), PREDICTED_CLASS, REASON]
+    kept = _kept(frame, keep, new)
+    added = {column.name: _arrow(column) for column in _scores(predictor, reading).iter_columns()}
+    # A NestedFrame's own assignment would look for a nested column before a point in a name.
+    result: pd.DataFrame = nested_pandas.NestedFrame(pd.DataFrame(frame[kept]).assign(**added))
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """What of a frame is read, as whom.
+
+    Attributes:
+        ids: ``(N,)`` ids.
+        objects: The metadata columns.
+        lists: ``(N,)`` Arrow structs of lists, the observations.
+        fields: Names in `lists` by ours.
+        passbands: The bundle's passbands by the frame's, None for those left out.
+        factor: What fluxes are multiplied by.
+    """
+
+    ids: pl.Series
+    objects: pl.DataFrame
+    lists: pa.ChunkedArray
+    fields: Mapping[str, str]
+    passbands: Mapping[str, str | None]
+    factor: float
+
+
+def _reading(
+    frame: pd.DataFrame,
+    predictor: Predictor,
+    sources: str,
+    columns: Mapping[str, str] | None,
+    metadata: Mapping[str, str | None] | None,
+    passbands: Mapping[Any, str | None] | None,
+    zeropoint: float | None,
+) -> _Reading:
+    """Check the arguments against the frame and the bundle."""
+    fitted = predictor.bundle.representation
+    columns, metadata, passbands = columns or {}, metadata or {}, passbands or {}
+    check_keys("columns", columns, OBSERVATION_COLUMNS)
+    check_keys("metadata", metadata, fitted.metadata)
+    for theirs, ours in passbands.items():
+        if ours is not None and ours not in fitted.passbands.names:
+            raise ConfigError(
+                f"passbands['{theirs}'] cannot be '{ours}', which is no passband of the bundle: "
+                f"{did_you_mean(str(ours), fitted.passbands.names)}"
+            )
+    if not frame.columns.is_unique:
+        repeated = frame.columns[frame.columns.duplicated()][0]
+        raise DataError(f"the frame has several columns named '{repeated}'")
+    lists, names = _lists(frame, sources)
+    fields = {name: columns.get(name, name) for name in OBSERVATION_COLUMNS[1:]}
+    if DETECTED not in columns and DETECTED not in names:
+        del fields[DETECTED]
+    for ours, theirs in fields.items():
+        if theirs not in names:
+            raise DataError(
+                f"the nested column '{sources}' has no column '{theirs}', which columns['{ours}'] "
+                f"may name otherwise; {did_you_mean(theirs, names)}"
+            )
+    table = {}
+    for name in fitted.metadata:
+        theirs = metadata.get(name, name)
+        if theirs is None:
+            table[name] = pl.repeat(None, len(frame), dtype=pl.Float64, eager=True)
+        elif theirs not in frame.columns:
+            raise DataError(
+                f"the frame has no column '{theirs}' for the bundle's metadata '{name}', which "
+                f"metadata['{name}'] may name otherwise, or None for missing; "
+                f"{did_you_mean(str(theirs), _plain_columns(frame))}"
+            )
+        else:
+            table[name] = _series(frame[theirs], str(theirs))
+    return _Reading(
+        ids=identifier(_ids(frame, columns.get(OBJECT_ID)).alias(OBJECT_ID), "frame"),
+        objects=pl.DataFrame(table),
+        lists=lists,
+        fields=fields,
+        passbands={str(theirs).strip(): ours for theirs, ours in passbands.items()},
+        factor=_flux_factor(zeropoint, predictor.bundle.zeropoint),
+    )
+
+
+def _lists(frame: pd.DataFrame, sources: str) -> tuple[pa.ChunkedArray, list[str]]:
+    """Return the observations as Arrow structs of lists, and the names of the lists."""
+    plain = _plain_columns(frame)
+    nested = [str(name) for name in frame.columns if name not in plain]
+    if sources not in nested:
+        found = "is not nested" if sources in frame.columns else "does not exist"
+        raise DataError(
+            f"sources must name a nested column of the frame, and '{sources}' {found}; "
+            f"{did_you_mean(sources, nested)}"
+        )
+    array: Any = frame[sources].array
+    return array.struct_array, list(array.field_names)
+
+
+def _ids(frame: pd.DataFrame, column: str | None) -> pl.Series:
+    if column is None and OBJECT_ID in frame.columns:
+        column = OBJECT_ID
+    if column is not None and column in frame.columns:
+        return _series(frame[column], column)
+    if column is not None and column != frame.index.name:
+        raise DataError(
+            f"the frame has no column '{column}' for columns['{OBJECT_ID}']; "
+            f"{did_you_mean(column, _plain_columns(frame))}"
+        )
+    if frame.index.nlevels > 1:
+        raise DataError(
+            f"the frame's index has {frame.index.nlevels} levels, so that columns['{OBJECT_ID}'] "
+            "must name the column of the ids"
+        )
+    return _series(frame.index.to_series(), "index")
+
+
+def _arrow(column: pl.Series) -> pd.arrays.ArrowExtensionArray:
+    """Return a column as LSDB has its own; an Arrow string has 32-bit offsets."""
+    kind = pa.float64() if column.dtype == pl.Float64 else pa.string()
+    return pd.arrays.ArrowExtensionArray(pa.chunked_array([column.to_arrow().cast(kind)]))
+
+
+def _series(column: pd.Series[Any], name: str) -> pl.Series:
+    try:
+        return pl.from_pandas(column)
+    # Arrow has no type for some columns, such as complex numbers.
+    except (TypeError, ValueError, NotImplementedError, pl.exceptions.PolarsError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"column '{name}' of the frame holds mixed or unusable types: {reason}"
+        ) from error
+
+
+def _flux_factor(own: float | None, wanted: float | None) -> float:
+    if own is None:
+        return 1.0
+    if isinstance(own, bool) or not isinstance(own, int | float) or not math.isfinite(own):
+        raise ConfigError(f"zeropoint must be a finite number or None, got {own!r}")
+    if wanted is None:
+        raise ConfigError(
+            f"zeropoint={own:g} cannot be converted, because the bundle states none: leave it out "
+            "if the fluxes are in the units of the bundle's survey"
+        )
+    return float(10 ** (0.4 * (wanted - own)))
+
+
+# --- scoring ------------------------------------------------------------------------
+
+
+def _scores(predictor: Predictor, reading: _Reading) -> pl.DataFrame:
+    """Return the result's new columns, a row for every row of the frame."""
+    parts = []
+    for rows, ids in _distinct(reading.ids, predictor):
+        whole = len(rows) == len(reading.ids)
+        lists = reading.lists if whole else reading.lists.take(pa.array(rows))
+        lengths = _lengths(lists, reading.fields[MJD])
+        for start, stop in _slices(lengths):
+            length = stop - start
+            observations = _observations(reading, lists.slice(start, length))
+            owner = np.repeat(np.arange(start, stop), lengths[start:stop])
+            part = _predicted(
+                predictor,
+                observations.with_columns(ids.gather(owner)),
+                reading.objects[rows[start:stop]].with_columns(ids.slice(start, length)),
+                reading,
+            )
+            # The answer is in the order of the ids.
+            order = ids.slice(start, length).arg_sort().to_numpy().astype(np.int64)
+            parts.append(part.with_columns(pl.Series(_ROW, rows[start + order])))
+    return pl.concat(parts).sort(_ROW).drop(_ROW, OBJECT_ID)
+
+
+def _distinct(
+    ids: pl.Series, predictor: Predictor
+) -> Iterator[tuple[NDArray[np.int64], pl.Series]]:
+    """Yield positions without a repeated id among them, and what to call their objects."""
+    rows = np.arange(len(ids))
+    if not ids.is_duplicated().any():
+        yield rows, ids
+    elif predictor.bundle.representation.settings.noise == 0:
+        # Only the noise depends on what an object is called.
+        yield rows, pl.Series(OBJECT_ID, rows)
+    else:
+        occurrence = ids.to_frame().select(pl.int_range(pl.len()).over(OBJECT_ID)).to_series()
+        table = pl.DataFrame({_ROW: rows, "occurrence": occurrence})
+        for _, group in table.group_by("occurrence", maintain_order=True):
+            chosen = group[_ROW].to_numpy()
+            yield chosen, ids.gather(chosen)
+
+
+def _lengths(lists: pa.ChunkedArray, field: str) -> NDArray[np.int64]:
+    counts = pc.list_value_length(pc.struct_field(lists, field))
+    lengths: NDArray[np.int64] = pc.fill_null(counts, 0).to_numpy().astype(np.int64)
+    return lengths
+
+
+def _slices(lengths: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield runs of objects, at least one, with at most `SLICE_ROWS` and one object's rows."""
+    begins = np.cumsum(lengths) - lengths
+    cuts = np.flatnonzero(np.diff(begins // SLICE_ROWS)) + 1
+    return pairwise([0, *cuts.tolist(), len(lengths)])
+
+
+def _observations(reading: _Reading, lists: pa.ChunkedArray) -> pl.DataFrame:
+    """Return the columns of a slice's observations by our names, without the ids."""
+    return pl.DataFrame(
+        {
+            ours: pl.Series(ours, pc.list_flatten(pc.struct_field(lists, theirs)))
+            for ours, theirs in reading.fields.items()
+        }
+    )
+
+
+def _predicted(
+    predictor: Predictor, observations: pl.DataFrame, objects: pl.DataFrame, reading: _Reading
+) -> pl.DataFrame:
+    """Return the predictions for every object, in the order of the ids."""
+    if reading.passbands:
+        words = observations[PASSBAND].cast(pl.String).str.strip_chars()
+        kept = {theirs: ours for theirs, ours in reading.passbands.items() if ours is not None}
+        dropped = [theirs for theirs in reading.passbands if theirs not in kept]
+        observations = observations.with_columns(words.replace(kept).alias(PASSBAND))
+        if dropped:
+            observations = observations.filter(~words.is_in(dropped).fill_null(False))
+    fitted = predictor.bundle.representation
+    curves, report = canonicalise(observations, objects, fitted.passbands, metadata=fitted.metadata)
+    for sentence in report.sentences():
+        _logger.info("%s", sentence)
+    if reading.factor != 1.0:
+        converted = (pl.col(FLUX) * reading.factor, pl.col(FLUX_ERR) * reading.factor)
+        curves = replace(curves, observations=curves.observations.with_columns(*converted))
+    return predictor.predict_light_curves(curves)
+
+
+# --- the frame ----------------------------------------------------------------------
+
+
+def _nested_pandas() -> Any:
+    try:
+        import nested_pandas
+    except ImportError as fault:
+        raise ConfigError(
+            'classify_nested needs nested-pandas: pip install "lcclassify[lsdb]"'
+        ) from fault
+    return nested_pandas
+
+
+def _plain_columns(frame: pd.DataFrame) -> list[Any]:
+    nested = _nested_pandas().NestedDtype
+    return [name for name, kind in frame.dtypes.items() if not isinstance(kind, nested)]
+
+
+def _kept(frame: pd.DataFrame, keep: Sequence[str] | None, new: Sequence[str]) -> list[Any]:
+    """Return the columns to keep, none of which is like a new one."""
+    if isinstance(keep, str):
+        raise ConfigError(f"keep must be a list of columns, got the text '{keep}'")
+    for name in keep or ():
+        if name not in frame.columns:
+            raise DataError(
+                f"keep names the column '{name}', which the frame does not have; "
+                f"{did_you_mean(str(name), frame.columns)}"
+            )
+    names = _plain_columns(frame) if keep is None else list(dict.fromkeys(keep))
+    taken = [name for name in names if name in new]
+    if taken:
+        raise DataError(
+            f"the frame has a column '{taken[0]}' already, which the result is to have: rename "
+            "it, or leave it out by listing in keep the others that shall stay"
+        )
+    return names

@@ -1,0 +1,119 @@
+"""Brings any table of one row an object into the canonical form of `lcclassify.schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from lcclassify.errors import ConfigError, DataError, did_you_mean
+from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, Taxonomy
+from lcclassify.surveys.coerce import finite_or_null, identifier, label_text, number
+
+_SUBSETS: Final = ("train", "held_out", "test")
+
+
+def objects_of(
+    observations: pl.DataFrame, metadata: Sequence[str]
+) -> tuple[pl.DataFrame, list[str]]:
+    """Return one row an object from the observations, and what they do not tell."""
+    require(observations, (OBJECT_ID,), "observation table")
+    carried = [name for name in (LABEL, SUBSET, *metadata) if name in observations.columns]
+    absent = [name for name in metadata if name not in carried]
+    messages = []
+    if absent:
+        messages.append(
+            f"There is no object table: {', '.join(absent)} "
+            f"{'is' if len(absent) == 1 else 'are'} missing for every object."
+        )
+    objects = observations.select(OBJECT_ID, *carried).unique()
+    return objects.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent), messages
+
+
+def canonical_objects(
+    objects: pl.DataFrame, taxonomy: Taxonomy | None, metadata: Sequence[str]
+) -> pl.DataFrame:
+    """Sort, check and cast an object table, as `canonicalise` does.
+
+    Raises:
+        ConfigError: If a metadata name is reserved.
+        DataError: If a class or subset is unknown, or two rows contradict each other.
+    """
+    metadata = checked_metadata(metadata)
+    require(objects, (OBJECT_ID, *metadata), "object table")
+
+    def text(name: str) -> pl.Series:
+        if name in objects.columns:
+            return label_text(objects[name])
+        return pl.Series(name, [None] * objects.height, pl.String)
+
+    table = pl.DataFrame(
+        [
+            identifier(objects[OBJECT_ID], "object table"),
+            text(LABEL),
+            text(SUBSET),
+            *(finite_or_null(number(objects, name, "object table")) for name in metadata),
+        ]
+    )
+    if taxonomy is not None:
+        _check_words(table, LABEL, taxonomy.classes, "class")
+    _check_words(table, SUBSET, _SUBSETS, "subset")
+    table = table.unique().sort(OBJECT_ID)
+    _check_no_contradiction(table)
+    return table
+
+
+def _check_words(table: pl.DataFrame, column: str, known: Sequence[str], what: str) -> None:
+    unknown = table.filter(pl.col(column).is_not_null() & ~pl.col(column).is_in(list(known)))
+    if unknown.height:
+        word = str(unknown[column].min())
+        holders = unknown.filter(pl.col(column) == word)
+        others = unknown[column].n_unique() - 1
+        also = f" ({others} other unknown {what} values follow)" if others else ""
+        raise DataError(
+            f"unknown {what} '{word}' of {holders.height:,} rows of the object table, the first "
+            f"object {holders[OBJECT_ID].sort()[0]}{also}; {did_you_mean(word, known)}"
+        )
+
+
+def _check_no_contradiction(table: pl.DataFrame) -> None:
+    repeated = table.filter(table[OBJECT_ID].is_duplicated())
+    if not repeated.height:
+        return
+    object_id = repeated[OBJECT_ID][0]
+    rows = repeated.filter(pl.col(OBJECT_ID) == object_id)
+    column = next(name for name in rows.columns if rows[name].n_unique() > 1)
+    values = " and ".join(f"'{value}'" for value in rows[column].unique().sort().to_list()[:2])
+    raise DataError(
+        f"object {object_id} has {rows.height} rows in the object table whose '{column}' "
+        f"contradict each other: {values}"
+    )
+
+
+def checked_metadata(metadata: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of metadata columns.
+
+    Raises:
+        ConfigError: If one is reserved or given twice.
+    """
+    names = tuple(metadata)
+    for name in names:
+        if name in (OBJECT_ID, LABEL, SUBSET):
+            raise ConfigError(f"metadata cannot contain '{name}', which has a meaning of its own")
+    if len(set(names)) != len(names):
+        raise ConfigError(f"the metadata columns must be distinct, got {list(names)}")
+    return names
+
+
+def require(table: pl.DataFrame, names: Sequence[str], what: str) -> None:
+    """Check that a table has columns.
+
+    Raises:
+        DataError: It lacks one.
+    """
+    for name in names:
+        if name not in table.columns:
+            raise DataError(
+                f"the {what} has no column '{name}'; {did_you_mean(name, table.columns)}"
+            )

@@ -1,0 +1,171 @@
+"""Who works on the chunks of a job: threads of this process, or a Dask cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+
+from lcclassify.errors import ConfigError
+from lcclassify.inference.shards import ShardRecord
+from lcclassify.surveys import options
+
+
+class ChunkJob(Protocol):
+    """Work that falls into chunks; picklable, so that other processes can do them."""
+
+    def process(self, index: int) -> ShardRecord:
+        """Take one chunk from the survey's files to its shard."""
+
+
+class Engine(Protocol):
+    """Has chunks worked on."""
+
+    def run(self, job: ChunkJob, indices: Sequence[int]) -> Iterator[ShardRecord]:
+        """Yield the records of chunks as they are finished, in any order.
+
+        The first error of a chunk is raised when the chunks begun have ended.
+        """
+
+
+class LocalEngine:
+    """Threads of this process, each with a chunk of its own from file to shard.
+
+    What is heavy (parsing, preparing, the networks, writing) runs outside of Python's
+    lock, so that one thread reads while the other one classifies.
+
+    Args:
+        workers: Chunks worked on at a time; None for one a core.
+
+    Raises:
+        ConfigError: It is no whole number of at least 1.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = _workers(workers)
+
+    def run(self, job: ChunkJob, indices: Sequence[int]) -> Iterator[ShardRecord]:
+        """Yield the records of chunks as they are finished."""
+        waiting = iter(indices)
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="chunk")
+        begun: set[Future[ShardRecord]] = set()
+        with _one_thread_each(self.workers):
+            try:
+                while True:
+                    for index in waiting:
+                        begun.add(pool.submit(job.process, index))
+                        if len(begun) == self.workers:
+                            break
+                    if not begun:
+                        return
+                    finished, begun = wait(begun, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        yield future.result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+class DaskEngine:
+    """Workers of a Dask cluster; the survey's files and the output must be theirs, too.
+
+    A chunk whose worker dies is done by another one.
+
+    Args:
+        address: Of a running scheduler; None for a cluster of processes on this machine.
+        workers: Processes of the cluster on this machine; None for one a core.
+
+    Raises:
+        ConfigError: An argument is invalid, or Dask is not installed.
+    """
+
+    def __init__(self, address: str | None = None, workers: int | None = None) -> None:
+        if address is not None and workers is not None:
+            raise ConfigError(
+                "engine.workers is for a cluster on this machine, and engine.address names one "
+                "that runs already: give one of the two"
+            )
+        self.address = address
+        self.workers = _workers(workers)
+        _distributed()
+
+    def run(self, job: ChunkJob, indices: Sequence[int]) -> Iterator[ShardRecord]:
+        """Yield the records of chunks as they are finished."""
+        distributed = _distributed()
+        with self._client(distributed) as client:
+            futures = [
+                client.submit(_process, job, index, key=f"chunk-{index}", pure=False)
+                for index in indices
+            ]
+            try:
+                for future in distributed.as_completed(futures):
+                    try:
+                        record: ShardRecord = future.result()
+                    except distributed.scheduler.KilledWorker as fault:
+                        raise ConfigError(
+                            f"{future.key} ended the processes of several workers, perhaps for "
+                            "want of memory: fewer workers or a smaller chunk_rows may help; the "
+                            "finished chunks are kept"
+                        ) from fault
+                    yield record
+                    future.release()
+            finally:
+                client.cancel([future for future in futures if not future.done()])
+
+    @contextmanager
+    def _client(self, distributed: Any) -> Iterator[Any]:
+        if self.address is not None:
+            try:
+                client = distributed.Client(self.address, timeout="10s")
+            except (OSError, TimeoutError, ValueError) as fault:
+                raise ConfigError(
+                    f"engine.address='{self.address}' has no Dask scheduler that answers: {fault}"
+                ) from fault
+            with client:
+                yield client
+            return
+        with (
+            distributed.LocalCluster(
+                n_workers=self.workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client
+
+
+def _process(job: ChunkJob, index: int) -> ShardRecord:
+    torch.set_num_threads(1)
+    return job.process(index)
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as fault:
+        raise ConfigError('engine=dask needs Dask: pip install "lcclassify[dask]"') from fault
+    return distributed
+
+
+def _workers(workers: int | None) -> int:
+    if workers is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return options.whole(workers, "engine.workers", 1)
+
+
+@contextmanager
+def _one_thread_each(workers: int) -> Iterator[None]:
+    """Give every worker one thread of torch: together they have one a core."""
+    threads = torch.get_num_threads()
+    if workers > 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,202 @@
+"""What is done with one chunk of a survey: classified, or prepared and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from lcclassify.inference.loaded import loaded_predictor
+from lcclassify.inference.predictions import NO_OBJECT_ROW, Predictions, with_unscored
+from lcclassify.inference.predictor import Predictor
+from lcclassify.inference.shards import ShardRecord, ShardStore
+from lcclassify.representations.prepared import PreparedSet
+from lcclassify.representations.representation import FittedRepresentation
+from lcclassify.schema import FLUX, FLUX_ERR, LABEL, OBJECT_ID, SUBSET, LightCurves
+from lcclassify.surveys.chunks import Chunk, SurveyChunks
+
+# Tables of a shard.
+PREDICTIONS: Final = "predictions"
+SCORES: Final = "scores"  # label, subset and every model's probabilities, of labelled objects
+FEATURES: Final = "features"
+CONTEXT: Final = "context"
+SEQUENCES: Final = "sequences"
+ORPHANS: Final = "orphans"  # ids of objects without a row in the object table
+REJECTS: Final = "rejects"
+
+ENSEMBLE: Final = "ensemble"
+NIGHT: Final = "night"
+
+STAGES: Final = ("read", "prepare", "infer", "write")
+
+
+class Stages:
+    """Seconds spent in each stage of a chunk."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Count what is done inside towards a stage."""
+        begin = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + perf_counter() - begin
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifyJob:
+    """Classifies the objects of a chunk.
+
+    Attributes:
+        chunks: The survey.
+        store: Where the shards go.
+        bundle: Folder of the bundle; every process loads it once.
+        flux_factor: What the survey's fluxes are multiplied by.
+        keep_scores: Whether to keep what an evaluation needs of labelled objects.
+        accelerator: As of `Predictor`.
+        batch_size: As of `Predictor`.
+    """
+
+    chunks: SurveyChunks
+    store: ShardStore
+    bundle: Path
+    flux_factor: float
+    keep_scores: bool
+    accelerator: str
+    batch_size: int
+
+    def process(self, index: int) -> ShardRecord:
+        """Take one chunk from the survey's files to its shard."""
+        stages = Stages()
+        predictor = loaded_predictor(self.bundle, self.accelerator, self.batch_size)
+        with stages("read"):
+            chunk = self.chunks.read(index)
+            curves = with_flux_factor(chunk.light_curves, self.flux_factor)
+        predictor.check(curves)
+        objects = curves.objects
+        labelled = self.keep_scores and objects[LABEL].null_count() < len(objects)
+        with stages("prepare"):
+            prepared = predictor.prepare(curves)
+        with stages("infer"):
+            predictions = predictor.score(prepared, objects[OBJECT_ID], keep_members=labelled)
+        tables = _account_tables(chunk)
+        if labelled:
+            tables[SCORES] = _scores(predictor, predictions, objects)
+        if len(chunk.report.orphan_ids):
+            predictions = with_unscored(predictions, chunk.report.orphan_ids, NO_OBJECT_ROW)
+        tables[PREDICTIONS] = predictions.to_frame(predictor.classes)
+        account = {**_account(chunk), "scored": int(predictions.scored.sum())}
+        return self.store.write(index, tables, account, stages.seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class PrepareJob:
+    """Writes the features, context and sequences of a chunk.
+
+    Attributes:
+        chunks: The survey.
+        store: Where the shards go.
+        representation: How light curves become arrays.
+        flux_factor: What the survey's fluxes are multiplied by.
+    """
+
+    chunks: SurveyChunks
+    store: ShardStore
+    representation: FittedRepresentation
+    flux_factor: float
+
+    def process(self, index: int) -> ShardRecord:
+        """Take one chunk from the survey's files to its shard."""
+        stages = Stages()
+        with stages("read"):
+            chunk = self.chunks.read(index)
+            curves = with_flux_factor(chunk.light_curves, self.flux_factor)
+        tables = _account_tables(chunk)
+        account = _account(chunk)
+        if not curves.observations.is_empty():
+            with stages("prepare"):
+                prepared = self.representation.prepare(curves)
+                tables |= prepared_tables(prepared)
+            account["longest"] = int(prepared.lengths.max())
+        return self.store.write(index, tables, account, stages.seconds)
+
+
+def with_flux_factor(curves: LightCurves, factor: float) -> LightCurves:
+    """Return light curves with fluxes and errors multiplied by a factor."""
+    if factor == 1.0:
+        return curves
+    scaled = curves.observations.with_columns(pl.col(FLUX) * factor, pl.col(FLUX_ERR) * factor)
+    return replace(curves, observations=scaled)
+
+
+def score_column(model: str, label: str) -> str:
+    """Return the column of a model's probability of a class in the table of scores."""
+    return f"{model}:{label}"
+
+
+def prepared_tables(prepared: PreparedSet) -> dict[str, pl.DataFrame]:
+    """Return a prepared set as tables: one row an object, and one row a night."""
+    ids = prepared.object_ids.alias(OBJECT_ID)
+    tables = {FEATURES: _with_ids(ids, prepared.features, prepared.feature_names)}
+    if prepared.context_names:
+        tables[CONTEXT] = _with_ids(ids, prepared.context, prepared.context_names)
+    lengths = prepared.lengths
+    owner = np.repeat(np.arange(len(prepared)), lengths)
+    night = np.arange(len(owner)) - np.repeat(prepared.offsets[:-1], lengths)
+    tables[SEQUENCES] = pl.DataFrame(
+        {
+            OBJECT_ID: ids.gather(owner),
+            NIGHT: night.astype(np.int32),
+            **{name: prepared.sequences[:, c] for c, name in enumerate(prepared.channel_names)},
+        }
+    )
+    return tables
+
+
+def _with_ids(
+    ids: pl.Series, values: np.ndarray[Any, np.dtype[np.float64]], names: Sequence[str]
+) -> pl.DataFrame:
+    columns = {name: values[:, column] for column, name in enumerate(names)}
+    return pl.DataFrame({OBJECT_ID: ids, **columns}).with_columns(
+        pl.col(name).fill_nan(None) for name in names
+    )
+
+
+def _scores(predictor: Predictor, predictions: Predictions, objects: pl.DataFrame) -> pl.DataFrame:
+    """Return label, subset and all probabilities of labelled objects that have them."""
+    models: Mapping[str, np.ndarray[Any, np.dtype[np.float64]]] = {}
+    names = predictor.bundle.member_names
+    if len(names) > 1 and predictions.members is not None:
+        models = {name: predictions.members[:, m] for m, name in enumerate(names)}
+    columns = {
+        score_column(model, label): values[:, k]
+        for model, values in {**models, ENSEMBLE: predictions.probabilities}.items()
+        for k, label in enumerate(predictor.classes)
+    }
+    used = pl.Series(predictions.scored) & objects[LABEL].is_not_null()
+    return objects.select(OBJECT_ID, LABEL, SUBSET).with_columns(**columns).filter(used)
+
+
+def _account_tables(chunk: Chunk) -> dict[str, pl.DataFrame]:
+    tables = {}
+    if len(chunk.report.orphan_ids):
+        tables[ORPHANS] = chunk.report.orphan_ids.to_frame(OBJECT_ID)
+    if len(chunk.rejects):
+        tables[REJECTS] = chunk.rejects
+    return tables
+
+
+def _account(chunk: Chunk) -> dict[str, Any]:
+    report = asdict(replace(chunk.report, orphan_ids=pl.Series(OBJECT_ID, [], pl.Int64)))
+    del report["orphan_ids"]
+    report["messages"] = list(chunk.report.messages)
+    return {"report": report}

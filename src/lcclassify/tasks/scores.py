@@ -1,0 +1,68 @@
+"""The evaluation of a classified survey, from the shards' tables of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from lcclassify.evaluation.metrics import Evaluation, evaluate
+from lcclassify.schema import LABEL, SUBSET, Taxonomy
+from lcclassify.tasks.jobs import ENSEMBLE, score_column
+
+
+def evaluations(
+    paths: Sequence[Path], taxonomy: Taxonomy, members: Sequence[str], n_scored: int
+) -> tuple[dict[str, Evaluation], list[str]]:
+    """Evaluate the members and the ensemble on the labelled objects.
+
+    Objects of classes that the bundle does not know are left out, and where the survey
+    marks test objects, all others.
+
+    Args:
+        paths: Files of the tables of scores.
+        taxonomy: The bundle's classes.
+        members: Names of its members.
+        n_scored: Objects with probabilities, labelled or not.
+
+    Returns:
+        Evaluations by name, the ensemble last, and sentences on what is left out.
+    """
+    sentences = []
+    truth = pl.concat([pl.read_parquet(path, columns=[LABEL, SUBSET]) for path in paths])
+    label = truth[LABEL]
+    known = label.is_in(list(taxonomy.classes))
+    foreign = label.filter(~known)
+    if len(foreign):
+        kinds = ", ".join(foreign.unique().sort().to_list())
+        who = "1 object has" if len(foreign) == 1 else f"{len(foreign):,} objects have"
+        sentences.append(
+            f"{who} a label that is none of the bundle's classes ({kinds}): classified, and left "
+            "out of the evaluation."
+        )
+    used = known
+    is_test = (truth[SUBSET] == "test").fill_null(False)
+    if (used & is_test).any() and not is_test.filter(used).all():
+        used = used & is_test
+        sentences.append(
+            f"The evaluation is of the {used.sum():,} objects that the survey marks as test "
+            "objects."
+        )
+    if not used.any():
+        sentences.append("Nothing was evaluated: no object has probabilities and a known label.")
+        return {}, sentences
+    without = n_scored - len(truth)
+    if without:
+        sentences.append(f"{without:,} objects without a label are left out of the evaluation.")
+    targets = label.filter(used).replace_strict(
+        list(taxonomy.classes), list(range(len(taxonomy))), return_dtype=pl.Int64
+    )
+    found = {}
+    # One model at a time: all of them may not fit into the memory.
+    for model in (*(members if len(members) > 1 else ()), ENSEMBLE):
+        columns = [score_column(model, label) for label in taxonomy.classes]
+        table = pl.concat([pl.read_parquet(path, columns=columns) for path in paths])
+        probabilities = table.filter(used).to_numpy()
+        found[model] = evaluate(probabilities, targets.to_numpy(), taxonomy)
+    return found, sentences
