@@ -53,7 +53,6 @@ def canonicalise(
     metadata: Sequence[str] = (),
     *,
     detection_snr: float = DETECTION_SNR,
-    whole: bool = True,
 ) -> tuple[LightCurves, ReadReport]:
     """Sort, check, clean and cast tables into canonical light curves.
 
@@ -70,8 +69,6 @@ def canonicalise(
         metadata: Columns of the object table to keep as Float64.
         detection_snr: An observation without a `detected` value is a detection if
             flux / flux_err is at least this.
-        whole: Whether these are all observations. If not, the tables may have no object
-            in common, and objects without an observation are left out uncounted.
 
     Returns:
         The light curves and the account of what was left out.
@@ -102,7 +99,7 @@ def canonicalise(
     if not table.height:  # it has no type of its own
         table = table.cast({OBJECT_ID: ids.dtype})
     rows, report = _canonical_rows(observations, table, passbands, snr)
-    _check_common(report, rows, table)
+    _check_common(report, table)
     unobserved = table.height - rows[OBJECT_ID].n_unique()
     report = replace(
         report,
@@ -203,9 +200,6 @@ def _checked_snr(detection_snr: float) -> float:
     return snr
 
 
-# --- observations -------------------------------------------------------------------
-
-
 def _with_id_type(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
     """Return the rows if their ids are of the table's type; without rows they have none."""
     ours, theirs = rows.schema[OBJECT_ID], table.schema[OBJECT_ID]
@@ -232,7 +226,7 @@ def _without_orphans(
     return known, orphans, rows.height - known.height
 
 
-def _check_common(report: ReadReport, rows: pl.DataFrame, table: pl.DataFrame) -> None:
+def _check_common(report: ReadReport, table: pl.DataFrame) -> None:
     orphans = report.orphan_ids
     if len(orphans) and report.orphan_rows == report.rows_read and table.height:
         raise DataError(

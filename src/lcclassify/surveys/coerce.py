@@ -163,10 +163,7 @@ def passband_index(table: pl.DataFrame, passbands: Passbands) -> pl.Series:
         column = whole if whole.cast(column.dtype).equals(column) else column
     if isinstance(column.dtype, pl.Categorical | pl.Enum):
         column = column.cast(pl.String)
-    indices = [str(index) for index in range(len(passbands))]
-    known: Sequence[str] = passbands.names
-    if column.dtype.is_integer() and not all(name.isdecimal() for name in passbands.names):
-        known = indices
+    known = _known_passbands(column, passbands)
     words = column.cast(pl.String).str.strip_chars()
     index = words.replace_strict(
         list(known), range(len(known)), default=None, return_dtype=pl.UInt8
@@ -174,6 +171,21 @@ def passband_index(table: pl.DataFrame, passbands: Passbands) -> pl.Series:
     if index.null_count():
         _unknown_passband(table, words.filter(index.is_null()), words, passbands, known)
     return index.alias(PASSBAND)
+
+
+def passband_faults(column: pl.Series, passbands: Passbands) -> pl.Series:
+    """Say of each passband that `passband_index` would refuse why it would, null otherwise."""
+    known = list(_known_passbands(column, passbands))
+    words = column.cast(pl.String).str.strip_chars()
+    return pl.select(
+        pl.when(~words.is_in(known)).then(pl.format("unknown passband '{}'", words))
+    ).to_series()
+
+
+def _known_passbands(column: pl.Series, passbands: Passbands) -> Sequence[str]:
+    if column.dtype.is_integer() and not all(name.isdecimal() for name in passbands.names):
+        return [str(index) for index in range(len(passbands))]
+    return passbands.names
 
 
 def _unknown_passband(

@@ -112,5 +112,9 @@ def blame(where: str, column: str, kind: Kind, value: object) -> NoReturn:
         kind: What was wanted.
         value: What came.
     """
-    expected = "an integer" if kind == "integer" else "a number"
-    raise DataError(f"{where}: column '{column}' must hold {expected}, got '{value}'")
+    raise DataError(f"{where}: column '{column}' must hold {wanted(kind)}, got '{value}'")
+
+
+def wanted(kind: Kind) -> str:
+    """Return how messages call a number of a kind."""
+    return "an integer" if kind == "integer" else "a number"

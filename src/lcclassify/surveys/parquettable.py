@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -12,12 +13,15 @@ from lcclassify.surveys.columns import (
     TEXT_TYPES,
     Column,
     Kind,
-    blame,
     find_columns,
     is_absent,
     readable,
     text_to_number,
+    wanted,
 )
+
+ROW: Final = "row"
+REASON: Final = "reason"
 
 
 def parquet_columns(file: Path, columns: Mapping[str, Column]) -> dict[str, tuple[str, Column]]:
@@ -49,6 +53,36 @@ def parquet_rows(
         count: Number of rows; None for all that follow.
 
     Raises:
+        DataError: The file is damaged, a column of another kind, a value is none of its
+            column's kind or absent in a filled one; file, row (from 1) and value are named.
+    """
+    frame, faults = parquet_values(file, found, first, count)
+    if faults.height:
+        raise DataError(f"{file}, row {faults[ROW][0] + 1}: {faults[REASON][0]}")
+    return frame
+
+
+def parquet_values(
+    file: Path,
+    found: Mapping[str, tuple[str, Column]],
+    first: int = 0,
+    count: int | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read rows of a Parquet file, and tell which of them hold what they must not.
+
+    Only the pages of these rows are decoded, also of a file of one row group.
+
+    Args:
+        file: As of `parquet_rows`, with the other arguments.
+        found: Likewise.
+        first: Likewise.
+        count: Likewise.
+
+    Returns:
+        The columns; and one row for each bad value, in the order of rows: `ROW` in the
+        file, counted from 0, and `REASON`.
+
+    Raises:
         DataError: The file is damaged, or a column of another kind.
     """
     names = list(dict.fromkeys(name for name, _ in found.values()))
@@ -58,44 +92,61 @@ def parquet_rows(
         else:
             lazy = pl.scan_parquet(file, glob=False).slice(first, count)
             table = lazy.select(names).collect()
-    return table.select(
-        converted(table[name], column.kind, file).alias(new)
-        for new, (name, column) in found.items()
-    )
+    values, faults = [], [pl.DataFrame(schema={ROW: pl.Int64, REASON: pl.String})]
+    for new, (name, column) in found.items():
+        series, bad = _converted(table[name], column.kind, file)
+        values.append(series.alias(new))
+        if bad is not None and bad.any():
+            faults.append(_faults(bad, first, name, wanted(column.kind), table[name]))
+        if column.filled and series.null_count():
+            absent = series.is_null() if bad is None else series.is_null() & ~bad
+            faults.append(_faults(absent, first, name, None, table[name]))
+    return pl.DataFrame(values), pl.concat(faults).sort(ROW, maintain_order=True)
 
 
-def converted(series: pl.Series, kind: Kind, file: Path) -> pl.Series:
-    """Return a Parquet column as the type of its kind."""
+def _faults(
+    bad: pl.Series, first: int, name: str, expected: str | None, values: pl.Series
+) -> pl.DataFrame:
+    rows = bad.arg_true()
+    if expected is None:
+        reason = pl.Series([f"column '{name}' is empty"]).new_from_index(0, len(rows))
+    else:
+        words = values.gather(rows).cast(pl.String)
+        reason = pl.select(
+            pl.format("column '{}' must hold {}, got '{}'", pl.lit(name), pl.lit(expected), words)
+        ).to_series()
+    return pl.DataFrame({ROW: rows.cast(pl.Int64) + first, REASON: reason})
+
+
+def _converted(series: pl.Series, kind: Kind, file: Path) -> tuple[pl.Series, pl.Series | None]:
+    """Return a Parquet column as the type of its kind, and which values are none of it."""
     if isinstance(series.dtype, pl.Categorical | pl.Enum):
         series = series.cast(pl.String)
     dtype = series.dtype
     if kind in ("text", "id"):
         if dtype.is_integer() and kind == "id":
-            return series
+            return series, None
         if dtype.is_float():  # class 90 may be stored as 90.0
             whole = series.fill_nan(None).cast(pl.Int64, strict=False)
             if whole.cast(dtype).equals(series.fill_nan(None)):
-                return whole if kind == "id" else whole.cast(pl.String)
+                return (whole if kind == "id" else whole.cast(pl.String)), None
         if not (dtype.is_numeric() or dtype in (pl.String, pl.Boolean, pl.Null)):
             raise DataError(f"{file}: column '{series.name}' must hold text, got {dtype}")
-        return series.cast(pl.String)
+        return series.cast(pl.String), None
+    bad = None
     if dtype == pl.String:
         frame = series.to_frame("value")
         absent = is_absent(pl.col("value"))
         number = text_to_number(pl.col("value"), TEXT_TYPES[kind])
         parsed = frame.select(pl.when(~absent).then(number), bad=~absent & number.is_null())
-        if parsed["bad"].any():
-            row = parsed["bad"].arg_max() or 0
-            blame(f"{file}, row {row + 1}", series.name, kind, series[row])
-        series = parsed["value"].alias(series.name)
+        series, bad = parsed["value"].alias(series.name), parsed["bad"]
     elif not (dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)):
         raise DataError(f"{file}: column '{series.name}' must hold numbers, got {dtype}")
     if kind == "number":
-        return series.cast(pl.Float64)
+        return series.cast(pl.Float64), bad
+    if bad is not None or series.dtype == pl.Int64:
+        return series, bad
     series = series.fill_nan(None) if series.dtype.is_float() else series
     whole = series.cast(pl.Int64, strict=False)
     wrong = (whole.is_null() & series.is_not_null()) | (whole.cast(series.dtype) != series)
-    if wrong.any():
-        row = wrong.fill_null(False).arg_max() or 0
-        blame(f"{file}, row {row + 1}", series.name, kind, series[row])
-    return whole
+    return whole.set(wrong.fill_null(False), None), wrong.fill_null(False)

@@ -17,13 +17,19 @@ from lcclassify.schema import (
     MJD,
     OBJECT_ID,
     PASSBAND,
+    LightCurves,
     Passbands,
     Taxonomy,
 )
 from lcclassify.surveys import options, paths
 from lcclassify.surveys.base import Survey, SurveyData
-from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
+from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise, canonicalise_part
+from lcclassify.surveys.chunks import CHUNK_ROWS, OnError, SurveyChunks, check_on_error
+from lcclassify.surveys.coerce import passband_faults
 from lcclassify.surveys.columns import Column
+from lcclassify.surveys.objecttable import canonical_objects
+from lcclassify.surveys.report import ReadReport
+from lcclassify.surveys.rowchunks import RowChunks, RowSource, row_files
 from lcclassify.surveys.tabular import read_columns
 
 READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
@@ -72,6 +78,14 @@ _OBJECTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "zenodo": {"train": ("plasticc_train_metadata",), "test": ("plasticc_test_metadata",)},
 }
 
+_OBSERVATION_COLUMNS: Final = {
+    OBJECT_ID: Column((OBJECT_ID,), "integer", filled=True),
+    MJD: Column((MJD,), "number"),
+    PASSBAND: Column((PASSBAND,), "integer", filled=True),
+    FLUX: Column((FLUX,), "number"),
+    FLUX_ERR: Column((FLUX_ERR,), "number"),
+    DETECTED: Column((DETECTED, "detected_bool"), "integer", required=False),
+}
 _LABEL_COLUMN: Final = Column(("true_target", "target"), "integer", required=False)
 
 
@@ -123,34 +137,43 @@ class PlasticcSurvey(Survey):
     def read(self, *, labels: bool = True) -> SurveyData:
         """Read the files into canonical tables."""
         observation_files, object_files = self._files()
-        observations = read_columns(
-            observation_files,
-            {
-                OBJECT_ID: Column((OBJECT_ID,), "integer", filled=True),
-                MJD: Column((MJD,), "number"),
-                PASSBAND: Column((PASSBAND,), "integer", filled=True),
-                FLUX: Column((FLUX,), "number"),
-                FLUX_ERR: Column((FLUX_ERR,), "number"),
-                DETECTED: Column((DETECTED, "detected_bool"), "integer", required=False),
-            },
-        )
-        objects = read_columns(
-            object_files,
-            {
-                OBJECT_ID: Column((OBJECT_ID,), "integer", filled=True),
-                **({LABEL: _LABEL_COLUMN} if labels else {}),
-                **{name: Column(_RENAMED.get(name, (name,)), "number") for name in self.metadata},
-            },
-        )
+        observations = read_columns(observation_files, _OBSERVATION_COLUMNS)
         curves, report = canonicalise(
             observations,
-            objects.with_columns(self._labels(objects), *self._present_metadata()),
+            self._object_table(object_files, labels),
             self.passbands,
             self.taxonomy if labels else None,
             self.metadata,
             detection_snr=self.detection_snr,
         )
         return SurveyData(curves, report, self.taxonomy, zeropoint=None)
+
+    def chunks(
+        self, *, labels: bool = True, rows: int = CHUNK_ROWS, on_error: OnError = "stop"
+    ) -> SurveyChunks:
+        """Return chunks that are read by themselves; compressed text is read whole."""
+        check_on_error(on_error, rows)
+        observation_files, object_files = self._files()
+        files = row_files(observation_files, _OBSERVATION_COLUMNS)
+        if files is None:
+            return super().chunks(labels=labels, rows=rows, on_error=on_error)
+        return RowChunks(_PlasticcRows(self, object_files, labels), files, rows, on_error)
+
+    def object_table(self, files: Sequence[Path], labels: bool) -> pl.DataFrame:
+        """Return the canonical object table alone."""
+        table = self._object_table(files, labels)
+        return canonical_objects(table, self.taxonomy if labels else None, self.metadata)
+
+    def _object_table(self, files: Sequence[Path], labels: bool) -> pl.DataFrame:
+        objects = read_columns(
+            files,
+            {
+                OBJECT_ID: Column((OBJECT_ID,), "integer", filled=True),
+                **({LABEL: _LABEL_COLUMN} if labels else {}),
+                **{name: Column(_RENAMED.get(name, (name,)), "number") for name in self.metadata},
+            },
+        )
+        return objects.with_columns(self._labels(objects), *self._present_metadata())
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the files and options that decide what `read` returns."""
@@ -225,3 +248,33 @@ class PlasticcSurvey(Survey):
             f"{root} holds no PLAsTiCC {kind} of part '{self.part}': {wanted} was expected, plain, "
             f".gz or .parquet; other names can be given with survey.{kind}"
         )
+
+
+class _PlasticcRows(RowSource):
+    """What the rows of PLAsTiCC's light-curve files mean."""
+
+    zeropoint = None
+
+    def __init__(self, survey: PlasticcSurvey, object_files: Sequence[Path], labels: bool) -> None:
+        self._survey = survey
+        self._object_files = object_files
+        self._labels = labels
+
+    def object_table(self) -> tuple[pl.DataFrame | None, Taxonomy]:
+        survey = self._survey
+        return survey.object_table(self._object_files, self._labels), survey.taxonomy
+
+    def canonical(
+        self, frame: pl.DataFrame, objects: pl.DataFrame | None
+    ) -> tuple[LightCurves, ReadReport, pl.Series]:
+        survey = self._survey
+        return canonicalise_part(
+            frame,
+            objects,
+            survey.passbands,
+            metadata=survey.metadata,
+            detection_snr=survey.detection_snr,
+        )
+
+    def faults(self, frame: pl.DataFrame) -> pl.Series:
+        return passband_faults(frame[PASSBAND], self._survey.passbands)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.schema import (
     DETECTED,
     FLUX,
@@ -19,16 +19,21 @@ from lcclassify.schema import (
     OBJECT_ID,
     PASSBAND,
     SUBSET,
+    LightCurves,
     Passbands,
     Taxonomy,
 )
 from lcclassify.surveys import options, paths
 from lcclassify.surveys.base import Survey, SurveyData
 from lcclassify.surveys.brightness import Brightness
-from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
-from lcclassify.surveys.coerce import same_ids
+from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise, canonicalise_part
+from lcclassify.surveys.chunks import CHUNK_ROWS, OnError, SurveyChunks, check_on_error
+from lcclassify.surveys.coerce import passband_faults, same_ids
 from lcclassify.surveys.columns import Column
 from lcclassify.surveys.delimited import SEPARATORS, TextForm
+from lcclassify.surveys.objecttable import canonical_objects
+from lcclassify.surveys.report import ReadReport
+from lcclassify.surveys.rowchunks import RowChunks, RowSource, row_files
 from lcclassify.surveys.tabular import read_columns
 
 READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
@@ -156,10 +161,7 @@ class TableSurvey(Survey):
             observations = labelled
         else:
             objects = labelled
-        taxonomy = self.taxonomy
-        if not len(taxonomy) and LABEL in labelled.columns:
-            found = labelled[LABEL].drop_nulls().unique().sort().to_list()
-            taxonomy = self._taxonomy(tuple(found))
+        taxonomy = self._found_taxonomy(labelled)
         curves, report = canonicalise(
             observations,
             objects,
@@ -173,6 +175,44 @@ class TableSurvey(Survey):
             sentence = f"No object has the label {words} of survey.class_map."
             report = replace(report, messages=(*report.messages, sentence))
         return SurveyData(curves, report, taxonomy, self.brightness.zeropoint)
+
+    def chunks(
+        self, *, labels: bool = True, rows: int = CHUNK_ROWS, on_error: OnError = "stop"
+    ) -> SurveyChunks:
+        """Return chunks that are read by themselves.
+
+        Without an object table, and of text that is compressed, quoted, commented or
+        separated by whitespace, everything is read first.
+        """
+        check_on_error(on_error, rows)
+        observation_files, object_files = self._files()
+        files = None
+        if object_files:
+            files = row_files(observation_files, self._observation_columns(), self.form)
+        if files is None:
+            return super().chunks(labels=labels, rows=rows, on_error=on_error)
+        return RowChunks(_TableRows(self, object_files, labels), files, rows, on_error)
+
+    def object_table(self, files: Sequence[Path], labels: bool) -> tuple[pl.DataFrame, Taxonomy]:
+        """Return the canonical object table alone, and the classes."""
+        objects = read_columns(files, self._object_columns(), self.form)
+        objects = self._with_classes(self._with_object_values(same_ids([objects], self.id_type)[0]))
+        taxonomy = self._found_taxonomy(objects)
+        known = taxonomy if labels else None
+        return canonical_objects(objects, known, tuple(self.metadata)), taxonomy
+
+    def observations_of(self, frame: pl.DataFrame, id_type: pl.DataType) -> pl.DataFrame:
+        """Return rows of the files as rows of the observation table, with ids of a type."""
+        written = frame[OBJECT_ID]
+        ids = written.cast(id_type, strict=False)
+        lost = ids.cast(pl.String) != written.cast(pl.String)
+        if lost.fill_null(True).any():
+            bad = written.filter(lost.fill_null(True))[0]
+            raise DataError(
+                f"the ids of the object table are integers, and the observations have '{bad}': "
+                "set survey.id_type=string"
+            )
+        return self._with_flux(frame.with_columns(ids))
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the files and options that decide what `read` returns."""
@@ -219,6 +259,11 @@ class TableSurvey(Survey):
 
     def _taxonomy(self, classes: tuple[str, ...]) -> Taxonomy:
         return Taxonomy(classes, names=self._class_names, weights=self._class_weights)
+
+    def _found_taxonomy(self, labelled: pl.DataFrame) -> Taxonomy:
+        if len(self.taxonomy) or LABEL not in labelled.columns:
+            return self.taxonomy
+        return self._taxonomy(tuple(labelled[LABEL].drop_nulls().unique().sort().to_list()))
 
     def _files(self) -> tuple[list[Path], list[Path]]:
         root = None if self.root is None else paths.folder(self.root, "survey.root")
@@ -331,3 +376,33 @@ def _metadata(metadata: Sequence[str] | Mapping[str, str] | None) -> dict[str, s
                 "give it another name, as in survey.metadata={new_name: column}"
             )
     return found
+
+
+class _TableRows(RowSource):
+    """What the rows of the observation table mean."""
+
+    def __init__(self, survey: TableSurvey, object_files: Sequence[Path], labels: bool) -> None:
+        self._survey = survey
+        self._object_files = object_files
+        self._labels = labels
+        self.zeropoint = survey.brightness.zeropoint
+
+    def object_table(self) -> tuple[pl.DataFrame | None, Taxonomy]:
+        return self._survey.object_table(self._object_files, self._labels)
+
+    def canonical(
+        self, frame: pl.DataFrame, objects: pl.DataFrame | None
+    ) -> tuple[LightCurves, ReadReport, pl.Series]:
+        survey = self._survey
+        id_type = pl.String() if objects is None else objects.schema[OBJECT_ID]
+        return canonicalise_part(
+            survey.observations_of(frame, id_type),
+            objects,
+            survey.passbands,
+            metadata=tuple(survey.metadata),
+            detection_snr=survey.detection_snr,
+        )
+
+    def faults(self, frame: pl.DataFrame) -> pl.Series:
+        named = frame[PASSBAND].replace(self._survey.aliases)
+        return passband_faults(named, self._survey.passbands)

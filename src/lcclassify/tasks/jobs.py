@@ -13,7 +13,12 @@ import numpy as np
 import polars as pl
 
 from lcclassify.inference.loaded import loaded_predictor
-from lcclassify.inference.predictions import NO_OBJECT_ROW, Predictions, with_unscored
+from lcclassify.inference.predictions import (
+    NO_OBJECT_ROW,
+    NO_OBSERVATION,
+    Predictions,
+    with_unscored,
+)
 from lcclassify.inference.predictor import Predictor
 from lcclassify.inference.shards import ShardRecord, ShardStore
 from lcclassify.representations.prepared import PreparedSet
@@ -91,6 +96,8 @@ class ClassifyJob:
         tables = _account_tables(chunk)
         if labelled:
             tables[SCORES] = _scores(predictor, predictions, objects)
+        if len(chunk.unobserved_ids):
+            predictions = with_unscored(predictions, chunk.unobserved_ids, NO_OBSERVATION)
         if len(chunk.report.orphan_ids):
             predictions = with_unscored(predictions, chunk.report.orphan_ids, NO_OBJECT_ROW)
         tables[PREDICTIONS] = predictions.to_frame(predictor.classes)
