@@ -14,13 +14,15 @@ __all__ = ["__version__", "load"]
 __version__ = version("lcclassify")
 
 
-def load(path: str | Path, *, accelerator: str = "auto", batch_size: int = 1024) -> Predictor:
+def load(
+    path: str | Path, *, accelerator: str = "auto", batch_size: int | None = None
+) -> Predictor:
     """Load a trained classifier.
 
     Args:
         path: Folder of a bundle.
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
-        batch_size: Objects scored at a time.
+        batch_size: Objects scored at a time; None for what is fast on the device.
 
     Returns:
         A predictor, whose `predict_proba` takes pandas or Polars tables.

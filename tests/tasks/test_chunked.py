@@ -2,20 +2,26 @@
 
 import os
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import cloudpickle
 import polars as pl
 import pytest
 
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.inference.shards import ShardStore
 from lcclassify.surveys.chunks import REJECT_SCHEMA, SurveyChunks
+from lcclassify.tasks import engines
 from lcclassify.tasks.chunked import _Ledger, run_chunks, stage_shares, working_folder
 from lcclassify.tasks.engines import DaskEngine, LocalEngine
 from lcclassify.tasks.jobs import FEATURES, ORPHANS, REJECTS
 
 N_CHUNKS = 6
+
+# Workers of a cluster cannot import tests.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 
 class Numbers(SurveyChunks):
@@ -182,6 +188,12 @@ def test_dask_gives_the_same_and_outlives_its_workers(run):
 def test_dask_hands_errors_on(run):
     with pytest.raises(DataError, match="chunk 3 is bad"):
         run(DaskEngine(workers=1), fails_at=3)
+
+
+def test_dask_worker_without_this_version(run, monkeypatch):
+    monkeypatch.setattr(engines, "__version__", "0.0.0")
+    with pytest.raises(ConfigError, match=r"has lcclassify .*, this process 0\.0\.0"):
+        run(DaskEngine(workers=1))
 
 
 def test_arguments_that_cannot_be():

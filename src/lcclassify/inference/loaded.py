@@ -12,11 +12,11 @@ from lcclassify.inference.predictor import Predictor
 HELD: Final = 2  # predictors kept, the last used ones
 
 _Stamp = tuple[tuple[int, int, int], ...]
-_held: dict[tuple[Path, str, int], tuple[_Stamp | None, Predictor]] = {}
+_held: dict[tuple[Path, str, int | None], tuple[_Stamp | None, Predictor]] = {}
 _loading = Lock()
 
 
-def loaded_predictor(folder: str | Path, accelerator: str, batch_size: int) -> Predictor:
+def loaded_predictor(folder: str | Path, accelerator: str, batch_size: int | None) -> Predictor:
     """Return a predictor with the bundle of a folder, read once in this process.
 
     It is read anew when its files were replaced. Several threads may call at once.
@@ -24,7 +24,7 @@ def loaded_predictor(folder: str | Path, accelerator: str, batch_size: int) -> P
     Args:
         folder: Folder of a bundle.
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
-        batch_size: Objects scored at a time.
+        batch_size: Objects scored at a time; None for what is fast on the device.
 
     Raises:
         BundleError: The bundle cannot be used.

@@ -50,7 +50,7 @@ def classify_nested(
     zeropoint: float | None = None,
     keep: Sequence[str] | None = None,
     accelerator: str = "cpu",
-    batch_size: int = 1024,
+    batch_size: int | None = None,
 ) -> pd.DataFrame:
     """Classify the rows of a NestedFrame, such as a partition of an LSDB catalogue.
 
@@ -75,7 +75,7 @@ def classify_nested(
         keep: Columns of the frame to keep; None for all that are not nested, so that a
             catalogue keeps its coordinates.
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
-        batch_size: Objects scored at a time.
+        batch_size: Objects scored at a time; None for what is fast on the device.
 
     Returns:
         A NestedFrame with a row for every row, in the same order and with the same index:

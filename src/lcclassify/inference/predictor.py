@@ -30,6 +30,8 @@ from lcclassify.schema import OBJECT_ID, OBSERVATION_COLUMNS, LightCurves
 from lcclassify.surveys.canonical import canonicalise
 
 ACCELERATORS: Final = ("auto", "cpu", "cuda", "gpu")  # the last two are the same
+# A recurrent network's states of a batch must fit into a core's cache; a GPU wants work.
+BATCH_SIZES: Final = {"cpu": 256, "cuda": 4096}
 CHUNK_SIZE: Final = 20_000  # objects prepared at a time: a few hundred megabytes
 
 Frame = TypeVar("Frame", pl.DataFrame, pd.DataFrame)
@@ -45,12 +47,13 @@ class Predictor:
     Args:
         bundle: The trained classifier.
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
-        batch_size: Objects scored at a time.
+        batch_size: Objects scored at a time; None for what is fast on the device.
         chunk_size: Objects prepared at a time.
 
     Attributes:
         bundle: The bundle.
         device: Where the networks run.
+        batch_size: Objects scored at a time.
 
     Raises:
         ConfigError: An argument is invalid, or there is no such accelerator.
@@ -65,21 +68,23 @@ class Predictor:
         bundle: Bundle,
         *,
         accelerator: str = "auto",
-        batch_size: int = 1024,
+        batch_size: int | None = None,
         chunk_size: int = CHUNK_SIZE,
     ) -> None:
+        self.device = _device(accelerator)
+        if batch_size is None:
+            batch_size = BATCH_SIZES[self.device.type]
         for key, size in (("batch_size", batch_size), ("chunk_size", chunk_size)):
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise ConfigError(f"{key} must be an integer of at least 1, got {size!r}")
         self.bundle = bundle
-        self.device = _device(accelerator)
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._chunk_size = chunk_size
         self._classifier = bundle.classifier.to(self.device).eval()
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, accelerator: str = "auto", batch_size: int = 1024
+        cls, folder: str | Path, *, accelerator: str = "auto", batch_size: int | None = None
     ) -> Predictor:
         """Return a predictor with the bundle of a folder.
 
@@ -186,7 +191,7 @@ class Predictor:
             rows = object_ids.search_sorted(prepared.object_ids).to_numpy().astype(np.int64)
             observed[rows] = True
             tensors = TensorSet.from_prepared(prepared).to(self.device)
-            for batch_rows in length_sorted_batches(prepared.lengths, self._batch_size):
+            for batch_rows in length_sorted_batches(prepared.lengths, self.batch_size):
                 rounds = self._classifier.round_probabilities(tensors.batch(batch_rows))
                 target = rows[batch_rows]
                 probabilities[target] = self._classifier.combine(rounds).cpu().numpy()

@@ -17,7 +17,8 @@ import numpy as np
 import polars as pl
 
 from lcclassify.errors import ConfigError
-from lcclassify.representations.nights import FloatArray, object_bounds
+from lcclassify.representations.blocks import blocks_of
+from lcclassify.representations.nights import FloatArray, IntArray, object_bounds
 from lcclassify.representations.segments import STATISTICS, statistics
 from lcclassify.schema import (
     DETECTED,
@@ -29,6 +30,9 @@ from lcclassify.schema import (
     LightCurves,
     Passbands,
 )
+
+# Observations of a block, for which a table of Python names is gone through once.
+ROWS: Final = 131_072
 
 RATIO_SQ: Final = "flux_ratio_sq"  # r2 = (flux / flux_err)^2
 BY_RATIO_SQ: Final = "flux_by_flux_ratio_sq"  # fr2 = flux * r2
@@ -136,8 +140,27 @@ def feature_matrix(light_curves: LightCurves) -> FloatArray:
         DataError: The observations are not sorted as canonical tables are, or are of
             objects that the object table does not have.
     """
-    observations, objects = light_curves.observations, light_curves.objects
-    n_bands = len(light_curves.passbands)
+    objects, observations = light_curves.objects, light_curves.observations
+    bounds = object_bounds(light_curves)
+    names = feature_names(light_curves.passbands, light_curves.metadata_columns)
+    matrix = np.empty((len(objects), len(names)))
+    for first, last in blocks_of(bounds, ROWS):
+        rows = observations.slice(bounds[first], bounds[last] - bounds[first])
+        of_block = bounds[first : last + 1] - bounds[first]
+        columns = _aggregate(rows, of_block, len(light_curves.passbands))
+        for position, name in enumerate(names):
+            if name in columns:
+                matrix[first:last, position] = columns[name]
+    for name in light_curves.metadata_columns:
+        column = objects[name].cast(pl.Float64).fill_null(np.nan)
+        matrix[:, names.index(name)] = column.to_numpy()
+    # 0/0 and x/0 are undefined values, not numbers to learn from.
+    matrix[~np.isfinite(matrix)] = np.nan
+    return matrix
+
+
+def _aggregate(observations: pl.DataFrame, bounds: IntArray, n_bands: int) -> dict[str, FloatArray]:
+    """Return every feature of N objects but the metadata, by name, ``(N,) float64`` each."""
     flux = observations[FLUX].to_numpy()
     flux_err = observations[FLUX_ERR].to_numpy()
     detected = observations[DETECTED].to_numpy()
@@ -146,7 +169,7 @@ def feature_matrix(light_curves: LightCurves) -> FloatArray:
         by_ratio_sq = flux * ratio_sq
     quantities = (FLUX, FLUX_ERR, DETECTED, RATIO_SQ, BY_RATIO_SQ)
     values, counts, spans = statistics(
-        object_bounds(light_curves),
+        bounds,
         observations[PASSBAND].to_numpy(),
         detected,
         observations[MJD].to_numpy(),
@@ -178,18 +201,10 @@ def feature_matrix(light_curves: LightCurves) -> FloatArray:
         columns |= {f"{name}_{band}": one(name) for name in _names(PER_PASSBAND)}
         columns[f"mjd_pb{band}"] = spans[:, band]
     columns |= {name: every(name) for name in _names(ALL_PASSBANDS)}
-    for name in light_curves.metadata_columns:
-        columns[name] = objects[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
     with np.errstate(all="ignore"):
         columns |= {name: formula(every) for name, formula in DERIVED.items()}
         columns |= {name: formula(found) for name, formula in OF_DETECTED.items()}
-    names = feature_names(light_curves.passbands, light_curves.metadata_columns)
-    matrix = np.empty((len(objects), len(names)))
-    for position, name in enumerate(names):
-        matrix[:, position] = columns[name]
-    # 0/0 and x/0 are undefined values, not numbers to learn from.
-    matrix[~np.isfinite(matrix)] = np.nan
-    return matrix
+    return columns
 
 
 def aggregate_features(light_curves: LightCurves) -> pl.DataFrame:

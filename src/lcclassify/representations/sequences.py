@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
+from lcclassify.representations.blocks import blocks_of
 from lcclassify.representations.compiled import compiled
 from lcclassify.representations.nights import FloatArray, IntArray, Nights
 from lcclassify.schema import Passbands
@@ -212,6 +213,28 @@ def build_sequences(
         redshift: ``(N,) float64``, NaN where missing, for the rest-frame times.
         form: Which channels.
     """
+    n_channels = nights.flux.shape[1] * len(form.bands) + len(form.times)
+    sequences = np.empty((len(nights.start), n_channels), dtype=np.float32)
+    for first, last in blocks_of(nights.offsets):
+        rows = slice(nights.offsets[first], nights.offsets[last])
+        block = Nights(
+            offsets=nights.offsets[first : last + 1] - nights.offsets[first],
+            start=nights.start[rows],
+            flux=nights.flux[rows],
+            flux_err=nights.flux_err[rows],
+            detected=nights.detected[rows],
+        )
+        _fill_sequences(block, scale[first:last], redshift[first:last], form, sequences[rows])
+    return sequences
+
+
+def _fill_sequences(
+    nights: Nights,
+    scale: FloatArray,
+    redshift: FloatArray,
+    form: SequenceForm,
+    sequences: NDArray[np.float32],
+) -> None:
     per_object = np.diff(nights.offsets)
     flux = interpolate_missing(nights.flux, nights.start, nights.offsets)
     flux_err = interpolate_missing(nights.flux_err, nights.start, nights.offsets)
@@ -250,9 +273,7 @@ def build_sequences(
     }
     n_bands = nights.flux.shape[1]
     width = [*((kind, n_bands) for kind in form.bands), *((kind, 1) for kind in form.times)]
-    sequences = np.empty((len(nights.start), sum(size for _, size in width)), dtype=np.float32)
     column = 0
-    for kind, size in width:  # one kind at a time: all in float64 take twice the memory
+    for kind, size in width:
         _put(*channels[kind](), sequences[:, column : column + size])
         column += size
-    return sequences

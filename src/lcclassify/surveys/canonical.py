@@ -117,6 +117,7 @@ def canonicalise_part(
     metadata: Sequence[str] = (),
     *,
     detection_snr: float = DETECTION_SNR,
+    messages: Sequence[str] = (),
 ) -> tuple[LightCurves, ReadReport, pl.Series]:
     """Do the same with some whole objects of a survey.
 
@@ -128,6 +129,7 @@ def canonicalise_part(
         taxonomy: As of `canonicalise`; used where the observations carry the labels.
         metadata: As of `canonicalise`, likewise.
         detection_snr: As of `canonicalise`.
+        messages: What the account is to tell besides.
 
     Returns:
         The light curves, with the objects alone that have a usable observation; the
@@ -137,10 +139,10 @@ def canonicalise_part(
         DataError: As of `canonicalise`; rows without a common object are none.
     """
     snr = _checked_snr(detection_snr)
-    messages: list[str] = []
+    absent: list[str] = []
     table = objects
     if table is None:
-        carried, messages = objects_of(observations, metadata)
+        carried, absent = objects_of(observations, metadata)
         table = canonical_objects(carried, taxonomy, metadata)
     rows, report = _canonical_rows(observations, table, passbands, snr)
     observed = distinct_sorted(rows[OBJECT_ID])
@@ -152,7 +154,7 @@ def canonicalise_part(
     report = replace(
         report,
         objects_without_observations=len(unobserved),
-        messages=(*messages, *report.messages),
+        messages=(*absent, *report.messages, *messages),
     )
     return LightCurves(rows, own, passbands), report, unobserved
 

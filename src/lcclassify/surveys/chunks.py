@@ -20,7 +20,7 @@ from lcclassify.surveys.report import ReadReport
 OnError = Literal["stop", "quarantine"]
 ON_ERROR: Final[tuple[OnError, ...]] = ("stop", "quarantine")
 
-CHUNK_ROWS: Final = 1_000_000  # observations of a chunk, about: some hundred megabytes
+CHUNK_ROWS: Final = 250_000  # observations of a chunk, about: a hundred megabytes
 
 # Columns of the table of rejects, one row a rejected row of a file or a rejected object.
 REJECT_FILE: Final = "file"  # String; null where no one file is to blame

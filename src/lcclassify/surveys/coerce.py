@@ -125,9 +125,26 @@ def boolean(table: pl.DataFrame, name: str) -> pl.Series:
     Raises:
         DataError: If a value is neither true nor false (1 or 0, in numbers or text).
     """
+    truth, bad, absent = _flags(table, name)
+    _refuse(table, name, bad, "observation table", "0 or 1")
+    return truth.set(absent, None).alias(name)
+
+
+def boolean_faults(table: pl.DataFrame, name: str) -> pl.Series:
+    """Say of each flag that `boolean` would refuse why it would, null otherwise."""
+    _, bad, _ = _flags(table, name)
+    if not bad.any():
+        return pl.Series([None], dtype=pl.String).new_from_index(0, table.height)
+    said = pl.format("column '{}' must hold 0 or 1, got '{}'", pl.lit(name), pl.col(name))
+    return table.select(pl.when(bad).then(said)).to_series()
+
+
+def _flags(table: pl.DataFrame, name: str) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """Return which flags are true, which are neither true nor false, and which are absent."""
     column = table[name]
     if column.dtype == pl.Boolean:
-        return column
+        never = pl.Series([False]).new_from_index(0, len(column))
+        return column, never, column.is_null()
     if column.dtype == pl.String:
         words = column.str.strip_chars().str.to_lowercase()
         absent = table.select(is_absent(pl.lit(column))).to_series()
@@ -137,8 +154,7 @@ def boolean(table: pl.DataFrame, name: str) -> pl.Series:
         absent = numbers.is_null() | numbers.is_nan()
         truth, false = numbers == 1, numbers == 0
     truth, false = truth.fill_null(False), false.fill_null(False)
-    _refuse(table, name, ~(truth | false | absent), "observation table", "0 or 1")
-    return truth.set(absent, None).alias(name)
+    return truth, ~(truth | false | absent), absent
 
 
 def passband_index(table: pl.DataFrame, passbands: Passbands) -> pl.Series:

@@ -51,19 +51,20 @@ class Record(NamedTuple):
     fields: list[str]
 
 
-def records(file: Path, form: TextForm) -> Iterator[Record]:
+def records(file: Path, form: TextForm, errors: str = "strict") -> Iterator[Record]:
     """Yield the rows of a text table, the header among them, blank lines left out.
 
     Args:
         file: Text, plain or gzip.
         form: With a separator; quotes have no meaning where it is `WHITESPACE`.
+        errors: What is done about bytes that are no text, as of `open`.
     """
     with file.open("rb") as raw:
         zipped = raw.read(2) == b"\x1f\x8b"
     with (
-        gzip.open(file, "rt", encoding="utf-8-sig", newline="")
+        gzip.open(file, "rt", encoding="utf-8-sig", errors=errors, newline="")
         if zipped
-        else file.open(encoding="utf-8-sig", newline="")
+        else file.open(encoding="utf-8-sig", errors=errors, newline="")
     ) as lines:
         yield from split(lines, form)
 
@@ -114,7 +115,9 @@ def find_header(
 
     def read(separator: str) -> tuple[TextForm, Record]:
         tried = replace(form, separator=separator)
-        return tried, next(records(file, tried), Record(0, 0, []))
+        return tried, next(
+            records(file, tried, errors="replace"), Record(0, 0, [])
+        )  # rows may be damaged
 
     def fits(header: Record) -> bool:
         names = {field.strip() for field in header.fields}

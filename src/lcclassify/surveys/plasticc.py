@@ -25,11 +25,11 @@ from lcclassify.surveys import options, paths
 from lcclassify.surveys.base import Survey, SurveyData
 from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise, canonicalise_part
 from lcclassify.surveys.chunks import CHUNK_ROWS, OnError, SurveyChunks, check_on_error
-from lcclassify.surveys.coerce import passband_faults
+from lcclassify.surveys.coerce import boolean_faults, passband_faults
 from lcclassify.surveys.columns import Column
 from lcclassify.surveys.objecttable import canonical_objects
 from lcclassify.surveys.report import ReadReport
-from lcclassify.surveys.rowchunks import RowChunks, RowSource, row_files
+from lcclassify.surveys.rowchunks import RowChunks, RowSource, WholeTable, row_files
 from lcclassify.surveys.tabular import read_columns
 
 READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
@@ -151,10 +151,13 @@ class PlasticcSurvey(Survey):
     def chunks(
         self, *, labels: bool = True, rows: int = CHUNK_ROWS, on_error: OnError = "stop"
     ) -> SurveyChunks:
-        """Return chunks that are read by themselves; compressed text is read whole."""
+        """Return chunks that are read by themselves.
+
+        Compressed text is unpacked once to know its size, and again as it is read.
+        """
         check_on_error(on_error, rows)
         observation_files, object_files = self._files()
-        files = row_files(observation_files, _OBSERVATION_COLUMNS)
+        files = row_files(observation_files, _OBSERVATION_COLUMNS, rows=rows)
         if files is None:
             return super().chunks(labels=labels, rows=rows, on_error=on_error)
         return RowChunks(_PlasticcRows(self, object_files, labels), files, rows, on_error)
@@ -260,21 +263,33 @@ class _PlasticcRows(RowSource):
         self._object_files = object_files
         self._labels = labels
 
-    def object_table(self) -> tuple[pl.DataFrame | None, Taxonomy]:
+    def whole_table(self) -> WholeTable:
+        """Read the object table."""
         survey = self._survey
-        return survey.object_table(self._object_files, self._labels), survey.taxonomy
+        objects = survey.object_table(self._object_files, self._labels)
+        return WholeTable(objects, survey.taxonomy)
+
+    def typed(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows as they are: their ids are integers."""
+        return frame
+
+    def faults(self, frame: pl.DataFrame) -> pl.Series:
+        """Tell why each row cannot be used."""
+        found = [passband_faults(frame[PASSBAND], self._survey.passbands)]
+        if DETECTED in frame.columns:
+            found.append(boolean_faults(frame, DETECTED))
+        return pl.select(pl.coalesce(found)).to_series()
 
     def canonical(
-        self, frame: pl.DataFrame, objects: pl.DataFrame | None
+        self, frame: pl.DataFrame, table: WholeTable
     ) -> tuple[LightCurves, ReadReport, pl.Series]:
+        """Return what `canonicalise_part` makes of rows."""
         survey = self._survey
         return canonicalise_part(
             frame,
-            objects,
+            table.objects,
             survey.passbands,
             metadata=survey.metadata,
             detection_snr=survey.detection_snr,
+            messages=table.messages,
         )
-
-    def faults(self, frame: pl.DataFrame) -> pl.Series:
-        return passband_faults(frame[PASSBAND], self._survey.passbands)

@@ -8,41 +8,43 @@ files sorted by object is in exactly one.
 
 from __future__ import annotations
 
-import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
-from uuid import uuid4
+from typing import Final, NamedTuple
 
-import numpy as np
 import polars as pl
 
-from lcclassify import hashing
-from lcclassify.errors import DataError, OutputError
-from lcclassify.growing import GrowingTable
+from lcclassify.errors import DataError
 from lcclassify.schema import OBJECT_ID, LightCurves, Taxonomy
-from lcclassify.surveys.chunks import (
-    Chunk,
-    OnError,
-    SurveyChunks,
-    no_rejects,
-)
+from lcclassify.surveys.chunks import Chunk, OnError, SurveyChunks
 from lcclassify.surveys.columns import Column
 from lcclassify.surveys.delimited import TextForm
 from lcclassify.surveys.held import Held
 from lcclassify.surveys.parquettable import parquet_columns
 from lcclassify.surveys.progress import tracked
+from lcclassify.surveys.regrouped import RegroupedChunks
 from lcclassify.surveys.report import ReadReport
-from lcclassify.surveys.rowfiles import ParquetRows, RowFile, Rows, TextRows
+from lcclassify.surveys.rowfiles import ParquetRows, RowFile, Rows, TextRows, WholeText
 from lcclassify.surveys.tabular import is_parquet, no_rows
 from lcclassify.surveys.texttable import text_columns
 
-_REJECTS: Final = "rejects.parquet"
 _WIDER: Final = 8  # times as many rows are looked at when too few were
+_LARGE: Final = 50_000_000  # bytes of files that take a while to be looked through
+
+
+class WholeTable(NamedTuple):
+    """What is known of all objects of a survey.
+
+    Attributes:
+        objects: The canonical object table, None where the observations carry it.
+        taxonomy: The classes.
+        messages: What is to be told of the survey as a whole.
+    """
+
+    objects: pl.DataFrame | None
+    taxonomy: Taxonomy
+    messages: tuple[str, ...] = ()
 
 
 class RowSource(ABC):
@@ -51,44 +53,76 @@ class RowSource(ABC):
     zeropoint: float | None
 
     @abstractmethod
-    def object_table(self) -> tuple[pl.DataFrame | None, Taxonomy]:
-        """Return the canonical object table, if there is one, and the classes."""
+    def whole_table(self) -> WholeTable:
+        """Read the object table."""
 
     @abstractmethod
-    def canonical(
-        self, frame: pl.DataFrame, objects: pl.DataFrame | None
-    ) -> tuple[LightCurves, ReadReport, pl.Series]:
-        """Return what `canonicalise_part` makes of rows of the files."""
+    def typed(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return rows with ids of the type that they have in the whole survey.
+
+        Raises:
+            DataError: An id cannot have it.
+        """
 
     @abstractmethod
     def faults(self, frame: pl.DataFrame) -> pl.Series:
-        """Tell why each row cannot be used, null if it can."""
+        """Tell why each row of a file cannot be used, null if it can."""
+
+    @abstractmethod
+    def canonical(
+        self, frame: pl.DataFrame, table: WholeTable
+    ) -> tuple[LightCurves, ReadReport, pl.Series]:
+        """Return what `canonicalise_part` makes of rows that are typed."""
+
+    def chunk(self, frame: pl.DataFrame, table: WholeTable, rejects: pl.DataFrame) -> Chunk:
+        """Return rows of whole objects as a chunk."""
+        curves, report, unobserved = self.canonical(frame, table)
+        if table.objects is not None:
+            unobserved = unobserved.clear()
+        return Chunk(curves, report, rejects, unobserved)
 
 
 def row_files(
-    files: Sequence[Path], columns: Mapping[str, Column], form: TextForm | None = None
+    files: Sequence[Path],
+    columns: Mapping[str, Column],
+    form: TextForm | None = None,
+    *,
+    rows: int,
 ) -> list[RowFile] | None:
-    """Return files of which any part can be read; None if that is not true of one.
+    """Return files of which any part can be read, if that is true of all.
 
-    It is not of compressed text, of text with comments or separated by whitespace, and of
-    text with quotes, which may hold ends of lines.
+    Text with comments, separated by whitespace or with quotes around ends of lines can be
+    read whole only, one file after the other. Parquet files with ids or names in
+    floating-point columns cannot be read in parts at all: what 90.0 means, an integer or
+    not, depends on all other values.
+
+    Args:
+        files: The files in their order.
+        columns: Wanted columns by their new names.
+        form: Of the text files.
+        rows: Rows of a chunk, about.
 
     Raises:
         DataError: A file is damaged or lacks a required column.
     """
     found: list[RowFile] = []
-    for file in files:
+    steps: Sequence[Path] | Iterator[Path] = files
+    if any(file.suffix == ".gz" and file.stat().st_size > _LARGE for file in files):
+        steps = tracked(files, len(files), "looking through compressed files", "files")
+    for file in steps:
         if is_parquet(file):
-            found.append(ParquetRows(file, parquet_columns(file, columns)))
+            parquet = parquet_columns(file, columns)
+            types = pl.read_parquet_schema(file)
+            if any(c.kind in ("id", "text") and types[n].is_float() for n, c in parquet.values()):
+                return None
+            found.append(ParquetRows(file, parquet, rows))
             continue
-        with file.open("rb") as stream:
-            sample = stream.read(1 << 20)
-        if sample[:2] == b"\x1f\x8b" or b'"' in sample:
-            return None
         text = text_columns(file, columns, form or TextForm())
         if not text.form.plain:
-            return None
-        found.append(TextRows(file, text))
+            found.append(WholeText(file, text))
+            continue
+        plain = TextRows(file, text)
+        found.append(plain if plain.ends_quotes() else WholeText(file, text))
     return found
 
 
@@ -98,77 +132,81 @@ class RowChunks(SurveyChunks):
     Args:
         source: What the rows mean.
         files: The files in their order.
-        columns: New names of all wanted columns that any file has.
         rows: Rows of a chunk, about.
         on_error: As of `Survey.chunks`.
 
     Raises:
-        DataError: There is no row.
+        DataError: There is no row, or files differ in the types of their columns.
     """
 
     def __init__(
-        self,
-        source: RowSource,
-        files: Sequence[RowFile],
-        rows: int,
-        on_error: OnError,
+        self, source: RowSource, files: Sequence[RowFile], rows: int, on_error: OnError
     ) -> None:
-        self._source = source
-        self._files = list(files)
+        self.source = source
+        self.files = list(files)
         self._faults = None if on_error == "stop" else source.faults
-        self._table = Held(partial(_object_table, source))
-        self.taxonomy = self._table.get()[1]
-        self.zeropoint = source.zeropoint
-        self._ranges = []
-        for number, file in enumerate(self._files):
-            begins = file.positions(rows)
-            ends = [*begins[1:], file.end]
-            self._ranges += [(number, a, b) for a, b in zip(begins, ends, strict=True) if a < b]
-        if not self._ranges:
-            raise no_rows([file.path for file in self._files])
+        self._ranges = _ranges(self.files, rows)
         self._types = self._column_types()
+        self.table = Held(source.whole_table)
+        self.taxonomy = self.table.get().taxonomy
+        self.zeropoint = source.zeropoint
 
     @property
     def objects(self) -> pl.DataFrame | None:  # type: ignore[override]
         """The canonical object table."""
-        return self._table.get()[0]
+        return self.table.get().objects
 
     def __len__(self) -> int:
         """Return the number of chunks."""
         return len(self._ranges)
 
     def read(self, index: int) -> Chunk:
-        """Read one chunk."""
-        number, begin, end = self._ranges[index]
-        frame, rejects = self._read(number, begin, end)
+        """Read one chunk; the first one tells what there is to tell of all."""
+        first, begin, last, end = self._ranges[index]
+        frame, rejects = self.raw(index)
         if len(frame):
-            before = self._id_before(number, begin)
+            before = self._id_before(first, begin)
             if before is not None:
-                other = (frame[OBJECT_ID] != before).arg_max() or 0
-                all_same = bool((frame[OBJECT_ID] == before).all())
-                frame = frame.clear() if all_same else frame[other:]
+                frame = frame[_run_length(frame, before) :]
         if len(frame):
-            frame = pl.concat([frame, *self._following(number, end, frame[OBJECT_ID][-1])])
-        return self._chunk(frame, rejects)
+            frame = pl.concat([frame, *self._following(last, end, frame[OBJECT_ID][-1])])
+        return self.source.chunk(frame, self._told(index), rejects)
+
+    def raw(self, index: int) -> Rows:
+        """Return the rows of a chunk's range alone, whatever their objects."""
+        first, begin, last, end = self._ranges[index]
+        parts = []
+        for number in range(first, last + 1):
+            file = self.files[number]
+            start = begin if number == first else file.first
+            parts.append(self._read(number, start, end if number == last else file.end))
+        if len(parts) == 1:
+            return parts[0]
+        return Rows(pl.concat(one.frame for one in parts), pl.concat(one.rejects for one in parts))
 
     def regrouped(self, folder: Path) -> SurveyChunks:
         """Return chunks of the same rows, each with all those of its objects."""
-        if not folder.exists():
-            self._regroup(folder)
-        return RegroupedChunks(self._source, self._table, folder, len(self))
+        return RegroupedChunks(self, folder)
 
     def count_rows(self) -> int | None:
-        """Return the rows of all files."""
-        return sum(file.count_rows() for file in self._files)
+        """Return the rows of all files, None if one is compressed or cannot be cut."""
+        total = 0
+        for file in self.files:
+            count = file.count_rows()
+            if count is None:
+                return None
+            total += count
+        return total
 
-    def _chunk(self, frame: pl.DataFrame, rejects: pl.DataFrame) -> Chunk:
-        return _chunk(self._source, self._table.get()[0], frame, rejects)
+    def _told(self, index: int) -> WholeTable:
+        table = self.table.get()
+        return table if index == 0 else table._replace(messages=())
 
     def _column_types(self) -> dict[str, pl.DataType]:
-        """Return the columns that any file has, with the types of the first that has them."""
+        """Return the columns that any file has, with the types that all must have."""
         types: dict[str, pl.DataType] = {}
         where: dict[str, Path] = {}
-        for file in self._files:
+        for file in self.files:
             for name, dtype in file.read(file.first, file.first).frame.schema.items():
                 if types.setdefault(name, dtype) != dtype:
                     raise DataError(
@@ -179,145 +217,77 @@ class RowChunks(SurveyChunks):
         return types
 
     def _read(self, number: int, begin: int, end: int) -> Rows:
-        rows = self._files[number].read(begin, end, self._faults)
+        file = self.files[number]
+        frame, rejects = file.read(begin, end, self._faults)
         missing = [
             pl.lit(None, dtype).alias(name)
             for name, dtype in self._types.items()
-            if name not in rows.frame.columns
+            if name not in frame.columns
         ]
-        return Rows(rows.frame.with_columns(missing).select(list(self._types)), rows.rejects)
+        frame = frame.with_columns(missing).select(list(self._types))
+        try:
+            return Rows(self.source.typed(frame), rejects)
+        except DataError as fault:
+            raise DataError(f"{file.path}: {fault}") from fault
 
     def _id_before(self, number: int, position: int) -> object:
-        """Return the object of the last row before a position, None if there is none."""
+        """Return the object of the last good row before a position, None if there is none."""
         while True:
-            file = self._files[number]
+            file = self.files[number]
             step = file.step
             while position > file.first:
-                frame = self._read(number, max(file.first, position - step), position).frame
+                start = max(file.first, position - step)
+                frame = self._read(number, start, position).frame
                 if len(frame):
                     return frame[OBJECT_ID][-1]
-                if position - step <= file.first:
-                    break
+                position = start
                 step *= _WIDER
             if number == 0:
                 return None
             number -= 1
-            position = self._files[number].end
+            position = self.files[number].end
 
     def _following(self, number: int, position: int, object_id: object) -> list[pl.DataFrame]:
         """Return the rows behind a position as long as they are of an object."""
         found: list[pl.DataFrame] = []
-        while number < len(self._files):
-            file = self._files[number]
-            position = max(position, file.first)
+        while True:
+            file = self.files[number]
             step = file.step
             while position < file.end:
                 stop = min(file.end, position + step)
                 frame = self._read(number, position, stop).frame
-                other = (frame[OBJECT_ID] != object_id).arg_max()
-                if other is not None and frame[OBJECT_ID][other] != object_id:
-                    return [*found, frame[:other]]
-                found.append(frame)
+                length = _run_length(frame, object_id)
+                found.append(frame[:length])
+                if length < len(frame):
+                    return found
                 position = stop
                 step *= _WIDER
             number += 1
-            position = 0
-        return found
-
-    def _regroup(self, folder: Path) -> None:
-        partial_folder = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.partial")
-        buckets = len(self)
-        try:
-            partial_folder.mkdir(parents=True)
-            rejected = [no_rejects()]
-            with ExitStack() as stack:
-                files = [
-                    stack.enter_context(GrowingTable(partial_folder / _bucket(number)))
-                    for number in range(buckets)
-                ]
-                ranges = tracked(self._ranges, buckets, "regrouping rows by object", "chunks")
-                for number, begin, end in ranges:
-                    frame, rejects = self._read(number, begin, end)
-                    rejected.append(rejects)
-                    for bucket, part in _by_bucket(frame, buckets):
-                        files[bucket].write(part)
-            pl.concat(rejected).write_parquet(partial_folder / _REJECTS)
-            partial_folder.rename(folder)
-        except OSError as error:
-            raise OutputError(f"'{folder}' cannot be written: {error.strerror or error}") from error
-        finally:
-            shutil.rmtree(partial_folder, ignore_errors=True)
+            if number == len(self.files):
+                return found
+            position = self.files[number].first
 
 
-class RegroupedChunks(SurveyChunks):
-    """Chunks that are files of their own, with all rows of some objects each."""
-
-    def __init__(self, source: RowSource, table: Held[Any], folder: Path, size: int) -> None:
-        self._source = source
-        self._table = table
-        self._folder = folder
-        self._size = size
-        self.taxonomy = table.get()[1]
-        self.zeropoint = source.zeropoint
-
-    @property
-    def objects(self) -> pl.DataFrame | None:  # type: ignore[override]
-        """The canonical object table."""
-        table: pl.DataFrame | None = self._table.get()[0]
-        return table
-
-    def __len__(self) -> int:
-        """Return the number of chunks."""
-        return self._size
-
-    def read(self, index: int) -> Chunk:
-        """Read one chunk; the first one has all rejects."""
-        path = self._folder / _bucket(index)
-        rejects = no_rejects()
-        if index == 0:
-            rejects = pl.read_parquet(self._folder / _REJECTS)
-        if not path.is_file():  # no object fell into it
-            other = next(self._folder.glob(_bucket("*")))
-            frame = pl.read_parquet(other, n_rows=0)
-        else:
-            frame = pl.read_parquet(path)
-        return _chunk(self._source, self._table.get()[0], frame, rejects)
-
-    def regrouped(self, folder: Path) -> SurveyChunks:
-        """Return these chunks: no object is in two of them."""
-        return self
+def _ranges(files: Sequence[RowFile], rows: int) -> list[tuple[int, int, int, int]]:
+    """Cut files into chunks, small neighbours together: first file, begin, last file, end."""
+    ranges: list[tuple[int, int, int, int]] = []
+    held = 0.0
+    for number, file in enumerate(files):
+        for part in file.parts(rows):
+            if ranges and held + part.rows <= rows:
+                first, begin, _, _ = ranges[-1]
+                ranges[-1] = (first, begin, number, part.end)
+                held += part.rows
+            else:
+                ranges.append((number, part.begin, number, part.end))
+                held = part.rows
+    if not ranges:
+        raise no_rows([file.path for file in files])
+    return ranges
 
 
-def _object_table(source: RowSource) -> tuple[pl.DataFrame | None, Taxonomy]:
-    return source.object_table()
-
-
-def _chunk(
-    source: RowSource, objects: pl.DataFrame | None, frame: pl.DataFrame, rejects: pl.DataFrame
-) -> Chunk:
-    curves, report, unobserved = source.canonical(frame, objects)
-    if objects is not None:
-        unobserved = unobserved.clear()
-    report = replace(report, objects_without_observations=len(unobserved))
-    return Chunk(curves, report, rejects, unobserved)
-
-
-def _bucket(number: object) -> str:
-    return f"bucket-{number}.parquet"
-
-
-def _by_bucket(frame: pl.DataFrame, buckets: int) -> list[tuple[int, pl.DataFrame]]:
-    """Return the rows by the bucket that a hash puts their object into."""
-    if frame.is_empty():
-        return []
-    runs = frame[OBJECT_ID].rle().struct.unnest()
-    keys = hashing.object_keys(runs["value"], 0) % np.uint64(buckets)
-    bucket = np.repeat(keys.astype(np.int64), runs["len"].to_numpy())
-    order = np.argsort(bucket, kind="stable")
-    ordered = frame[order]
-    present, starts = np.unique(bucket[order], return_index=True)
-    stops = [*starts[1:].tolist(), len(bucket)]
-    return [
-        (int(one), ordered[start:stop])
-        for one, start, stop in zip(present, starts.tolist(), stops, strict=True)
-    ]
+def _run_length(frame: pl.DataFrame, object_id: object) -> int:
+    """Return how many rows at the beginning are of an object."""
+    others = frame[OBJECT_ID] != object_id
+    first = others.arg_max()
+    return first if first is not None and others[first] else len(frame)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from lcclassify.errors import ConfigError, DataError, did_you_mean
+from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import (
     DETECTED,
     FLUX,
@@ -19,21 +19,19 @@ from lcclassify.schema import (
     OBJECT_ID,
     PASSBAND,
     SUBSET,
-    LightCurves,
     Passbands,
     Taxonomy,
 )
 from lcclassify.surveys import options, paths
 from lcclassify.surveys.base import Survey, SurveyData
 from lcclassify.surveys.brightness import Brightness
-from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise, canonicalise_part
+from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
 from lcclassify.surveys.chunks import CHUNK_ROWS, OnError, SurveyChunks, check_on_error
-from lcclassify.surveys.coerce import passband_faults, same_ids
+from lcclassify.surveys.coerce import same_ids
 from lcclassify.surveys.columns import Column
 from lcclassify.surveys.delimited import SEPARATORS, TextForm
-from lcclassify.surveys.objecttable import canonical_objects
-from lcclassify.surveys.report import ReadReport
-from lcclassify.surveys.rowchunks import RowChunks, RowSource, row_files
+from lcclassify.surveys.rowchunks import RowChunks, row_files
+from lcclassify.surveys.tablerows import TableRows, common_id_type
 from lcclassify.surveys.tabular import read_columns
 
 READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
@@ -148,32 +146,23 @@ class TableSurvey(Survey):
         objects = None
         if object_files:
             objects = read_columns(object_files, self._object_columns(), self.form)
-        observations = self._with_flux(observations)
+        observations = self.with_flux(observations)
         if objects is None:
-            observations = self._with_object_values(same_ids([observations], self.id_type)[0])
+            observations = same_ids([observations], self.id_type)[0]
         else:
             observations, objects = same_ids([observations, objects], self.id_type)
-            objects = self._with_object_values(objects)
-        labelled = observations if objects is None else objects
-        unmatched = self._unmatched(labelled) if labels else []
-        labelled = self._with_classes(labelled)
-        if objects is None:
-            observations = labelled
-        else:
-            objects = labelled
-        taxonomy = self._found_taxonomy(labelled)
+        labelled, taxonomy, messages = self.object_values(
+            observations if objects is None else objects, labels=labels
+        )
         curves, report = canonicalise(
-            observations,
-            objects,
+            labelled if objects is None else observations,
+            None if objects is None else labelled,
             self.passbands,
             taxonomy if labels else None,
             tuple(self.metadata),
             detection_snr=self.detection_snr,
         )
-        if unmatched:
-            words = ", ".join(f"'{word}'" for word in unmatched)
-            sentence = f"No object has the label {words} of survey.class_map."
-            report = replace(report, messages=(*report.messages, sentence))
+        report = replace(report, messages=(*report.messages, *messages))
         return SurveyData(curves, report, taxonomy, self.brightness.zeropoint)
 
     def chunks(
@@ -181,38 +170,34 @@ class TableSurvey(Survey):
     ) -> SurveyChunks:
         """Return chunks that are read by themselves.
 
-        Without an object table, and of text that is compressed, quoted, commented or
-        separated by whitespace, everything is read first.
+        Everything is read first where the classes are to be found in the observation table,
+        and of Parquet files with ids or names in floating-point columns.
+
+        With `id_type` auto the ids of the object table decide for all, or else the first ones
+        of each file; an id that does not fit is an error.
         """
         check_on_error(on_error, rows)
         observation_files, object_files = self._files()
+        columns = self._observation_columns()
+        if not object_files:
+            columns = {**self._object_columns(), **columns}
         files = None
-        if object_files:
-            files = row_files(observation_files, self._observation_columns(), self.form)
+        if object_files or self.columns[LABEL] is None or len(self.taxonomy) or not labels:
+            files = row_files(observation_files, columns, self.form, rows=rows)
         if files is None:
             return super().chunks(labels=labels, rows=rows, on_error=on_error)
-        return RowChunks(_TableRows(self, object_files, labels), files, rows, on_error)
-
-    def object_table(self, files: Sequence[Path], labels: bool) -> tuple[pl.DataFrame, Taxonomy]:
-        """Return the canonical object table alone, and the classes."""
-        objects = read_columns(files, self._object_columns(), self.form)
-        objects = self._with_classes(self._with_object_values(same_ids([objects], self.id_type)[0]))
-        taxonomy = self._found_taxonomy(objects)
-        known = taxonomy if labels else None
-        return canonical_objects(objects, known, tuple(self.metadata)), taxonomy
-
-    def observations_of(self, frame: pl.DataFrame, id_type: pl.DataType) -> pl.DataFrame:
-        """Return rows of the files as rows of the observation table, with ids of a type."""
-        written = frame[OBJECT_ID]
-        ids = written.cast(id_type, strict=False)
-        lost = ids.cast(pl.String) != written.cast(pl.String)
-        if lost.fill_null(True).any():
-            bad = written.filter(lost.fill_null(True))[0]
-            raise DataError(
-                f"the ids of the object table are integers, and the observations have '{bad}': "
-                "set survey.id_type=string"
+        ids = None
+        if object_files:
+            ids = read_columns(
+                object_files, {OBJECT_ID: self._object_columns()[OBJECT_ID]}, self.form
             )
-        return self._with_flux(frame.with_columns(ids))
+        lenient = on_error != "stop"
+        source = TableRows(self, object_files, labels, common_id_type(self, files, ids, lenient))
+        return RowChunks(source, files, rows, on_error)
+
+    def object_table(self, files: Sequence[Path]) -> pl.DataFrame:
+        """Read the object table as it stands in the files."""
+        return read_columns(files, self._object_columns(), self.form)
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the files and options that decide what `read` returns."""
@@ -260,11 +245,6 @@ class TableSurvey(Survey):
     def _taxonomy(self, classes: tuple[str, ...]) -> Taxonomy:
         return Taxonomy(classes, names=self._class_names, weights=self._class_weights)
 
-    def _found_taxonomy(self, labelled: pl.DataFrame) -> Taxonomy:
-        if len(self.taxonomy) or LABEL not in labelled.columns:
-            return self.taxonomy
-        return self._taxonomy(tuple(labelled[LABEL].drop_nulls().unique().sort().to_list()))
-
     def _files(self) -> tuple[list[Path], list[Path]]:
         root = None if self.root is None else paths.folder(self.root, "survey.root")
         observations = paths.expand(self.observations, "survey.observations", root)
@@ -301,7 +281,7 @@ class TableSurvey(Survey):
 
     # --- values ---------------------------------------------------------------------
 
-    def _with_flux(self, observations: pl.DataFrame) -> pl.DataFrame:
+    def with_flux(self, observations: pl.DataFrame) -> pl.DataFrame:
         """Apply the time offset, the passband aliases and the brightness scale."""
         if self.missing_brightness:
             columns = [pl.col(FLUX), pl.col(FLUX_ERR)]
@@ -318,27 +298,38 @@ class TableSurvey(Survey):
         flux, error = self.brightness.to_flux(pl.col(FLUX), pl.col(FLUX_ERR), pl.col(PASSBAND))
         return observations.with_columns(flux.alias(FLUX), error.alias(FLUX_ERR))
 
-    def _unmatched(self, table: pl.DataFrame) -> list[str]:
-        """Return the labels of the class map that no row has, such as misspelt ones."""
-        if LABEL not in table.columns:
-            return []
-        found = set(table[LABEL].unique().to_list())
-        return [word for word in self.class_map if word not in found]
+    def object_values(
+        self, table: pl.DataFrame, *, labels: bool
+    ) -> tuple[pl.DataFrame, Taxonomy, tuple[str, ...]]:
+        """Apply the class map and the sentinels of missing metadata.
 
-    def _with_classes(self, table: pl.DataFrame) -> pl.DataFrame:
-        """Apply the class map."""
-        if LABEL not in table.columns or not self.class_map:
-            return table
-        return table.with_columns(pl.col(LABEL).replace(self.class_map))
+        Args:
+            table: With the columns of the object table.
+            labels: As of `read`.
 
-    def _with_object_values(self, table: pl.DataFrame) -> pl.DataFrame:
-        """Apply the sentinels of missing metadata."""
+        Returns:
+            The table, the classes and what is to be told of them.
+        """
         if self.missing:
             table = table.with_columns(
                 pl.when(~pl.col(name).is_in(self.missing)).then(pl.col(name)).alias(name)
                 for name in self.metadata
             )
-        return table
+        if LABEL not in table.columns:
+            return table, self.taxonomy, ()
+        messages: tuple[str, ...] = ()
+        found = set(table[LABEL].unique().to_list())
+        unmatched = [word for word in self.class_map if word not in found]
+        if labels and unmatched:
+            # Such as misspelt ones.
+            words = ", ".join(f"'{word}'" for word in unmatched)
+            messages = (f"No object has the label {words} of survey.class_map.",)
+        if self.class_map:
+            table = table.with_columns(pl.col(LABEL).replace(self.class_map))
+        taxonomy = self.taxonomy
+        if not len(taxonomy):
+            taxonomy = self._taxonomy(tuple(table[LABEL].drop_nulls().unique().sort().to_list()))
+        return table, taxonomy, messages
 
 
 def _text_form(separator: str | None, comment: str | None) -> TextForm:
@@ -376,33 +367,3 @@ def _metadata(metadata: Sequence[str] | Mapping[str, str] | None) -> dict[str, s
                 "give it another name, as in survey.metadata={new_name: column}"
             )
     return found
-
-
-class _TableRows(RowSource):
-    """What the rows of the observation table mean."""
-
-    def __init__(self, survey: TableSurvey, object_files: Sequence[Path], labels: bool) -> None:
-        self._survey = survey
-        self._object_files = object_files
-        self._labels = labels
-        self.zeropoint = survey.brightness.zeropoint
-
-    def object_table(self) -> tuple[pl.DataFrame | None, Taxonomy]:
-        return self._survey.object_table(self._object_files, self._labels)
-
-    def canonical(
-        self, frame: pl.DataFrame, objects: pl.DataFrame | None
-    ) -> tuple[LightCurves, ReadReport, pl.Series]:
-        survey = self._survey
-        id_type = pl.String() if objects is None else objects.schema[OBJECT_ID]
-        return canonicalise_part(
-            survey.observations_of(frame, id_type),
-            objects,
-            survey.passbands,
-            metadata=tuple(survey.metadata),
-            detection_snr=survey.detection_snr,
-        )
-
-    def faults(self, frame: pl.DataFrame) -> pl.Series:
-        named = frame[PASSBAND].replace(self._survey.aliases)
-        return passband_faults(named, self._survey.passbands)

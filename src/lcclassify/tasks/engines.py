@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, Protocol
+from uuid import uuid4
 
 import torch
 
+from lcclassify import __version__
 from lcclassify.errors import ConfigError
 from lcclassify.inference.shards import ShardRecord
 from lcclassify.surveys import options
@@ -96,21 +98,27 @@ class DaskEngine:
     def run(self, job: ChunkJob, indices: Sequence[int]) -> Iterator[ShardRecord]:
         """Yield the records of chunks as they are finished."""
         distributed = _distributed()
+        process = _for_workers(job)
         with self._client(distributed) as client:
+            # A scheduler may serve several jobs, and takes one key for one result.
+            name = f"lcclassify-{uuid4().hex}"
             futures = [
-                client.submit(_process, job, index, key=f"chunk-{index}", pure=False)
+                client.submit(process, index, key=f"{name}-{index}", pure=False)
                 for index in indices
             ]
             try:
                 for future in distributed.as_completed(futures):
                     try:
-                        record: ShardRecord = future.result()
+                        record: ShardRecord | str = future.result()
                     except distributed.scheduler.KilledWorker as fault:
+                        index = future.key.rpartition("-")[2]
                         raise ConfigError(
-                            f"{future.key} ended the processes of several workers, perhaps for "
+                            f"chunk {index} ended the processes of several workers, perhaps for "
                             "want of memory: fewer workers or a smaller chunk_rows may help; the "
                             "finished chunks are kept"
                         ) from fault
+                    if isinstance(record, str):
+                        raise ConfigError(f"engine=dask: {record}")
                     yield record
                     future.release()
             finally:
@@ -140,9 +148,33 @@ class DaskEngine:
             yield client
 
 
-def _process(job: ChunkJob, index: int) -> ShardRecord:
-    torch.set_num_threads(1)
-    return job.process(index)
+def _for_workers(job: ChunkJob) -> Callable[[int], ShardRecord | str]:
+    """Return a function that works on a chunk in any process, or returns why it cannot.
+
+    A worker that cannot unpickle what it is sent, such as a function of a package that it
+    does not have, lets Dask wait for ever. This function is no attribute of a module: it
+    needs no package to be unpickled, and looks for this one itself.
+    """
+    import cloudpickle
+
+    version = __version__
+    payload: bytes = cloudpickle.dumps(job)
+
+    def process(index: int) -> Any:
+        import pickle
+
+        try:
+            import torch
+
+            from lcclassify import __version__ as own
+        except ImportError as fault:
+            return f"a worker of the Dask cluster cannot import lcclassify: {fault}"
+        if own != version:
+            return f"a worker of the Dask cluster has lcclassify {own}, this process {version}"
+        torch.set_num_threads(1)
+        return pickle.loads(payload).process(index)  # noqa: S301, made by this command
+
+    return process
 
 
 def _distributed() -> Any:

@@ -77,7 +77,7 @@ class ClassifyJob:
     flux_factor: float
     keep_scores: bool
     accelerator: str
-    batch_size: int
+    batch_size: int | None
 
     def process(self, index: int) -> ShardRecord:
         """Take one chunk from the survey's files to its shard."""

@@ -140,7 +140,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             "evaluate": bool(cfg.evaluate),
             "chunk_rows": cfg.chunk_rows,
             "on_error": cfg.on_error,
-            "batch_size": cfg.batch_size,
+            "batch_size": predictor.batch_size,
             "device": predictor.device.type,
             "version": __version__,
         }

@@ -167,6 +167,7 @@ def prepare(cfg: DictConfig) -> PrepareResult:
             "left_out": _left_out(report, unobserved),
             "rejects": None if rejects is None else rejects.name,
             "counts": account_of(run, report),
+            "elapsed_seconds": round(perf_counter() - begin, 3),
             "stage_seconds": {stage: round(value, 3) for stage, value in run.seconds.items()},
             "sentences": sentences,
             "bundle": None if bundle is None else str(cfg.bundle),

@@ -1,0 +1,48 @@
+"""Compiled functions work where nothing can be written, too."""
+
+import warnings
+
+import numba
+import numpy as np
+import pytest
+
+from lcclassify.representations.compiled import compiled
+
+
+def twice(values):
+    return 2 * values
+
+
+def thrice(values):
+    return 3 * values
+
+
+def test_without_a_place_for_compiled_code(monkeypatch):
+    made = numba.njit
+
+    def njit(**options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available for file")
+        return made(**options)
+
+    monkeypatch.setattr(numba, "njit", njit)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        functions = [compiled(twice), compiled(thrice)]
+    assert [f(np.ones(2)).tolist() for f in functions] == [[2, 2], [3, 3]]
+    assert len(caught) == 1
+    assert "NUMBA_CACHE_DIR" in str(caught[0].message)
+
+
+def test_arithmetic_is_not_reordered():
+    @compiled
+    def total(values):
+        found = 0.0
+        for value in values:
+            found += value
+        return found
+
+    # Reordered for speed, the sum of pairs would be 0, 1 or 2.
+    assert total(np.array([1e16, 1.0, -1e16, 1.0])) == 1.0
+    with pytest.raises(ZeroDivisionError):
+        compiled(lambda a, b: a / b)(1.0, 0.0)
