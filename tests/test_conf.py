@@ -11,6 +11,7 @@ from lcclassify.build import config_dir, instantiate, to_plain
 from lcclassify.errors import ConfigError
 from lcclassify.nn.build import build_loss
 from lcclassify.search.storage import open_storage
+from lcclassify.tasks.engines import DaskEngine, LocalEngine
 from lcclassify.tasks.plan import make_plan
 
 GROUPS = sorted(
@@ -72,6 +73,10 @@ def test_it_composes_and_what_it_names_is_built(
     if choice == "best":
         words.append(f"model.searches=[{search_folder}]")
     words += NEEDED.get(choice, [])
+    if group == "engine":  # of the commands that go through a survey in chunks
+        engine = to_plain(compose_config(*words, name="predict"))["engine"]
+        assert isinstance(instantiate(engine), LocalEngine | DaskEngine)
+        return
     config = to_plain(compose_config(*words, f"paths.output_dir={tmp_path}"))
     plan = make_plan(config)
     survey = None

@@ -20,10 +20,10 @@ def thrice(values):
 def test_without_a_place_for_compiled_code(monkeypatch):
     made = numba.njit
 
-    def njit(**options):
+    def njit(*functions, **options):
         if options.get("cache"):
             raise RuntimeError("cannot cache function: no locator available for file")
-        return made(**options)
+        return made(*functions, **options)
 
     monkeypatch.setattr(numba, "njit", njit)
     with warnings.catch_warnings(record=True) as caught:
