@@ -1,8 +1,9 @@
 """What preparing a survey costs, beside plain pandas, and how its memory grows.
 
 Simulates PLAsTiCC-form surveys of the given sizes, prepares each from CSV and from Parquet
-by `prepare.py` in a process of its own, and lets plain pandas do the same with part of the
-smallest one. Prints a table, and writes it as CSV if asked to.
+by `prepare.py` in a process of its own, and lets plain pandas (`preparing_peer.py`) do the same
+with the first objects of the smallest one, whose numbers must agree to 1e-6. Prints a table,
+and writes it as CSV if asked to.
 
     python benchmarks/preparing.py
     python benchmarks/preparing.py --objects 16000 160000 --workers 1 2 --csv preparing.csv
@@ -25,6 +26,15 @@ import polars as pl
 
 ROOT = Path(__file__).parent.parent
 PLASTICC_ROWS = 453_653_105  # observations of PLAsTiCC's test set
+TOLERANCE = 1e-6  # relative to the value, or absolute below 1
+REPRESENTATIONS = {
+    "default": [],
+    "paper": [  # what plain pandas computes: without noise, with the reference's constants
+        "representation=paper",
+        "representation.noise=0",
+        "representation.flux_range=[-1596742.6487144697,2751626.3243459687]",
+    ],
+}
 
 
 class Cost(NamedTuple):
@@ -85,13 +95,16 @@ def main() -> None:
     parser.add_argument("--engine", nargs="+", default=["local"], choices=["local", "dask"])
     parser.add_argument("--peer", type=int, default=2_000, help="objects that pandas prepares")
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--representation", default="paper", choices=list(REPRESENTATIONS))
     parser.add_argument("--data", type=Path, help="where the simulated surveys are kept")
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
     rows = []
+    representation = REPRESENTATIONS[options.representation]
     with tempfile.TemporaryDirectory() as temporary:
         data = options.data or Path(temporary)
         data.mkdir(parents=True, exist_ok=True)
+        prepared = Path(temporary) / "out"
         for form in ("csv", "parquet"):
             for objects in options.objects:
                 survey = simulated(data, objects, form)
@@ -99,11 +112,15 @@ def main() -> None:
                     for workers in options.workers:
                         for _ in range(options.repeats):
                             rows.append(
-                                ours(survey, form, engine, workers, Path(temporary) / "out")
+                                ours(survey, form, engine, workers, prepared, representation)
                             )
                             print_row(rows[-1])
             if options.peer:
-                rows.append(pandas(simulated(data, options.objects[0], form), form, options.peer))
+                survey = simulated(data, options.objects[0], form)
+                engine, workers = options.engine[0], options.workers[-1]
+                rows.append(ours(survey, form, engine, workers, prepared, REPRESENTATIONS["paper"]))
+                print_row(rows[-1])
+                rows.append(pandas(survey, form, options.peer, prepared))
                 print_row(rows[-1])
                 fastest = max(
                     row["rate"] for row in rows if row["form"] == form and row["who"] != "pandas"
@@ -115,9 +132,17 @@ def main() -> None:
         table.write_csv(options.csv)
 
 
-def ours(survey: Path, form: str, engine: str, workers: int, output: Path) -> dict[str, object]:
+def ours(
+    survey: Path, form: str, engine: str, workers: int, output: Path, representation: list[str]
+) -> dict[str, object]:
     """Prepare a survey by the command."""
-    words = ["survey=plasticc", "survey.part=test", f"survey.root={survey}", f"output={output}"]
+    words = [
+        *representation,
+        "survey=plasticc",
+        "survey.part=test",
+        f"survey.root={survey}",
+        f"output={output}",
+    ]
     cost = run(["prepare.py", *words, f"engine={engine}", f"engine.workers={workers}"])
     manifest = json.loads((output / "manifest.json").read_text())
     observations = manifest["left_out"]["observations_read"]
@@ -136,13 +161,17 @@ def ours(survey: Path, form: str, engine: str, workers: int, output: Path) -> di
     }
 
 
-def pandas(survey: Path, form: str, objects: int) -> dict[str, object]:
-    """Prepare some objects by the peer."""
+def pandas(survey: Path, form: str, objects: int, prepared: Path) -> dict[str, object]:
+    """Prepare some objects by the peer, and hold what the command made of them against it."""
     peer = str(Path(__file__).parent / "preparing_peer.py")
     with tempfile.TemporaryDirectory() as output:
         words = ["--survey", str(survey), "--objects", str(objects), "--output", output]
-        cost = run([peer, *words])
+        cost = run([peer, *words, "--compare", str(prepared)])
     told = json.loads(cost.output.strip().splitlines()[-1])
+    for name in ("features", "sequences"):
+        print(f"{'':8} {name} differ from plain pandas by {told[f'{name}_differ']:.1e} at most")
+        if told[f"{name}_differ"] > TOLERANCE:
+            raise RuntimeError(f"the {name} are not those of plain pandas")
     return {
         "form": form,
         "who": "pandas",

@@ -74,7 +74,9 @@ def test_it_composes_and_what_it_names_is_built(
         words.append(f"model.searches=[{search_folder}]")
     words += NEEDED.get(choice, [])
     if group == "engine":  # of the commands that go through a survey in chunks
-        engine = to_plain(compose_config(*words, name="predict"))["engine"]
+        engine = to_plain(
+            compose_config(*words, "bundle=a", "output=b", "survey=snphotcc", name="predict")
+        )["engine"]
         assert isinstance(instantiate(engine), LocalEngine | DaskEngine)
         return
     config = to_plain(compose_config(*words, f"paths.output_dir={tmp_path}"))
