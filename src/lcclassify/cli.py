@@ -57,9 +57,9 @@ def _command(name: str, task: Task) -> None:
             if cfg.get("debug"):
                 raise
             fail(error)
-        except KeyboardInterrupt:
-            if cfg.get("trial"):
-                raise  # the search says how to go on
+        except KeyboardInterrupt as stop:
+            if cfg.get("trial") or str(stop):
+                raise  # the search or the task says how to go on
             folder = Path(HydraConfig.get().runtime.output_dir)
             if (folder / "config.yaml").is_file():
                 errors.print(f"interrupted; go on with: {_program()} resume={_short(folder)}")

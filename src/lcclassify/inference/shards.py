@@ -227,7 +227,4 @@ def _beside(path: Path) -> Path:
 
 def _unwritable(folder: Path, error: Exception) -> OutputError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return OutputError(
-        f"'{folder}' cannot be written: {' '.join(reason.split())}; what is finished stays there, "
-        "and the same command goes on with it"
-    )
+    return OutputError(f"'{folder}' cannot be written: {' '.join(reason.split())}")

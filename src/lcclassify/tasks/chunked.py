@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, Final
 
 import polars as pl
@@ -194,7 +194,7 @@ def working_folder(work: Path) -> Iterator[None]:
 
     Raises:
         ConfigError: Another process has it.
-        OutputError: It cannot be made.
+        OutputError: It cannot be made; or one raised inside, which then says how to go on.
     """
     lock = Lock(work / "lock")
     try:
@@ -205,6 +205,12 @@ def working_folder(work: Path) -> Iterator[None]:
         raise ConfigError(f"another process is writing to '{work}'")
     try:
         yield
+    except OutputError as error:
+        if not ShardStore(work / _SHARDS).begun():
+            raise
+        raise OutputError(
+            f"{error}; what is finished stays in '{work}', and the same command goes on with it"
+        ) from error
     finally:
         lock.release()
         if work.exists() and not ShardStore(work / _SHARDS).begun():
@@ -276,6 +282,10 @@ def _run(
                     return clash
                 advance(record.rows.get(table, 0))
         except KeyboardInterrupt as stop:
+            try:  # noqa: SIM105, no call may come before it is tried
+                sleep(0)
+            except KeyboardInterrupt:
+                pass  # where Polars raised the first one, Python's own comes after it
             raise KeyboardInterrupt(
                 f"interrupted; {len(records):,} of {len(chunks):,} chunks are finished, and the "
                 "same command goes on with the others"
