@@ -15,7 +15,11 @@ __version__ = version("lcclassify")
 
 
 def load(
-    path: str | Path, *, accelerator: str = "auto", batch_size: int | None = None
+    path: str | Path,
+    *,
+    accelerator: str = "auto",
+    batch_size: int | None = None,
+    precision: str = "32",
 ) -> Predictor:
     """Load a trained classifier.
 
@@ -23,6 +27,7 @@ def load(
         path: Folder of a bundle.
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
         batch_size: Objects scored at a time; None for what is fast on the device.
+        precision: ``32``, or ``bf16``: faster, and probabilities change by about 0.01.
 
     Returns:
         A predictor, whose `predict_proba` takes pandas or Polars tables.
@@ -38,4 +43,4 @@ def load(
     # torch and its kin take seconds to import; `import lcclassify` alone does not wait.
     from lcclassify.inference.predictor import Predictor
 
-    return Predictor.load(path, accelerator=accelerator, batch_size=batch_size)
+    return Predictor.load(path, accelerator=accelerator, batch_size=batch_size, precision=precision)

@@ -55,6 +55,18 @@ def test_batches_and_chunks_change_nothing(bundle, light_curves, expected, batch
     np.testing.assert_allclose(numbers(found), numbers(expected), rtol=0, atol=1e-6)
 
 
+def test_bfloat16_is_near(bundle, light_curves, expected):
+    predictor = Predictor(bundle, accelerator="cpu", precision="bf16")
+    found = predictor.predict_light_curves(light_curves)
+    assert found["reason"].equals(expected["reason"])
+    differences = np.abs(numbers(found) - numbers(expected))
+    assert 1e-5 < np.nanmax(differences) < 0.05
+    scored = numbers(found.filter(pl.col("reason").is_null()))
+    np.testing.assert_allclose(scored.sum(axis=1), 1, atol=1e-6)
+    with pytest.raises(ConfigError, match="precision cannot be 'bf8': known: 32, bf16"):
+        Predictor(bundle, precision="bf8")
+
+
 def test_row_order_and_company_change_nothing(bundle, tables, expected):
     observations, objects = tables
     predictor = Predictor(bundle, accelerator="cpu")

@@ -12,11 +12,13 @@ from lcclassify.inference.predictor import Predictor
 HELD: Final = 2  # predictors kept, the last used ones
 
 _Stamp = tuple[tuple[int, int, int], ...]
-_held: dict[tuple[Path, str, int | None], tuple[_Stamp | None, Predictor]] = {}
+_held: dict[tuple[Path, str, int | None, str], tuple[_Stamp | None, Predictor]] = {}
 _loading = Lock()
 
 
-def loaded_predictor(folder: str | Path, accelerator: str, batch_size: int | None) -> Predictor:
+def loaded_predictor(
+    folder: str | Path, accelerator: str, batch_size: int | None, precision: str = "32"
+) -> Predictor:
     """Return a predictor with the bundle of a folder, read once in this process.
 
     It is read anew when its files were replaced. Several threads may call at once.
@@ -25,18 +27,21 @@ def loaded_predictor(folder: str | Path, accelerator: str, batch_size: int | Non
         folder: Folder of a bundle.
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
         batch_size: Objects scored at a time; None for what is fast on the device.
+        precision: As of `Predictor`.
 
     Raises:
         BundleError: The bundle cannot be used.
         ConfigError: An argument is invalid, or there is no such accelerator.
     """
     folder = Path(folder).expanduser().absolute()
-    key = (folder, accelerator, batch_size)
+    key = (folder, accelerator, batch_size, precision)
     with _loading:
         stamp = _stamp(folder)
         found = _held.pop(key, None)
         if found is None or stamp is None or found[0] != stamp:
-            predictor = Predictor.load(folder, accelerator=accelerator, batch_size=batch_size)
+            predictor = Predictor.load(
+                folder, accelerator=accelerator, batch_size=batch_size, precision=precision
+            )
             found = (stamp, predictor)
         _held[key] = found
         while len(_held) > HELD:

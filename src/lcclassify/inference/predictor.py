@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -32,6 +33,7 @@ from lcclassify.surveys.canonical import canonicalise
 ACCELERATORS: Final = ("auto", "cpu", "cuda", "gpu")  # the last two are the same
 # A recurrent network's states of a batch must fit into a core's cache; a GPU wants work.
 BATCH_SIZES: Final = {"cpu": 256, "cuda": 4096}
+PRECISIONS: Final = ("32", "bf16")
 CHUNK_SIZE: Final = 20_000  # objects prepared at a time: a few hundred megabytes
 
 Frame = TypeVar("Frame", pl.DataFrame, pd.DataFrame)
@@ -48,12 +50,16 @@ class Predictor:
         bundle: The trained classifier.
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
         batch_size: Objects scored at a time; None for what is fast on the device.
+        precision: ``32``, or ``bf16`` for products of matrices in bfloat16, which are about
+            twice as fast where the processor has them and change probabilities by about
+            a hundredth.
         chunk_size: Objects prepared at a time.
 
     Attributes:
         bundle: The bundle.
         device: Where the networks run.
         batch_size: Objects scored at a time.
+        precision: One of `PRECISIONS`.
 
     Raises:
         ConfigError: An argument is invalid, or there is no such accelerator.
@@ -69,6 +75,7 @@ class Predictor:
         *,
         accelerator: str = "auto",
         batch_size: int | None = None,
+        precision: str = "32",
         chunk_size: int = CHUNK_SIZE,
     ) -> None:
         self.device = _device(accelerator)
@@ -78,13 +85,23 @@ class Predictor:
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise ConfigError(f"{key} must be an integer of at least 1, got {size!r}")
         self.bundle = bundle
+        if str(precision) not in PRECISIONS:
+            raise ConfigError(
+                f"precision cannot be '{precision}': {did_you_mean(str(precision), PRECISIONS)}"
+            )
         self.batch_size = batch_size
+        self.precision = str(precision)
         self._chunk_size = chunk_size
         self._classifier = bundle.classifier.to(self.device).eval()
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, accelerator: str = "auto", batch_size: int | None = None
+        cls,
+        folder: str | Path,
+        *,
+        accelerator: str = "auto",
+        batch_size: int | None = None,
+        precision: str = "32",
     ) -> Predictor:
         """Return a predictor with the bundle of a folder.
 
@@ -92,7 +109,9 @@ class Predictor:
             BundleError: The bundle cannot be used.
             ConfigError: An argument is invalid, or there is no such accelerator.
         """
-        return cls(load(folder), accelerator=accelerator, batch_size=batch_size)
+        return cls(
+            load(folder), accelerator=accelerator, batch_size=batch_size, precision=precision
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -190,15 +209,19 @@ class Predictor:
         if prepared is not None:
             rows = object_ids.search_sorted(prepared.object_ids).to_numpy().astype(np.int64)
             observed[rows] = True
-            tensors = TensorSet.from_prepared(prepared).to(self.device)
-            for batch_rows in length_sorted_batches(prepared.lengths, self.batch_size):
-                rounds = self._classifier.round_probabilities(tensors.batch(batch_rows))
-                target = rows[batch_rows]
-                probabilities[target] = self._classifier.combine(rounds).cpu().numpy()
-                if members is not None:
-                    members[target] = rounds.mean(1).cpu().numpy()
-                if progress is not None:
-                    progress(len(batch_rows))
+            with _own_stream(self.device):
+                tensors = TensorSet.from_prepared(prepared).to(self.device)
+                for batch_rows in length_sorted_batches(prepared.lengths, self.batch_size):
+                    with torch.autocast(
+                        self.device.type, torch.bfloat16, enabled=self.precision == "bf16"
+                    ):
+                        rounds = self._classifier.round_probabilities(tensors.batch(batch_rows))
+                    target = rows[batch_rows]
+                    probabilities[target] = self._classifier.combine(rounds).cpu().numpy()
+                    if members is not None:
+                        members[target] = rounds.mean(1).cpu().numpy()
+                    if progress is not None:
+                        progress(len(batch_rows))
         if progress is not None and not observed.all():
             progress(int((~observed).sum()))
         finite = np.isfinite(probabilities).all(axis=1)
@@ -293,6 +316,15 @@ def _device(accelerator: str) -> torch.device:
             f"accelerator={accelerator} needs a GPU that torch can use, and there is none"
         )
     return torch.device("cuda" if has_gpu and accelerator != "cpu" else "cpu")
+
+
+def _own_stream(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context in which a thread's copies and kernels do not wait for another's."""
+    if device.type != "cuda":
+        return nullcontext()
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream(device))  # the weights may be on their way
+    return torch.cuda.stream(stream)
 
 
 def _polars(frame: object, argument: str, wanted: tuple[str, ...]) -> pl.DataFrame:

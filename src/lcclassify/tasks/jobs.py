@@ -69,6 +69,7 @@ class ClassifyJob:
         keep_scores: Whether to keep what an evaluation needs of labelled objects.
         accelerator: As of `Predictor`.
         batch_size: As of `Predictor`.
+        precision: As of `Predictor`.
     """
 
     chunks: SurveyChunks
@@ -78,11 +79,12 @@ class ClassifyJob:
     keep_scores: bool
     accelerator: str
     batch_size: int | None
+    precision: str
 
     def process(self, index: int) -> ShardRecord:
         """Take one chunk from the survey's files to its shard."""
         stages = Stages()
-        predictor = loaded_predictor(self.bundle, self.accelerator, self.batch_size)
+        predictor = loaded_predictor(self.bundle, self.accelerator, self.batch_size, self.precision)
         with stages("read"):
             chunk = self.chunks.read(index)
             curves = with_flux_factor(chunk.light_curves, self.flux_factor)

@@ -111,7 +111,10 @@ def predict(cfg: DictConfig) -> PredictResult:
     form = output_format(output, cfg.format)
     check_writable(output)
     predictor = Predictor.load(
-        str(cfg.bundle), accelerator=cfg.accelerator, batch_size=cfg.batch_size
+        str(cfg.bundle),
+        accelerator=cfg.accelerator,
+        batch_size=cfg.batch_size,
+        precision=str(cfg.precision),
     )
     survey: Survey = instantiate(cfg.survey)
     engine: Engine = instantiate(cfg.engine)
@@ -132,6 +135,7 @@ def predict(cfg: DictConfig) -> PredictResult:
                 keep_scores=bool(cfg.evaluate),
                 accelerator=cfg.accelerator,
                 batch_size=cfg.batch_size,
+                precision=predictor.precision,
             )
 
         description = {
@@ -141,6 +145,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             "chunk_rows": cfg.chunk_rows,
             "on_error": cfg.on_error,
             "batch_size": predictor.batch_size,
+            "precision": predictor.precision,
             "device": predictor.device.type,
             "version": __version__,
         }
