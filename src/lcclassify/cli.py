@@ -41,12 +41,16 @@ def _command(name: str, task: Task) -> None:
 
     A failed job of a sweep does not end the others; the exit code tells of it.
     """
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
     failed: list[str] = []
     register_resolvers()
+    process = os.getpid()
+
+    # Launchers pickle the job and all that it refers to.
+    def say(text: str) -> None:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(text)
 
     def fail(error: Exception) -> None:
-        errors.print(f"[bold red]error:[/] {escape(_sentence(error))}")
+        say(f"[bold red]error:[/] {escape(_sentence(error))}")
         failed.append(name)
 
     @hydra.main(config_path=str(config_dir()), config_name=name, version_base="1.3")
@@ -54,17 +58,17 @@ def _command(name: str, task: Task) -> None:
         try:
             return task(cfg, list(HydraConfig.get().overrides.task))
         except (LcclassifyError, OSError) as error:
-            if cfg.get("debug"):
-                raise
+            if cfg.get("debug") or os.getpid() != process:
+                raise  # Hydra hands it over to the process that launched this one
             fail(error)
         except KeyboardInterrupt as stop:
             if cfg.get("trial") or str(stop):
                 raise  # the search or the task says how to go on
             folder = Path(HydraConfig.get().runtime.output_dir)
             if (folder / "config.yaml").is_file():
-                errors.print(f"interrupted; go on with: {_program()} resume={_short(folder)}")
+                say(f"interrupted; go on with: {_program()} resume={_short(folder)}")
             else:
-                errors.print("interrupted")
+                say("interrupted")
             sys.exit(EXIT_INTERRUPTED)
         return None
 
@@ -81,7 +85,7 @@ def _command(name: str, task: Task) -> None:
             raise
         fail(error)
     except KeyboardInterrupt as stop:
-        errors.print(str(stop) or "interrupted")
+        say(str(stop) or "interrupted")
         sys.exit(EXIT_INTERRUPTED)
     if failed:
         sys.exit(EXIT_ERROR)

@@ -139,6 +139,18 @@ def test_two_processes(tmp_path, searched, command, search_words):
     )
 
 
+def test_a_launcher_with_processes_and_several_objectives(tmp_path, train_command, search_words):
+    words = [*search_words, "search.n_trials=4", "search.n_jobs=2", "search.storage=journal"]
+    words += ["hydra/launcher=joblib", "search.objective=[val/loss,parameters]"]
+    done = train_command(*words, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    search = tmp_path / "searches" / "dense_quick"
+    table = rows(search)
+    assert [row["state"] for row in table] == ["complete"] * 4
+    assert all(float(row["parameters"]) > 10 for row in table)
+    assert len({str(params) for _, _, params in trials_of(search, "journal")}) == 4
+
+
 def test_ctrl_c(tmp_path, command, search_words):
     process = command(*search_words, "search.n_trials=50", folder=tmp_path)
     table = tmp_path / "searches" / "dense_quick"

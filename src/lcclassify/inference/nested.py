@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -34,6 +33,7 @@ from lcclassify.surveys.canonical import canonicalise
 from lcclassify.surveys.coerce import identifier
 
 SLICE_ROWS: Final = 1_000_000  # observations of a partition worked on at a time, about
+MAX_ZEROPOINT: Final = 100  # beyond it fluxes would overflow or vanish
 _ROW: Final = "__row"  # position in the frame; unlike ids and indices it never repeats
 
 _logger = logging.getLogger(__name__)
@@ -97,6 +97,7 @@ def classify_nested(
     """
     nested_pandas = _nested_pandas()
     predictor = loaded_predictor(bundle, accelerator, batch_size)
+    frame = _typed(frame, sources, columns or {})
     reading = _reading(frame, predictor, sources, columns, metadata, passbands, zeropoint)
     new = [*(f"{CLASS_PREFIX}{label}" for label in predictor.classes), PREDICTED_CLASS, REASON]
     kept = _kept(frame, keep, new)
@@ -111,15 +112,13 @@ class _Reading:
     """What of a frame is read, as whom.
 
     Attributes:
-        ids: ``(N,)`` ids.
-        objects: The metadata columns.
+        objects: ``(N,)`` ids and metadata.
         lists: ``(N,)`` Arrow structs of lists, the observations.
         fields: Names in `lists` by ours.
         passbands: The bundle's passbands by the frame's, None for those left out.
         factor: What fluxes are multiplied by.
     """
 
-    ids: pl.Series
     objects: pl.DataFrame
     lists: pa.ChunkedArray
     fields: Mapping[str, str]
@@ -147,9 +146,6 @@ def _reading(
                 f"passbands['{theirs}'] cannot be '{ours}', which is no passband of the bundle: "
                 f"{did_you_mean(str(ours), fitted.passbands.names)}"
             )
-    if not frame.columns.is_unique:
-        repeated = frame.columns[frame.columns.duplicated()][0]
-        raise DataError(f"the frame has several columns named '{repeated}'")
     lists, names = _lists(frame, sources)
     fields = {name: columns.get(name, name) for name in OBSERVATION_COLUMNS[1:]}
     if DETECTED not in columns and DETECTED not in names:
@@ -160,7 +156,8 @@ def _reading(
                 f"the nested column '{sources}' has no column '{theirs}', which columns['{ours}'] "
                 f"may name otherwise; {did_you_mean(theirs, names)}"
             )
-    table = {}
+    ids = _ids(frame, columns.get(OBJECT_ID)).alias(OBJECT_ID)
+    table = {OBJECT_ID: identifier(ids, "frame")}
     for name in fitted.metadata:
         theirs = metadata.get(name, name)
         if theirs is None:
@@ -174,11 +171,10 @@ def _reading(
         else:
             table[name] = _series(frame[theirs], str(theirs))
     return _Reading(
-        ids=identifier(_ids(frame, columns.get(OBJECT_ID)).alias(OBJECT_ID), "frame"),
         objects=pl.DataFrame(table),
         lists=lists,
         fields=fields,
-        passbands={str(theirs).strip(): ours for theirs, ours in passbands.items()},
+        passbands={_word(theirs): ours for theirs, ours in passbands.items()},
         factor=_flux_factor(zeropoint, predictor.bundle.zeropoint),
     )
 
@@ -232,17 +228,28 @@ def _series(column: pd.Series[Any], name: str) -> pl.Series:
         ) from error
 
 
+def _word(passband: Any) -> str:
+    """Return how a passband reads in a column of integers or text."""
+    if isinstance(passband, float) and passband.is_integer():
+        passband = int(passband)
+    return str(passband).strip()
+
+
 def _flux_factor(own: float | None, wanted: float | None) -> float:
     if own is None:
         return 1.0
-    if isinstance(own, bool) or not isinstance(own, int | float) or not math.isfinite(own):
-        raise ConfigError(f"zeropoint must be a finite number or None, got {own!r}")
+    is_number = isinstance(own, int | float | np.number) and not isinstance(own, bool)
+    if not is_number or not abs(own) <= MAX_ZEROPOINT:
+        raise ConfigError(
+            f"zeropoint must be a number from -{MAX_ZEROPOINT} to {MAX_ZEROPOINT} or None, got "
+            f"{own!r}"
+        )
     if wanted is None:
         raise ConfigError(
             f"zeropoint={own:g} cannot be converted, because the bundle states none: leave it out "
             "if the fluxes are in the units of the bundle's survey"
         )
-    return float(10 ** (0.4 * (wanted - own)))
+    return float(10 ** (0.4 * (wanted - float(own))))
 
 
 # --- scoring ------------------------------------------------------------------------
@@ -251,8 +258,8 @@ def _flux_factor(own: float | None, wanted: float | None) -> float:
 def _scores(predictor: Predictor, reading: _Reading) -> pl.DataFrame:
     """Return the result's new columns, a row for every row of the frame."""
     parts = []
-    for rows, ids in _distinct(reading.ids, predictor):
-        whole = len(rows) == len(reading.ids)
+    for rows, ids in _distinct(reading.objects[OBJECT_ID], predictor):
+        whole = len(rows) == len(reading.objects)
         lists = reading.lists if whole else reading.lists.take(pa.array(rows))
         lengths = _lengths(lists, reading.fields[MJD])
         for start, stop in _slices(lengths):
@@ -317,10 +324,15 @@ def _predicted(
 ) -> pl.DataFrame:
     """Return the predictions for every object, in the order of the ids."""
     if reading.passbands:
-        words = observations[PASSBAND].cast(pl.String).str.strip_chars()
+        column = observations[PASSBAND]
+        if column.dtype.is_float():
+            whole = column.cast(pl.Int64, strict=False)
+            column = whole if whole.cast(column.dtype).equals(column) else column
+        words = column.cast(pl.String).str.strip_chars()
         kept = {theirs: ours for theirs, ours in reading.passbands.items() if ours is not None}
         dropped = [theirs for theirs in reading.passbands if theirs not in kept]
-        observations = observations.with_columns(words.replace(kept).alias(PASSBAND))
+        if kept:  # else integers go on to stand for indices
+            observations = observations.with_columns(words.replace(kept).alias(PASSBAND))
         if dropped:
             observations = observations.filter(~words.is_in(dropped).fill_null(False))
     fitted = predictor.bundle.representation
@@ -344,6 +356,22 @@ def _nested_pandas() -> Any:
             'classify_nested needs nested-pandas: pip install "lcclassify[lsdb]"'
         ) from fault
     return nested_pandas
+
+
+def _typed(frame: pd.DataFrame, sources: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Return the frame with a nested column `sources` where LSDB left out its type.
+
+    It does so in the empty margin of a catalogue that was made of a frame.
+    """
+    if not frame.columns.is_unique:
+        repeated = frame.columns[frame.columns.duplicated()][0]
+        raise DataError(f"the frame has several columns named '{repeated}'")
+    if len(frame) or frame.dtypes.get(sources) != pd.ArrowDtype(pa.null()):
+        return frame
+    fields = {columns.get(name, name): pa.list_(pa.float64()) for name in OBSERVATION_COLUMNS[1:]}
+    kind = _nested_pandas().NestedDtype(pa.struct(fields))
+    empty = pd.Series([], index=frame.index, dtype=kind)
+    return pd.DataFrame(frame).assign(**{sources: empty})
 
 
 def _plain_columns(frame: pd.DataFrame) -> list[Any]:

@@ -23,6 +23,11 @@ class Metric:
     mode: str | None = None
 
 
+def in_words(value: float) -> str:
+    """Return an objective's value as tables show it: counts as whole numbers."""
+    return f"{value:,.0f}" if value >= 1000 and value == int(value) else f"{value:.4f}"
+
+
 # The scores of test objects are not here: a search that saw them would leave none to test on.
 METRICS: Final = {
     "val/accuracy": Metric("maximize", "val/accuracy"),

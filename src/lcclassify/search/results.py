@@ -18,6 +18,7 @@ from lcclassify.errors import OutputError
 from lcclassify.search.experiment import write_experiment
 from lcclassify.search.figures import draw_figures
 from lcclassify.search.locks import SearchLocks
+from lcclassify.search.metrics import in_words
 from lcclassify.search.ranking import ORDER, complete, ranked
 from lcclassify.search.settings import SearchSettings
 from lcclassify.search.space import Space
@@ -125,8 +126,8 @@ def configuration(trial: FrozenTrial, space: Space) -> str:
 
 def _in_words(trial: FrozenTrial, position: int) -> str:
     spread = _spread(trial, position)
-    value = f"{_value(trial, position):.4f}"
-    return value if spread == "" else f"{value} ± {spread:.4f}"
+    value = in_words(_value(trial, position))
+    return value if spread == "" else f"{value} ± {in_words(spread)}"
 
 
 def _values(trial: FrozenTrial, space: Space) -> dict[str, Any]:

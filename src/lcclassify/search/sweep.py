@@ -22,6 +22,7 @@ from lcclassify.search.grammar import read_space
 from lcclassify.search.job import reason_of
 from lcclassify.search.keys import check_keys, lookup_in
 from lcclassify.search.memory import is_out_of_memory, limited_memory
+from lcclassify.search.metrics import in_words
 from lcclassify.search.results import configuration, show_results, write_results
 from lcclassify.search.samplers import RandomSearch
 from lcclassify.search.settings import SearchSettings
@@ -264,7 +265,7 @@ def _tell(around: Surroundings, study: SearchStudy, claim: Claim) -> None:
     seconds = trial.user_attrs.get("seconds", 0.0)
     if trial.state == TrialState.COMPLETE:
         text = ", ".join(
-            f"{name} {value:.4f}"
+            f"{name} {in_words(value)}"
             for name, value in zip(study.settings.objectives, trial.values, strict=True)
         )
     elif trial.state.is_finished():
