@@ -6,6 +6,8 @@ import gzip
 import os
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, Final
@@ -16,6 +18,7 @@ from lcclassify.errors import DataError
 from lcclassify.surveys.columns import readable
 
 BLOCK: Final = 1 << 24  # bytes that are looked at at a time
+_PIECE: Final = 1 << 22  # bytes whose lines a thread counts at a time
 _KEPT: Final = 8  # blocks of a compressed file that stay unpacked, for several workers
 _BLANK: Final = b' \t\r"'  # what a blank line may hold, and separators
 
@@ -178,13 +181,17 @@ class LineCount:
 
     def rows(self) -> int:
         """Return the number of lines that are not blank."""
-        total, rest = 0, b""
-        for start in range(self._first, self._content.size, BLOCK):
-            piece = rest + self._content.read(start, start + BLOCK)
-            whole = piece.rfind(b"\n") + 1
-            total += self._filled(piece[:whole])
-            rest = piece[whole:]
-        return total + self._filled(rest + b"\n" if rest else b"")
+        size = self._content.size
+        inside = range(self._first + _PIECE, size, _PIECE)
+        cuts = [self._first, *map(self._content.line_start, inside), size]
+
+        def filled(piece: tuple[int, int]) -> int:
+            lines = self._content.read(*piece)
+            return self._filled(lines if lines.endswith(b"\n") else lines + b"\n")
+
+        # NumPy counts outside of Python's lock.
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            return sum(pool.map(filled, [(a, b) for a, b in pairwise(cuts) if a < b]))
 
     def _filled(self, lines: bytes) -> int:
         """Return how many lines, the last of them ended, hold anything."""
