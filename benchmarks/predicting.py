@@ -29,7 +29,7 @@ from preparing import run, simulated
 from lcclassify.build import config_dir, to_plain
 from lcclassify.cli import register_resolvers
 from lcclassify.inference.bundle import Bundle, load
-from lcclassify.inference.predictor import Predictor
+from lcclassify.inference.predictor import PRECISIONS, Predictor
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.build import build_head
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
@@ -41,17 +41,19 @@ from lcclassify.surveys.plasticc import PlasticcSurvey
 PLAIN_BATCH = 128
 
 
-def end_to_end(survey: Path, bundle: Path, workers: int, output: Path) -> None:
+def end_to_end(survey: Path, bundle: Path, workers: int, precision: str, output: Path) -> None:
     """Classify a survey by the command and print what it took."""
     words = ["survey=plasticc", "survey.part=test", f"survey.root={survey}", "evaluate=false"]
     words += [f"bundle={bundle}", f"output={output}", f"engine.workers={workers}"]
+    words += [f"precision={precision}"]
     cost = run(["predict.py", *words])
     manifest = json.loads(output.with_name(f"{output.stem}.manifest.json").read_text())
     objects, seconds = manifest["objects"], manifest["elapsed_seconds"]
     total = sum(manifest["stage_seconds"].values())
     shares = ", ".join(f"{k} {v / total:.0%}" for k, v in manifest["stage_seconds"].items())
     print(
-        f"{objects:9,d} objects, {manifest['rows_read']:12,d} observations, {workers} workers: "
+        f"{objects:9,d} objects, {manifest['rows_read']:12,d} observations, {workers} workers, "
+        f"precision {precision}: "
         f"{seconds:7.1f} s, {objects / seconds:8,.0f} objects/s ({shares}), peak "
         f"{cost.peak_mb:,.0f} MB",
         flush=True,
@@ -102,10 +104,9 @@ def ours(predictor: Predictor, parts: list[PreparedSet]) -> float:
 
 
 @torch.inference_mode()
-def plain(classifier: EnsembleClassifier, prepared: PreparedSet) -> float:
-    """Return the seconds of scoring as one would by hand."""
+def plain(classifier: EnsembleClassifier, prepared: PreparedSet, longest: int) -> float:
+    """Return the seconds of scoring as one would by hand, padded to the longest."""
     tensors = TensorSet.from_prepared(prepared)
-    longest = int(prepared.lengths.max())
     begin = perf_counter()
     for start in range(0, len(prepared), PLAIN_BATCH):
         batch = tensors.batch(np.arange(start, min(start + PLAIN_BATCH, len(prepared))))
@@ -122,19 +123,28 @@ def paper_sized_comparison(survey: Path, bundle: Bundle, objects: int, workers: 
     prepared = [bundle.representation.prepare(one) for one in curves]
     several = [take(one, objects // workers) for one in prepared[:workers]]
     network = paper_sized(bundle, prepared[0], "packed")
-    predictor = Predictor(replace(bundle, classifier=network, member_names=tuple("abcd")))
-    fast, slow = [], []
-    for _ in range(3):
-        fast.append(ours(predictor, several) / sum(len(one) for one in several))
-        by_hand = paper_sized(bundle, prepared[0], "reference")
-        slow.append(sum(plain(by_hand, one) for one in several) / sum(map(len, several)))
+    untrained = replace(bundle, classifier=network, member_names=tuple("abcd"))
+    by_hand = paper_sized(bundle, prepared[0], "reference")
+    longest = max(int(one.lengths.max()) for one in prepared)
+    n_objects = sum(map(len, several))
     print(
-        f"the paper's networks, networks alone, {sum(map(len, several)):,} objects of "
-        f"{np.concatenate([one.lengths for one in several]).mean():.0f} nights (longest "
-        f"{max(int(one.lengths.max()) for one in several)}): {1 / min(fast):,.0f} objects/s, by "
-        f"hand {1 / min(slow):,.0f} objects/s, {min(slow) / min(fast):.2f} times as fast "
-        f"(runs: {', '.join(f'{b / a:.2f}' for a, b in zip(fast, slow, strict=True))})"
+        f"the paper's networks, networks alone, {n_objects:,} objects of "
+        f"{np.concatenate([one.lengths for one in several]).mean():.0f} nights (longest of the "
+        f"survey {longest}):"
     )
+    seconds: dict[str, list[float]] = {"by hand": [], **{name: [] for name in PRECISIONS}}
+    for _ in range(3):
+        seconds["by hand"].append(sum(plain(by_hand, one, longest) for one in several))
+        for precision in PRECISIONS:
+            predictor = Predictor(untrained, precision=precision)
+            seconds[precision].append(ours(predictor, several))
+    for name, times in seconds.items():
+        ratios = [b / a for a, b in zip(times, seconds["by hand"], strict=True)]
+        print(
+            f"{name:>8}: {n_objects / min(times):6,.0f} objects/s, "
+            f"{min(seconds['by hand']) / min(times):.2f} times as fast as by hand (runs: "
+            f"{', '.join(f'{ratio:.2f}' for ratio in ratios)})"
+        )
 
 
 def take(prepared: PreparedSet, count: int) -> PreparedSet:
@@ -158,6 +168,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--objects", type=int, nargs="+", default=[16_000])
     parser.add_argument("--workers", type=int, nargs="+", default=[os.cpu_count() or 1])
+    parser.add_argument("--precision", nargs="+", default=["32"], choices=PRECISIONS)
     parser.add_argument("--form", default="parquet", choices=["parquet", "csv"])
     parser.add_argument("--paper", type=int, default=1_024, help="objects of the comparison")
     parser.add_argument("--data", type=Path, help="where the simulated surveys are kept")
@@ -169,7 +180,9 @@ def main() -> None:
         for objects in options.objects:
             survey = simulated(data, objects, options.form)
             for workers in options.workers:
-                end_to_end(survey, bundle, workers, Path(temporary) / "predictions.parquet")
+                for precision in options.precision:
+                    output = Path(temporary) / "predictions.parquet"
+                    end_to_end(survey, bundle, workers, precision, output)
         if options.paper:
             survey = simulated(data, options.objects[0], options.form)
             paper_sized_comparison(survey, load(bundle), options.paper, max(options.workers))
