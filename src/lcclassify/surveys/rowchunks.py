@@ -163,18 +163,21 @@ class RowChunks(SurveyChunks):
     def read(self, index: int) -> Chunk:
         """Read one chunk; the first one tells what there is to tell of all."""
         first, begin, last, end = self._ranges[index]
-        frame, rejects = self.raw(index)
+        end += self._known_to_follow(last, end)
+        frame, rejects = self._range(first, begin, last, end)
         if len(frame):
             before = self._id_before(first, begin)
             if before is not None:
-                frame = frame[_run_length(frame, before) :]
+                frame = frame[_run_length(frame[OBJECT_ID], before) :]
         if len(frame):
             frame = pl.concat([frame, *self._following(last, end, frame[OBJECT_ID][-1])])
         return self.source.chunk(frame, self._told(index), rejects)
 
     def raw(self, index: int) -> Rows:
         """Return the rows of a chunk's range alone, whatever their objects."""
-        first, begin, last, end = self._ranges[index]
+        return self._range(*self._ranges[index])
+
+    def _range(self, first: int, begin: int, last: int, end: int) -> Rows:
         parts = []
         for number in range(first, last + 1):
             file = self.files[number]
@@ -230,6 +233,19 @@ class RowChunks(SurveyChunks):
         except DataError as fault:
             raise DataError(f"{file.path}: {fault}") from fault
 
+    def _ids(self, number: int, begin: int, end: int) -> pl.Series | None:
+        """Return ids of rows if they can be had alone; faults of other columns then stay."""
+        if self._faults is not None:
+            return None
+        frame = self.files[number].ids(begin, end)
+        return None if frame is None else self.source.typed(frame)[OBJECT_ID]
+
+    def _known_to_follow(self, number: int, position: int) -> int:
+        """Return how many rows behind a position are of the object before, if that costs little."""
+        file = self.files[number]
+        ids = self._ids(number, position - 1, min(position + file.step, file.end))
+        return 0 if ids is None else _run_length(ids[1:], ids[0])
+
     def _id_before(self, number: int, position: int) -> object:
         """Return the object of the last good row before a position, None if there is none."""
         while True:
@@ -237,9 +253,11 @@ class RowChunks(SurveyChunks):
             step = file.step
             while position > file.first:
                 start = max(file.first, position - step)
-                frame = self._read(number, start, position).frame
-                if len(frame):
-                    return frame[OBJECT_ID][-1]
+                ids = self._ids(number, start, position)
+                if ids is None:
+                    ids = self._read(number, start, position).frame[OBJECT_ID]
+                if len(ids):
+                    return ids[-1]
                 position = start
                 step *= _WIDER
             if number == 0:
@@ -255,8 +273,11 @@ class RowChunks(SurveyChunks):
             step = file.step
             while position < file.end:
                 stop = min(file.end, position + step)
+                ids = self._ids(number, position, min(position + 1, stop))
+                if ids is not None and _run_length(ids, object_id) == 0:
+                    return found
                 frame = self._read(number, position, stop).frame
-                length = _run_length(frame, object_id)
+                length = _run_length(frame[OBJECT_ID], object_id)
                 found.append(frame[:length])
                 if length < len(frame):
                     return found
@@ -286,8 +307,8 @@ def _ranges(files: Sequence[RowFile], rows: int) -> list[tuple[int, int, int, in
     return ranges
 
 
-def _run_length(frame: pl.DataFrame, object_id: object) -> int:
+def _run_length(ids: pl.Series, object_id: object) -> int:
     """Return how many rows at the beginning are of an object."""
-    others = frame[OBJECT_ID] != object_id
+    others = ids != object_id
     first = others.arg_max()
-    return first if first is not None and others[first] else len(frame)
+    return first if first is not None and others[first] else len(ids)

@@ -85,6 +85,13 @@ class RowFile(ABC):
             DataError: The file is damaged, or without `faults` a row.
         """
 
+    def ids(self, begin: int, end: int) -> pl.DataFrame | None:
+        """Return the ids alone of the rows that begin in a range; a row is one position.
+
+        None where that takes as long as reading the rows.
+        """
+        return None
+
     @abstractmethod
     def parts(self, rows: int) -> list[Part]:
         """Cut the file into ranges of about so many rows at most."""
@@ -288,6 +295,10 @@ class ParquetRows(RowFile):
         if not frames:
             frames = [parquet_rows(self.path, self.found, 0, 0)]
         return Rows(pl.concat(frames), pl.concat(rejects))
+
+    def ids(self, begin: int, end: int) -> pl.DataFrame:
+        """Return the ids alone of a range of rows."""
+        return parquet_rows(self.path, {OBJECT_ID: self.found[OBJECT_ID]}, begin, end - begin)
 
     def parts(self, rows: int) -> list[Part]:
         """Cut the file into ranges of about so many rows at most."""
