@@ -227,4 +227,8 @@ def _beside(path: Path) -> Path:
 
 def _unwritable(folder: Path, error: Exception) -> OutputError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return OutputError(f"'{folder}' cannot be written: {' '.join(reason.split())}")
+    # Polars wraps what the system said, or tells only that Parquet could not be written.
+    reason = " ".join(reason.split()).rpartition("IO error: ")[2]
+    if "transport error" in reason:
+        reason = "the disk is full or cannot be reached"
+    return OutputError(f"'{folder}' cannot be written: {reason}")
