@@ -151,6 +151,10 @@ def test_rows_that_lie_apart_are_regrouped(run):
     again, worked = run(chunks=Numbers(together=False))
     assert worked == []
     assert again.chunks.together
+    # What was regrouped for a job serves no other one.
+    other, worked = run(chunks=Numbers(together=False), description={"a": 2}, restart=True)
+    assert "lie apart in the files" in other.sentences[-1]
+    assert worked.count(0) == 2
 
 
 def test_ledger_finds_an_id_in_two_chunks():

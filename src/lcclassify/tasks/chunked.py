@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -147,7 +150,7 @@ def run_chunks(
     sentences: list[str] = []
     store = ShardStore(work / _SHARDS)
     store.begin(description, restart=restart)
-    regrouped = work / _REGROUPED
+    regrouped = _place_of_regrouped(work, description)
     apart = regrouped.exists()
     if apart:
         chunks = chunks.regrouped(regrouped)
@@ -184,6 +187,16 @@ def run_chunks(
         elapsed=perf_counter() - begin,
         n_made=len(ordered) - n_before,
     )
+
+
+def _place_of_regrouped(work: Path, description: Mapping[str, Any]) -> Path:
+    """Return the folder of regrouped rows, and remove those of other jobs and killed ones."""
+    words = json.dumps(description, sort_keys=True).encode()
+    place = work / f"{_REGROUPED}-{hashlib.sha256(words).hexdigest()[:16]}"
+    for folder in [*work.glob(f"{_REGROUPED}-*"), *work.glob(f".{_REGROUPED}-*")]:
+        if folder != place:
+            shutil.rmtree(folder, ignore_errors=True)
+    return place
 
 
 @contextmanager
