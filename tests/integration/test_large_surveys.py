@@ -199,10 +199,14 @@ def test_a_full_disk_ends_in_one_sentence_and_can_be_gone_on_with(sky, classify,
     assert (tmp_path / "out.parquet").read_bytes() == expected
 
 
-def test_dask_gives_the_same_table(sky, classify):
+def test_dask_gives_the_same_table_and_keeps_its_logs_to_itself(sky, classify, command, tmp_path):
     expected = classify(sky)[0].output.read_bytes()
-    result, _ = classify(sky, "engine=dask", output="dask.parquet")
-    assert result.output.read_bytes() == expected
+    process = command(sky, "engine=dask")
+    said, error = process.communicate(timeout=300)
+    assert (process.returncode, error) == (0, "")
+    assert [line.split(":")[0] for line in said.splitlines()[-2:]] == ["Time", "Predictions"]
+    assert "Scheduler" not in said
+    assert (tmp_path / "out.parquet").read_bytes() == expected
 
 
 def test_objects_of_all_sizes_in_any_order(survey, classify, compose_config, tmp_path):

@@ -99,7 +99,7 @@ class DaskEngine:
         """Yield the records of chunks as they are finished."""
         distributed = _distributed()
         process = _for_workers(job)
-        with self._client(distributed) as client:
+        with _quiet("distributed"), self._client(distributed) as client:
             # A scheduler may serve several jobs, and takes one key for one result.
             name = f"lcclassify-{uuid4().hex}"
             futures = [
@@ -146,6 +146,17 @@ class DaskEngine:
             distributed.Client(cluster) as client,
         ):
             yield client
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Keep what a package logs from the root logger, which shows a command's messages."""
+    logger = logging.getLogger(name)
+    before, logger.propagate = logger.propagate, False
+    try:
+        yield
+    finally:
+        logger.propagate = before
 
 
 def _for_workers(job: ChunkJob) -> Callable[[int], ShardRecord | str]:
