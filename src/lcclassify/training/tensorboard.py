@@ -214,7 +214,13 @@ def write_graph(writer: SummaryWriter, network: nn.Module, batch: Batch) -> None
         batch: A few objects.
     """
     copy = deepcopy(network).cpu().eval()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    # Tracing looks at the network twice, the second time without gradients, and wants
+    # the same operations both times.
+    with (
+        torch.no_grad(),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
         try:
             writer.add_graph(Network(copy), tuple(tensor.cpu() for tensor in batch))
