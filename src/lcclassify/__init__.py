@@ -27,7 +27,7 @@ def load(
         path: Folder of a bundle.
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
         batch_size: Objects scored at a time; None for what is fast on the device.
-        precision: ``32``, or ``bf16``: faster, and probabilities change by about 0.01.
+        precision: ``32``; ``bf16`` or ``int8``: faster, and probabilities change by about 0.01.
 
     Returns:
         A predictor, whose `predict_proba` takes pandas or Polars tables.

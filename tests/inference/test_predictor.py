@@ -55,15 +55,19 @@ def test_batches_and_chunks_change_nothing(bundle, light_curves, expected, batch
     np.testing.assert_allclose(numbers(found), numbers(expected), rtol=0, atol=1e-6)
 
 
-def test_bfloat16_is_near(bundle, light_curves, expected):
-    predictor = Predictor(bundle, accelerator="cpu", precision="bf16")
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_smaller_numbers_are_near(bundle, light_curves, expected, precision):
+    predictor = Predictor(bundle, accelerator="cpu", precision=precision)
     found = predictor.predict_light_curves(light_curves)
     assert found["reason"].equals(expected["reason"])
     differences = np.abs(numbers(found) - numbers(expected))
     assert 1e-5 < np.nanmax(differences) < 0.05
     scored = numbers(found.filter(pl.col("reason").is_null()))
     np.testing.assert_allclose(scored.sum(axis=1), 1, atol=1e-6)
-    with pytest.raises(ConfigError, match="precision cannot be 'bf8': known: 32, bf16"):
+
+
+def test_an_unknown_precision(bundle):
+    with pytest.raises(ConfigError, match="precision cannot be 'bf8': known: 32, bf16, int8"):
         Predictor(bundle, precision="bf8")
 
 

@@ -99,7 +99,7 @@ class BiGRUNet(nn.Module):
         widths = check_units("gru_units", gru_units)
         n = sizes.n_channels
         for i, units in enumerate(widths):
-            layer = GRULayer(n, units, bidirectional=bidirectional)
+            layer = GRULayer(n, units, bidirectional=bidirectional, bounded=i > 0)
             dropped = spatial_dropout_after_last or i + 1 < len(widths)
             self.recurrent.append(layer)
             self.spatial_dropout.append(SpatialDropout(spatial_dropout if dropped else 0.0))

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from lcclassify.nn.gru_inference import gru_states
+
 
 def reverse_within_length(sequences: Tensor, lengths: Tensor) -> Tensor:
     """Turn each sequence round and leave its padding behind it.
@@ -35,13 +37,17 @@ class GRULayer(nn.Module):
         n_in: C, channels in.
         units: u, units in each direction.
         bidirectional: Whether a second GRU reads each sequence backwards.
+        bounded: Whether the input lies between -1 and 1, as another GRU's states do.
 
     Attributes:
         n_out: Channels out, u or 2u.
     """
 
-    def __init__(self, n_in: int, units: int, *, bidirectional: bool) -> None:
+    def __init__(
+        self, n_in: int, units: int, *, bidirectional: bool, bounded: bool = False
+    ) -> None:
         super().__init__()
+        self.bounded = bounded
         self.gru = nn.GRU(n_in, units, batch_first=True, bidirectional=bidirectional)
         self.n_out = 2 * units if bidirectional else units
         for name, parameter in self.gru.named_parameters():
@@ -63,20 +69,24 @@ class GRULayer(nn.Module):
         Returns:
             ``(N, T, n_out) float32``; without meaning behind an object's length.
         """
+        # A trace cannot follow machine code.
+        traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        if sequences.device.type == "cpu" and not (torch.is_grad_enabled() or traced):
+            return self._inferred(sequences, lengths)
         if lengths is None:
             states: Tensor = self.gru(sequences)[0]
             return states
         if sequences.device.type != "cpu":
             return self._packed(sequences, lengths)
-        if torch.is_grad_enabled():
-            return self._padded(sequences, lengths)
-        if not torch.is_autocast_enabled("cpu"):
-            return self._inferred(sequences, lengths)
-        # Autocast converts every product's operands to and fro; halves throughout are
-        # faster, and fewer bytes to move.
-        half = sequences.to(torch.get_autocast_dtype("cpu"))
+        return self._padded(sequences, lengths)
+
+    def _inferred(self, sequences: Tensor, lengths: Tensor | None) -> Tensor:
+        if lengths is None:
+            lengths = torch.full((len(sequences),), sequences.shape[1])
+        autocast = torch.is_autocast_enabled("cpu")
+        dtype = torch.get_autocast_dtype("cpu") if autocast else torch.float32
         with torch.autocast("cpu", enabled=False):
-            return self._inferred(half, lengths)
+            return gru_states(self.gru, sequences, lengths, dtype, bounded=self.bounded)
 
     def _packed(self, sequences: Tensor, lengths: Tensor) -> Tensor:
         """Run both directions in one call, as cuDNN does fastest."""
@@ -102,33 +112,11 @@ class GRULayer(nn.Module):
         turned = self._one_direction(reverse_within_length(sequences, lengths), "_reverse")
         return torch.cat([forward, reverse_within_length(turned, lengths)], dim=-1)
 
-    def _inferred(self, sequences: Tensor, lengths: Tensor) -> Tensor:
-        """Do what `_padded` does where no gradient is wanted, in less time.
-
-        Nights come first in memory, so that one product of matrices takes the inputs of
-        all of them; turned rounds are copied a row at a time, whose gradient would be
-        slow to add up.
-        """
-        nights = sequences.transpose(0, 1).contiguous()
-        forward = self._one_direction(nights, "", batch_first=False)
-        if not self.gru.bidirectional:
-            return forward.transpose(0, 1)
-        step = torch.arange(len(nights))[:, None]
-        source = torch.where(step < lengths, lengths - 1 - step, step)
-        rows = (source * len(lengths) + torch.arange(len(lengths))).flatten()
-
-        def turned(states: Tensor) -> Tensor:
-            return states.flatten(0, 1).index_select(0, rows).view(states.shape)
-
-        backward = turned(self._one_direction(turned(nights), "_reverse", batch_first=False))
-        return torch.cat([forward, backward], dim=-1).transpose(0, 1)
-
-    def _one_direction(self, sequences: Tensor, suffix: str, *, batch_first: bool = True) -> Tensor:
+    def _one_direction(self, sequences: Tensor, suffix: str) -> Tensor:
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-        parameters = [getattr(self.gru, name + suffix).to(sequences.dtype) for name in names]
-        n_objects = sequences.shape[0 if batch_first else 1]
-        start = sequences.new_zeros(1, n_objects, self.gru.hidden_size)
+        parameters = [getattr(self.gru, name + suffix) for name in names]
+        start = sequences.new_zeros(1, sequences.shape[0], self.gru.hidden_size)
         states: Tensor = torch.gru(
-            sequences, start, parameters, True, 1, 0.0, self.training, False, batch_first
+            sequences, start, parameters, True, 1, 0.0, self.training, False, True
         )[0]
         return states

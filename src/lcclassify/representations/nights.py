@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lcclassify.compiled import compiled
 from lcclassify.errors import DataError
-from lcclassify.representations.compiled import compiled
 from lcclassify.schema import DETECTED, FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND, LightCurves
 
 FloatArray = NDArray[np.float64]

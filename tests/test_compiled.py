@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from lcclassify.representations.compiled import compiled
+from lcclassify.compiled import compiled, compiled_quick
 
 
 def twice(values):
@@ -46,3 +46,9 @@ def test_arithmetic_is_not_reordered():
     assert total(np.array([1e16, 1.0, -1e16, 1.0])) == 1.0
     with pytest.raises(ZeroDivisionError):
         compiled(lambda a, b: a / b)(1.0, 0.0)
+
+
+def test_quick_arithmetic_divides_as_numpy():
+    quick = compiled_quick(lambda a, b: a / b)
+    assert quick(1.0, 0.0) == np.inf
+    assert np.isnan(quick(np.nan, 1.0))
