@@ -4,7 +4,8 @@ End to end it lets `predict.py` classify a simulated survey with a bundle, and p
 second, the share of each stage and the peak of resident memory. Then it runs networks of
 the paper's sizes, untrained, as this package runs them (objects of like length together,
 one chunk a core) and as one would by hand: batches of 128 in the order of the survey, padded
-to its longest object, PyTorch's own threads.
+to its longest object, PyTorch's own recurrent layers and threads. ``packed`` networks do not
+read padding; ``reference`` ones do, as the paper's own.
 
     python benchmarks/predicting.py --bundle outputs/run/bundle
     python benchmarks/predicting.py --bundle outputs/run/bundle --objects 16000 160000
@@ -25,13 +26,16 @@ import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
 from preparing import run, simulated
+from torch import Tensor, nn
 
 from lcclassify.build import config_dir, to_plain
 from lcclassify.cli import register_resolvers
 from lcclassify.inference.bundle import Bundle, load
 from lcclassify.inference.predictor import PRECISIONS, Predictor
 from lcclassify.nn.batching import TensorSet
+from lcclassify.nn.bigru import BiGRUNet
 from lcclassify.nn.build import build_head
+from lcclassify.nn.gru import GRULayer
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.nn.submodel import Submodel
@@ -91,6 +95,19 @@ def paper_sized(bundle: Bundle, prepared: PreparedSet, padding: str) -> Ensemble
     return EnsembleClassifier([[member] for member in members], head)
 
 
+class PlainGRU(nn.Module):
+    """PyTorch's own layer, called as one would."""
+
+    def __init__(self, layer: GRULayer) -> None:
+        super().__init__()
+        self.gru = layer.gru
+
+    def forward(self, sequences: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the state at every night, padding or not."""
+        states: Tensor = self.gru(sequences)[0]
+        return states
+
+
 def ours(predictor: Predictor, parts: list[PreparedSet]) -> float:
     """Return the seconds of scoring, one part a worker."""
     threads = torch.get_num_threads()
@@ -116,15 +133,18 @@ def plain(classifier: EnsembleClassifier, prepared: PreparedSet, longest: int) -
     return perf_counter() - begin
 
 
-def paper_sized_comparison(survey: Path, bundle: Bundle, objects: int, workers: int) -> None:
+def paper_sized_comparison(
+    survey: Path, bundle: Bundle, objects: int, workers: int, runs: int
+) -> None:
     """Print what the paper's networks take, as here and by hand, for some objects."""
     chunks = PlasticcSurvey(root=survey, part="test").chunks(labels=False)
     curves = [chunks.read(index).light_curves for index in range(len(chunks))]
     prepared = [bundle.representation.prepare(one) for one in curves]
     several = [take(one, objects // workers) for one in prepared[:workers]]
-    network = paper_sized(bundle, prepared[0], "packed")
-    untrained = replace(bundle, classifier=network, member_names=tuple("abcd"))
     by_hand = paper_sized(bundle, prepared[0], "reference")
+    for network in by_hand.modules():
+        if isinstance(network, BiGRUNet):
+            network.recurrent = nn.ModuleList(PlainGRU(layer) for layer in network.recurrent)
     longest = max(int(one.lengths.max()) for one in prepared)
     n_objects = sum(map(len, several))
     print(
@@ -132,16 +152,27 @@ def paper_sized_comparison(survey: Path, bundle: Bundle, objects: int, workers: 
         f"{np.concatenate([one.lengths for one in several]).mean():.0f} nights (longest of the "
         f"survey {longest}):"
     )
-    seconds: dict[str, list[float]] = {"by hand": [], **{name: [] for name in PRECISIONS}}
-    for _ in range(3):
+    cases = {
+        (padding, precision): Predictor(
+            replace(
+                bundle,
+                classifier=paper_sized(bundle, prepared[0], padding),
+                member_names=tuple("abcd"),
+            ),
+            precision=precision,
+        )
+        for padding in ("packed", "reference")
+        for precision in PRECISIONS
+    }
+    seconds: dict[str, list[float]] = {"by hand": []}
+    for _ in range(runs):
         seconds["by hand"].append(sum(plain(by_hand, one, longest) for one in several))
-        for precision in PRECISIONS:
-            predictor = Predictor(untrained, precision=precision)
-            seconds[precision].append(ours(predictor, several))
+        for case, predictor in cases.items():
+            seconds.setdefault(", ".join(case), []).append(ours(predictor, several))
     for name, times in seconds.items():
         ratios = [b / a for a, b in zip(times, seconds["by hand"], strict=True)]
         print(
-            f"{name:>8}: {n_objects / min(times):6,.0f} objects/s, "
+            f"{name:>15}: {n_objects / min(times):6,.0f} objects/s, "
             f"{min(seconds['by hand']) / min(times):.2f} times as fast as by hand (runs: "
             f"{', '.join(f'{ratio:.2f}' for ratio in ratios)})"
         )
@@ -171,6 +202,7 @@ def main() -> None:
     parser.add_argument("--precision", nargs="+", default=["32"], choices=PRECISIONS)
     parser.add_argument("--form", default="parquet", choices=["parquet", "csv"])
     parser.add_argument("--paper", type=int, default=1_024, help="objects of the comparison")
+    parser.add_argument("--runs", type=int, default=3, help="runs of the comparison")
     parser.add_argument("--data", type=Path, help="where the simulated surveys are kept")
     options = parser.parse_args()
     register_resolvers()
@@ -185,7 +217,9 @@ def main() -> None:
                     end_to_end(survey, bundle, workers, precision, output)
         if options.paper:
             survey = simulated(data, options.objects[0], options.form)
-            paper_sized_comparison(survey, load(bundle), options.paper, max(options.workers))
+            paper_sized_comparison(
+                survey, load(bundle), options.paper, max(options.workers), options.runs
+            )
 
 
 if __name__ == "__main__":

@@ -85,6 +85,7 @@ def _next(reset: Any, update: Any, new_input: Any, new_state: Any, h: Any) -> An
 def advance(
     inputs: Floats,
     recurrent: Floats,
+    biases: Floats,
     state: Floats,
     nights: NDArray[np.int64],
     states: Floats,
@@ -93,20 +94,23 @@ def advance(
     """Go on by a night.
 
     Args:
-        inputs: ``(N, 3u)`` the night's input times its matrix, with its bias.
-        recurrent: ``(N, 3u)`` the state times its matrix, with its bias.
+        inputs: ``(N, 3u)`` the night's input times its matrix.
+        recurrent: ``(N, 3u)`` the state times its matrix.
+        biases: ``(4u,)`` of r, of z, and of the input's and the state's part of n.
         state: ``(N, u)`` the state, which is changed.
         nights: ``(N,)`` where the new state belongs in `states`.
         states: ``(T, N, channels)`` takes the new state.
         column: First channel to write.
     """
     n, u = state.shape
+    br, bz, bi, bh = biases[:u], biases[u : 2 * u], biases[2 * u : 3 * u], biases[3 * u :]
     for i in range(n):
-        ir, iz, new_input = inputs[i, :u], inputs[i, u : 2 * u], inputs[i, 2 * u :]
-        hr, hz, new_state = recurrent[i, :u], recurrent[i, u : 2 * u], recurrent[i, 2 * u :]
+        ir, iz, new = inputs[i, :u], inputs[i, u : 2 * u], inputs[i, 2 * u :]
+        hr, hz, old = recurrent[i, :u], recurrent[i, u : 2 * u], recurrent[i, 2 * u :]
         h, written = state[i], states[nights[i], i, column : column + u]
         for j in range(u):
-            h[j] = _next(ir[j] + hr[j], iz[j] + hz[j], new_input[j], new_state[j], h[j])
+            reset, update = ir[j] + hr[j] + br[j], iz[j] + hz[j] + bz[j]
+            h[j] = _next(reset, update, new[j] + bi[j], old[j] + bh[j], h[j])
             written[j] = h[j]
 
 
@@ -115,7 +119,7 @@ def advance_int8(
     inputs: Floats,
     recurrent: NDArray[np.int32],
     scale: Floats,
-    bias: Floats,
+    biases: Floats,
     state: Floats,
     rounded: NDArray[np.int8],
     nights: NDArray[np.int64],
@@ -128,7 +132,7 @@ def advance_int8(
         inputs: As in `advance`.
         recurrent: ``(N, 3u)`` the rounded state times the rounded matrix.
         scale: ``(3u,)`` what makes it the product.
-        bias: ``(3u,)`` the bias that it lacks.
+        biases: As in `advance`.
         state: As in `advance`.
         rounded: ``(N, u)`` takes the new state, rounded.
         nights: As in `advance`.
@@ -137,18 +141,18 @@ def advance_int8(
     """
     n, u = state.shape
     levels = np.float32(_LEVELS)
-    sr, sz, sn = scale[:u], scale[u : 2 * u], scale[2 * u :]
-    br, bz, bn = bias[:u], bias[u : 2 * u], bias[2 * u :]
+    br, bz, bi, bh = biases[:u], biases[u : 2 * u], biases[2 * u : 3 * u], biases[3 * u :]
+    sr, sz, sh = scale[:u], scale[u : 2 * u], scale[2 * u :]
     for i in range(n):
-        ir, iz, new_input = inputs[i, :u], inputs[i, u : 2 * u], inputs[i, 2 * u :]
-        pr, pz, pn = recurrent[i, :u], recurrent[i, u : 2 * u], recurrent[i, 2 * u :]
+        ir, iz, new = inputs[i, :u], inputs[i, u : 2 * u], inputs[i, 2 * u :]
+        hr, hz, old = recurrent[i, :u], recurrent[i, u : 2 * u], recurrent[i, 2 * u :]
         h, written = state[i], states[nights[i], i, column : column + u]
         whole = rounded[i]
         for j in range(u):
-            hr = br[j] + sr[j] * np.float32(pr[j])
-            hz = bz[j] + sz[j] * np.float32(pz[j])
-            new_state = bn[j] + sn[j] * np.float32(pn[j])
-            h[j] = _next(ir[j] + hr, iz[j] + hz, new_input[j], new_state, h[j])
+            reset = ir[j] + sr[j] * np.float32(hr[j]) + br[j]
+            update = iz[j] + sz[j] * np.float32(hz[j]) + bz[j]
+            before = sh[j] * np.float32(old[j]) + bh[j]
+            h[j] = _next(reset, update, new[j] + bi[j], before, h[j])
             written[j] = h[j]
         for j in range(u):
             whole[j] = np.int8(np.rint(levels * h[j]))
@@ -193,10 +197,20 @@ class _Direction(NamedTuple):
     """``(3u, C)``."""
     recurrent_kernel: Tensor
     """``(3u, u)``."""
-    bias: Tensor
-    """``(3u,)``."""
-    recurrent_bias: Tensor
-    """``(3u,)``."""
+    biases: Tensor
+    """``(4u,)``, see `advance`."""
+
+
+def _direction(gru: nn.GRU, suffix: str) -> _Direction:
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    kernel, recurrent_kernel, bias, recurrent_bias = (
+        getattr(gru, name + suffix).detach() for name in names
+    )
+    gates = 2 * gru.hidden_size
+    both = bias[:gates] + recurrent_bias[:gates]
+    return _Direction(
+        kernel, recurrent_kernel, torch.cat([both, bias[gates:], recurrent_bias[gates:]])
+    )
 
 
 def gru_states(
@@ -225,8 +239,7 @@ def gru_states(
     if gru.bidirectional:
         orders["_reverse"] = torch.where(step < lengths, lengths - 1 - step, step)
     for place, (suffix, order) in enumerate(orders.items()):
-        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-        direction = _Direction(*(getattr(gru, name + suffix).detach() for name in names))
+        direction = _direction(gru, suffix)
         if _int8.get():
             _read_int8(direction, nights, order, states, place * units, bounded=bounded)
         else:
@@ -243,23 +256,17 @@ def _read(
     dtype: torch.dtype,
 ) -> None:
     """Read ``(T, N, C)`` nights in the order ``(T, N)`` and write the state after each."""
-    kernel, recurrent_kernel, bias, recurrent_bias = (one.to(dtype) for one in direction)
-    state = nights.new_zeros(nights.shape[1], recurrent_kernel.shape[1])
-    state_array, states_array, order_array = state.numpy(), states.numpy(), order.numpy()
+    kernel, recurrent_kernel = (one.to(dtype).t() for one in direction[:2])
+    state = nights.new_zeros(nights.shape[1], len(recurrent_kernel))
     by_row = nights.flatten(0, 1)
+    # Arrays of the tensors' memory.
+    biases, old = direction.biases.numpy(), state.numpy()
+    written, places = states.numpy(), order.numpy()
     for begin, rows in _blocks(order):
-        read = by_row.index_select(0, rows).to(dtype)
-        inputs = torch.addmm(bias, read, kernel.t()).float()
-        for night, given in enumerate(inputs.view(-1, len(state), len(bias)).numpy(), begin):
-            recurrent = torch.addmm(recurrent_bias, state.to(dtype), recurrent_kernel.t())
-            advance(
-                given,
-                recurrent.float().numpy(),
-                state_array,
-                order_array[night],
-                states_array,
-                column,
-            )
+        inputs = torch.mm(by_row.index_select(0, rows).to(dtype), kernel).float()
+        for night, given in enumerate(inputs.view(-1, len(old), kernel.shape[1]).numpy()):
+            recurrent = torch.mm(state.to(dtype), recurrent_kernel).float().numpy()
+            advance(given, recurrent, biases, old, places[begin + night], written, column)
 
 
 def _read_int8(
@@ -272,35 +279,25 @@ def _read_int8(
     bounded: bool,
 ) -> None:
     """Do as `_read` with products of integers, of the input too where it is bounded."""
-    recurrent_kernel = _rounded(direction.recurrent_kernel)
-    scale, bias = recurrent_kernel.scale.numpy(), direction.recurrent_bias.numpy()
-    kernel = _rounded(direction.kernel)
+    kernel, recurrent_kernel = _rounded(direction.kernel), _rounded(direction.recurrent_kernel)
     state = nights.new_zeros(nights.shape[1], len(recurrent_kernel.columns))
     rounded = state.to(torch.int8)
-    state_array, states_array, order_array = state.numpy(), states.numpy(), order.numpy()
-    rounded_array = rounded.numpy()
     by_row = nights.flatten(0, 1)
+    # Arrays of the tensors' memory.
+    scale, biases = recurrent_kernel.scale.numpy(), direction.biases.numpy()
+    old, whole = state.numpy(), rounded.numpy()
+    written, places = states.numpy(), order.numpy()
     for begin, rows in _blocks(order):
         if bounded:
             read = torch.empty(len(rows), by_row.shape[1], dtype=torch.int8)
             round_rows(by_row.numpy(), rows.numpy(), read.numpy())
-            products = torch._int_mm(read, kernel.columns)
-            inputs = torch.addcmul(direction.bias, products, kernel.scale)
+            inputs = torch._int_mm(read, kernel.columns) * kernel.scale
         else:
-            read = by_row.index_select(0, rows)
-            inputs = torch.addmm(direction.bias, read, direction.kernel.t())
-        for night, given in enumerate(inputs.view(-1, len(state), len(bias)).numpy(), begin):
-            advance_int8(
-                given,
-                torch._int_mm(rounded, recurrent_kernel.columns).numpy(),
-                scale,
-                bias,
-                state_array,
-                rounded_array,
-                order_array[night],
-                states_array,
-                column,
-            )
+            inputs = torch.mm(by_row.index_select(0, rows), direction.kernel.t())
+        for night, given in enumerate(inputs.view(-1, len(old), len(scale)).numpy()):
+            products = torch._int_mm(rounded, recurrent_kernel.columns).numpy()
+            place = places[begin + night]
+            advance_int8(given, products, scale, biases, old, whole, place, written, column)
 
 
 def _blocks(order: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -45,19 +45,31 @@ class TimePooling(nn.Module):
         Returns:
             ``(N, n_out) float32``.
         """
-        step = torch.arange(states.shape[1], device=states.device)
-        padding = (step >= lengths[:, None])[:, :, None]
         if self.kind == "attention":
+            padding = _padding(states, lengths)
             score = self.score(states).masked_fill(padding, float("-inf"))
             return (torch.softmax(score, dim=1) * states.masked_fill(padding, 0.0)).sum(1)
+        # Every object has the first nights, which need no masking; that a GPU would have to
+        # wait for their number costs more than it saves.
+        everyones = int(lengths.min()) if lengths.device.type == "cpu" else 0
+        first, rest = states[:, :everyones], states[:, everyones:]
+        padding = _padding(rest, lengths - everyones)
         pooled: list[Tensor] = []
         if self.kind in ("max", "max_mean"):
-            pooled.append(states.masked_fill(padding, float("-inf")).amax(1))
+            parts = [rest.masked_fill(padding, float("-inf")), first]
+            most = [part.amax(1) for part in parts if part.shape[1]]
+            pooled.append(torch.maximum(*most) if len(most) > 1 else most[0])
         if self.kind in ("mean", "max_mean"):
-            total = states.masked_fill(padding, 0.0).sum(1)
+            total = first.sum(1) + rest.masked_fill(padding, 0.0).sum(1)
             pooled.append(total / lengths[:, None].to(states.dtype))
         return torch.cat(pooled, dim=1)
 
     def extra_repr(self) -> str:
         """Show the kind in the printed network."""
         return f"kind={self.kind}"
+
+
+def _padding(states: Tensor, lengths: Tensor) -> Tensor:
+    """Return which of ``(N, T, C)`` states lie behind their object's end, ``(N, T, 1)``."""
+    step = torch.arange(states.shape[1], device=states.device)
+    return (step >= lengths[:, None])[:, :, None]
