@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lcclassify.build import config_dir
-from lcclassify.errors import ConfigError, LcclassifyError, did_you_mean
+from lcclassify.errors import ConfigError, LcclassifyError, check_flag, did_you_mean
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
@@ -56,9 +56,10 @@ def _command(name: str, task: Task) -> None:
     @hydra.main(config_path=str(config_dir()), config_name=name, version_base="1.3")
     def job(cfg: DictConfig) -> Any:
         try:
+            check_flag("debug", cfg.get("debug", False))
             return task(cfg, list(HydraConfig.get().overrides.task))
         except (LcclassifyError, OSError) as error:
-            if cfg.get("debug") or os.getpid() != process:
+            if cfg.get("debug") is True or os.getpid() != process:
                 raise  # Hydra hands it over to the process that launched this one
             fail(error)
         except KeyboardInterrupt as stop:
@@ -84,6 +85,11 @@ def _command(name: str, task: Task) -> None:
         if "debug=true" in (word.lower() for word in sys.argv):
             raise
         fail(error)
+    except ValueError as error:
+        # Hydra's own checks of its command line are plain ones.
+        if "Config group override must be" not in str(error):
+            raise
+        fail(ConfigError("a choice cannot be null: name one, such as survey=plasticc"))
     except KeyboardInterrupt as stop:
         say(str(stop) or "interrupted")
         sys.exit(EXIT_INTERRUPTED)

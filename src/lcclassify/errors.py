@@ -69,3 +69,14 @@ def check_keys(where: str, config: Iterable[object], known: Iterable[str]) -> No
     for key in config:
         if key not in known:
             raise ConfigError(f"{where} has no key '{key}': {did_you_mean(str(key), known)}")
+
+
+def check_flag(key: str, value: object) -> bool:
+    """Return a truth value after checking that it is one.
+
+    Raises:
+        ConfigError: It is something else, such as the text "false".
+    """
+    if not isinstance(value, bool):
+        raise ConfigError(f"{key} must be true or false, got {value!r}")
+    return value

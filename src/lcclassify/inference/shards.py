@@ -179,7 +179,7 @@ class ShardStore:
         try:
             found = json.loads(path.read_text())
         except ValueError:
-            found = {}
+            raise ConfigError(f"'{path}' is damaged: pass restart=true to begin anew") from None
         if found == wanted:
             return
         keys = ", ".join(_differences(found, wanted))

@@ -135,7 +135,9 @@ def sorted_parts(
     schema = further.schema if not paths else pl.read_parquet_schema(paths[0])
     for start in range(0, max(len(wanted), 1), rows):
         part = wanted[start : start + rows]
-        chosen = pl.col(OBJECT_ID).is_between(part.min(), part.max())
+        # A bare string would be the name of a column.
+        low, high = (pl.lit(end, wanted.dtype) for end in (part.min(), part.max()))
+        chosen = pl.col(OBJECT_ID).is_between(low, high)
         tables = [further.filter(chosen)] if len(further) else []
         if paths:
             # Files without an id between are told by their statistics.
@@ -201,7 +203,7 @@ def write_table(frames: pl.DataFrame | Iterable[pl.DataFrame], path: Path, form:
             for frame in [frames] if isinstance(frames, pl.DataFrame) else frames:
                 table.write(frame)
         partial.replace(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.ComputeError) as error:
         raise OutputError(f"'{path}' cannot be written: {_reason(error)}") from error
     finally:
         if partial.parent.is_dir():

@@ -9,14 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcclassify.errors import ConfigError
+from lcclassify.errors import ConfigError, check_flag
 from lcclassify.nn.gru import GRULayer
 from lcclassify.nn.layers import (
     DenseStack,
     GaussianNoise,
     SpatialDropout,
     check_choice,
-    check_flag,
     check_units,
     dense,
 )

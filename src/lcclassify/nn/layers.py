@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, check_flag, did_you_mean
 
 ACTIVATIONS: Final[dict[str, Callable[[], nn.Module]]] = {
     "tanh": nn.Tanh,
@@ -77,17 +77,6 @@ def check_not_negative(key: str, value: float) -> float:
     if not number or not 0 <= value < float("inf"):
         raise ConfigError(f"{key} must be a finite number of at least 0, got {value!r}")
     return float(value)
-
-
-def check_flag(key: str, value: bool) -> bool:
-    """Return a truth value after checking that it is one.
-
-    Raises:
-        ConfigError: It is something else, such as the text "false".
-    """
-    if not isinstance(value, bool):
-        raise ConfigError(f"{key} must be true or false, got {value!r}")
-    return value
 
 
 def check_choice(key: str, value: str, choices: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lcclassify.schema import LightCurves, Passbands, Taxonomy
@@ -81,6 +82,10 @@ class Survey(ABC):
         """
         check_on_error(on_error, rows)
         return WholeChunks(self, labels=labels, rows=rows)
+
+    def files(self) -> list[Path]:
+        """Return the files or folders that are read, which no output may replace."""
+        return []
 
     @abstractmethod
     def fingerprint(self) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def canonicalise(
     if not table.height:  # it has no type of its own
         table = table.cast({OBJECT_ID: ids.dtype})
     rows, report = _canonical_rows(observations, table, passbands, snr)
-    _check_common(report, table)
+    check_common(report, table)
     unobserved = table.height - rows[OBJECT_ID].n_unique()
     report = replace(
         report,
@@ -174,12 +174,6 @@ def _canonical_rows(
     rows, orphan_ids, orphan_rows = _without_orphans(rows, table)
     rows, dropped = _cleaned(rows)
     rows, unstated = _with_detections(rows, snr)
-    messages = []
-    if unstated:
-        messages.append(
-            f"{unstated:,} observations without a value of 'detected' count as detected from "
-            f"flux / flux_err = {snr:g} on."
-        )
     clean = rows.height
     rows = _sorted_distinct(rows)
     return rows, ReadReport(
@@ -188,7 +182,8 @@ def _canonical_rows(
         duplicates=clean - rows.height,
         orphan_rows=orphan_rows,
         orphan_ids=orphan_ids,
-        messages=tuple(messages),
+        unstated_detections=unstated,
+        messages=(),
     )
 
 
@@ -228,7 +223,12 @@ def _without_orphans(
     return known, orphans, rows.height - known.height
 
 
-def _check_common(report: ReadReport, table: pl.DataFrame) -> None:
+def check_common(report: ReadReport, table: pl.DataFrame) -> None:
+    """Refuse a survey of which no observation is of an object of the object table.
+
+    Raises:
+        DataError: There are observations and objects, and no object has an observation.
+    """
     orphans = report.orphan_ids
     if len(orphans) and report.orphan_rows == report.rows_read and table.height:
         raise DataError(

@@ -7,9 +7,10 @@ chunks share nothing: any process can read any of them, again if need be.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import polars as pl
 
@@ -36,6 +37,13 @@ REJECT_SCHEMA: Final = {
     OBJECT_ID: pl.String,  # as it stands in the file, null where it cannot be told
     REJECT_REASON: pl.String,
 }
+
+
+def place_of(reject: Mapping[str, Any]) -> str:
+    """Return the file and the line or row of an entry of a table of rejects."""
+    if reject[REJECT_LINE] is not None:
+        return f"{reject[REJECT_FILE]}, line {reject[REJECT_LINE]}"
+    return f"{reject[REJECT_FILE]}, row {reject[REJECT_ROW]}"
 
 
 def no_rejects() -> pl.DataFrame:

@@ -193,9 +193,8 @@ def passband_faults(column: pl.Series, passbands: Passbands) -> pl.Series:
     """Say of each passband that `passband_index` would refuse why it would, null otherwise."""
     known = list(_known_passbands(column, passbands))
     words = column.cast(pl.String).str.strip_chars()
-    return pl.select(
-        pl.when(~words.is_in(known)).then(pl.format("unknown passband '{}'", words))
-    ).to_series()
+    said = pl.format("unknown passband '{}', known: {}", words, pl.lit(", ".join(known)))
+    return pl.select(pl.when(~words.is_in(known)).then(said)).to_series()
 
 
 def _known_passbands(column: pl.Series, passbands: Passbands) -> Sequence[str]:

@@ -25,6 +25,7 @@ TEXT_TYPES: Final[dict[Kind, type[pl.DataType]]] = {
 }
 Found = Mapping[str, tuple[int, "Column"]]  # position in the file by new name
 
+SHOWN: Final = 80  # characters of a bad value that are told
 NO_NUMBER: Final = ("", "na", "n/a", "nan", "null", "none", "--", "-")
 GZIP_FAULTS = (EOFError, gzip.BadGzipFile, zlib.error)
 
@@ -112,7 +113,16 @@ def blame(where: str, column: str, kind: Kind, value: object) -> NoReturn:
         kind: What was wanted.
         value: What came.
     """
-    raise DataError(f"{where}: column '{column}' must hold {wanted(kind)}, got '{value}'")
+    limit = " below 2^63" if kind == "integer" and str(value).strip().lstrip("+-").isdigit() else ""
+    raise DataError(
+        f"{where}: column '{column}' must hold {wanted(kind)}{limit}, got '{shown(value)}'"
+    )
+
+
+def shown(value: object) -> str:
+    """Return a bad value as messages show it: on one line and not without end."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def wanted(kind: Kind) -> str:

@@ -34,6 +34,22 @@ def folder(path: str | Path | None, argument: str) -> Path:
     return found
 
 
+def directory(path: str | Path | None, argument: str) -> Path:
+    """Return `path` as an existing folder; see `folder`.
+
+    Raises:
+        ConfigError: If nothing was given.
+        DataError: If it does not exist or is a file.
+    """
+    found = folder(path, argument)
+    if not found.is_dir():
+        raise DataError(
+            f"{argument} must name a folder, but '{path}' is a file: the files in it have keys of "
+            "their own, survey.observations and survey.objects"
+        )
+    return found
+
+
 def expand(spec: PathSpec, argument: str, root: Path | None = None) -> list[Path]:
     """Return the files that paths and glob patterns stand for, each once, sorted.
 

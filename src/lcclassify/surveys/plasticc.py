@@ -178,6 +178,10 @@ class PlasticcSurvey(Survey):
         )
         return objects.with_columns(self._labels(objects), *self._present_metadata())
 
+    def files(self) -> list[Path]:
+        """Return the files of both tables."""
+        return [file for files in self._files() for file in files]
+
     def fingerprint(self) -> dict[str, Any]:
         """Describe the files and options that decide what `read` returns."""
         observation_files, object_files = self._files()
@@ -205,7 +209,7 @@ class PlasticcSurvey(Survey):
         """Return the light-curve files and the metadata files."""
         root = None
         if self.root is not None or self.observations is None or self.objects is None:
-            root = paths.folder(self.root, "survey.root")
+            root = paths.directory(self.root, "survey.root")
         naming = "kaggle"
         if self.observations is None:
             naming, observations = self._found(root, _OBSERVATIONS, ("kaggle", "zenodo"))

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from lcclassify import hashing
-from lcclassify.errors import OutputError
+from lcclassify.errors import DataError, OutputError
 from lcclassify.growing import GrowingTable
 from lcclassify.schema import OBJECT_ID
 from lcclassify.surveys.chunks import Chunk, SurveyChunks, no_rejects
@@ -75,7 +75,10 @@ class RegroupedChunks(SurveyChunks):
         table = self._chunks.table.get()
         if index:
             table = table._replace(messages=())
-        return self._chunks.source.chunk(frame, table, rejects[start:stop])
+        try:
+            return self._chunks.source.chunk(frame, table, rejects[start:stop])
+        except DataError as fault:
+            raise self._chunks.located(fault, range(len(self._chunks))) from fault
 
     def regrouped(self, folder: Path) -> SurveyChunks:
         """Return these chunks: no object is in two of them."""

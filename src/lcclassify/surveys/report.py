@@ -10,7 +10,8 @@ import polars as pl
 from lcclassify.schema import OBJECT_ID
 
 
-def _counted(count: int, singular: str, plural: str) -> str:
+def counted(count: int, singular: str, plural: str) -> str:
+    """Return a number and the words that go with it."""
     return f"{count:,} {singular if count == 1 else plural}"
 
 
@@ -30,6 +31,8 @@ class ReadReport:
         orphan_rows: Rows left out because their object has no row in the object table.
         orphan_ids: Sorted ids of the objects of these rows.
         objects_without_observations: Objects of the object table without a usable row.
+        unstated_detections: Rows, those left out for other reasons not among them, that do
+            not say whether they are detections.
         messages: Further sentences that a survey wants said.
     """
 
@@ -41,6 +44,7 @@ class ReadReport:
     orphan_rows: int = 0
     orphan_ids: pl.Series = field(default_factory=lambda: pl.Series(OBJECT_ID, [], pl.Int64))
     objects_without_observations: int = 0
+    unstated_detections: int = 0
     messages: tuple[str, ...] = ()
 
     @property
@@ -61,20 +65,23 @@ class ReadReport:
             (self.bad_mjd, "the time is missing or not finite"),
         ):
             if count:
-                yield f"{_counted(count, *rows)} left out because {why}."
+                yield f"{counted(count, *rows)} left out because {why}."
         if self.duplicates:
             yield (
-                f"{_counted(self.duplicates, *rows)} left out as exact "
+                f"{counted(self.duplicates, *rows)} left out as exact "
                 f"{'duplicate' if self.duplicates == 1 else 'duplicates'} of another one."
             )
         if len(self.orphan_ids):
             shown = ", ".join(str(value) for value in self.orphan_ids.head(3).to_list())
             more = ", ..." if len(self.orphan_ids) > 3 else ""
             yield (
-                f"{_counted(self.orphan_rows, *rows)} left out because "
-                f"{_counted(len(self.orphan_ids), 'object has', 'objects have')} no row in the "
+                f"{counted(self.orphan_rows, *rows)} left out because "
+                f"{counted(len(self.orphan_ids), 'object has', 'objects have')} no row in the "
                 f"object table ({shown}{more})."
             )
         if self.objects_without_observations:
             count = self.objects_without_observations
-            yield f"{_counted(count, 'object has', 'objects have')} no usable observation."
+            yield f"{counted(count, 'object has', 'objects have')} no usable observation."
+        if self.unstated_detections:
+            has = counted(self.unstated_detections, "observation has", "observations have")
+            yield f"{has} no value of 'detected': the detection_snr of the survey tells."

@@ -9,7 +9,7 @@ files sorted by object is in exactly one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,7 +17,15 @@ import polars as pl
 
 from lcclassify.errors import DataError
 from lcclassify.schema import OBJECT_ID, LightCurves, Taxonomy
-from lcclassify.surveys.chunks import Chunk, OnError, SurveyChunks
+from lcclassify.surveys.chunks import (
+    REJECT_LINE,
+    REJECT_REASON,
+    REJECT_ROW,
+    Chunk,
+    OnError,
+    SurveyChunks,
+    place_of,
+)
 from lcclassify.surveys.columns import Column
 from lcclassify.surveys.delimited import TextForm
 from lcclassify.surveys.held import Held
@@ -122,7 +130,7 @@ def row_files(
             found.append(WholeText(file, text))
             continue
         plain = TextRows(file, text)
-        found.append(plain if plain.ends_quotes() else WholeText(file, text))
+        found.append(WholeText(file, text) if plain.spans_lines() else plain)
     return found
 
 
@@ -171,18 +179,42 @@ class RowChunks(SurveyChunks):
                 frame = frame[_run_length(frame[OBJECT_ID], before) :]
         if len(frame):
             frame = pl.concat([frame, *self._following(last, end, frame[OBJECT_ID][-1])])
-        return self.source.chunk(frame, self._told(index), rejects)
+        try:
+            return self.source.chunk(frame, self._told(index), rejects)
+        except DataError as fault:
+            raise self.located(fault, range(index, min(index + 2, len(self)))) from fault
 
     def raw(self, index: int) -> Rows:
         """Return the rows of a chunk's range alone, whatever their objects."""
         return self._range(*self._ranges[index])
 
-    def _range(self, first: int, begin: int, last: int, end: int) -> Rows:
-        parts = []
+    def located(self, fault: DataError, indices: Iterable[int]) -> DataError:
+        """Return an error that names the file and line of the first bad row of some chunks.
+
+        Args:
+            fault: What was found; returned itself if no row is to blame.
+            indices: The chunks.
+        """
+        for index in indices:
+            for number, begin, end in self._spans(*self._ranges[index]):
+                try:
+                    rejects = self.files[number].read(begin, end, self.source.faults).rejects
+                except DataError:
+                    return fault
+                for row in rejects.head(1).iter_rows(named=True):
+                    if row[REJECT_LINE] is not None or row[REJECT_ROW] is not None:
+                        return DataError(f"{place_of(row)}: {row[REJECT_REASON]}")
+        return fault
+
+    def _spans(self, first: int, begin: int, last: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the files of a range, each with where the range begins and ends in it."""
         for number in range(first, last + 1):
             file = self.files[number]
             start = begin if number == first else file.first
-            parts.append(self._read(number, start, end if number == last else file.end))
+            yield number, start, end if number == last else file.end
+
+    def _range(self, first: int, begin: int, last: int, end: int) -> Rows:
+        parts = [self._read(*span) for span in self._spans(first, begin, last, end)]
         if len(parts) == 1:
             return parts[0]
         return Rows(pl.concat(one.frame for one in parts), pl.concat(one.rejects for one in parts))

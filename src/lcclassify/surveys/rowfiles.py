@@ -6,6 +6,7 @@ rows that begin in it, so that ranges side by side share no row and miss none.
 
 from __future__ import annotations
 
+import csv
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ from lcclassify.surveys.chunks import (
     REJECT_SCHEMA,
     no_rejects,
 )
-from lcclassify.surveys.columns import Column, readable
+from lcclassify.surveys.columns import TEXT_TYPES, Column, readable
 from lcclassify.surveys.delimited import Record, split
 from lcclassify.surveys.parquettable import REASON, ROW, parquet_rows, parquet_values
 from lcclassify.surveys.rawbytes import GzipBytes, LineCount, PlainBytes
@@ -150,11 +151,30 @@ class TextRows(RowFile):
         )
         return Rows(frame, no_rejects())
 
-    def ends_quotes(self) -> bool:
-        """Say whether, as far as can be seen at its beginning, quotes end in their lines."""
+    def spans_lines(self) -> bool:
+        """Say whether, as its beginning has it, quoted fields spread over lines.
+
+        A quote that is damage makes rows of other lengths, or numbers of several lines.
+        """
         sample = self._sample()
         whole = sample[: sample.rfind(b"\n") + 1]
-        return not any(line.count(b'"') % 2 for line in whole.split(b"\n"))
+        if not any(line.count(b'"') % 2 for line in whole.split(b"\n")):
+            return False
+        numbers = [
+            p for p, column in self.text.found.values() if TEXT_TYPES[column.kind] != pl.String
+        ]
+        try:
+            for record in self._records(whole, self.first):
+                if (
+                    record.last_line > record.first_line
+                    and len(record.fields) == len(self.text.header)
+                    and not any("\n" in record.fields[position] for position in numbers)
+                    and any("\n" in field for field in record.fields)
+                ):
+                    return True
+        except csv.Error:  # such as a field of many lines
+            pass
+        return False
 
     def parts(self, rows: int) -> list[Part]:
         """Cut the file into ranges of about so many rows at most."""
@@ -202,7 +222,7 @@ class TextRows(RowFile):
 
 
 class WholeText(RowFile):
-    """A text file that cannot be cut, with comments or separated by whitespace.
+    """A text file that cannot be cut: with comments, whitespace or fields of several lines.
 
     Its one position is that of all its rows. Its lines cannot be told apart: text where a
     number belongs is always an error, and other faults are listed without a line.

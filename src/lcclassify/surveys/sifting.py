@@ -18,13 +18,12 @@ from lcclassify.surveys.chunks import (
     REJECT_ROW,
     REJECT_SCHEMA,
 )
-from lcclassify.surveys.columns import TEXT_TYPES, is_absent, text_to_number, wanted
+from lcclassify.surveys.columns import SHOWN, TEXT_TYPES, is_absent, text_to_number, wanted
 from lcclassify.surveys.texttable import TextColumns
 
 _INDEX: Final = "index"
 _RAW: Final = "raw:"  # prefix of columns as they stand in the file
 _BLANK: Final = b' \t\r"'
-_SHOWN: Final = 80  # characters of a bad value that are told
 
 Faults = Callable[[pl.DataFrame], pl.Series]
 
@@ -230,7 +229,7 @@ def _sift_words(words: pl.DataFrame, text: TextColumns) -> pl.DataFrame:
             said = pl.format(
                 f"column '{{}}' must hold {wanted(column.kind)}, got '{{}}'",
                 pl.lit(name),
-                word.str.slice(0, _SHOWN),
+                word.str.slice(0, SHOWN),
             )
             reasons.append(pl.when(~absent & number.is_null()).then(said))
         if column.filled:

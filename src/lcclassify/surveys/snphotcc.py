@@ -139,6 +139,11 @@ class SnphotccSurvey(Survey):
         report = replace(report, messages=(*report.messages, *messages))
         return SurveyData(curves, report, self.taxonomy, _ZEROPOINT)
 
+    def files(self) -> list[Path]:
+        """Return the archive or the .DAT files."""
+        source = self._source()
+        return sorted(source.glob("*.DAT")) if source.is_dir() else [source]
+
     def fingerprint(self) -> dict[str, Any]:
         """Describe the files and options that decide what `read` returns."""
         return {

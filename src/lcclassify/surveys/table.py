@@ -199,6 +199,10 @@ class TableSurvey(Survey):
         """Read the object table as it stands in the files."""
         return read_columns(files, self._object_columns(), self.form)
 
+    def files(self) -> list[Path]:
+        """Return the files of both tables."""
+        return [file for files in self._files() for file in files]
+
     def fingerprint(self) -> dict[str, Any]:
         """Describe the files and options that decide what `read` returns."""
         observation_files, object_files = self._files()
@@ -246,7 +250,7 @@ class TableSurvey(Survey):
         return Taxonomy(classes, names=self._class_names, weights=self._class_weights)
 
     def _files(self) -> tuple[list[Path], list[Path]]:
-        root = None if self.root is None else paths.folder(self.root, "survey.root")
+        root = None if self.root is None else paths.directory(self.root, "survey.root")
         observations = paths.expand(self.observations, "survey.observations", root)
         if self.objects is None:
             return observations, []

@@ -30,6 +30,7 @@ from lcclassify.inference.shards import ShardRecord, ShardStore
 from lcclassify.locking import Lock
 from lcclassify.schema import OBJECT_ID
 from lcclassify.surveys.base import ReadReport
+from lcclassify.surveys.canonical import check_common
 from lcclassify.surveys.chunks import REJECT_COUNT, SurveyChunks
 from lcclassify.tasks.engines import ChunkJob, Engine
 from lcclassify.tasks.jobs import ORPHANS, REJECTS, STAGES
@@ -80,6 +81,9 @@ class ChunkedResult:
 
         Args:
             n_unobserved: Objects of the object table without a usable row.
+
+        Raises:
+            DataError: The tables have no object in common.
         """
         counts: dict[str, int] = {"rows_read": 0}
         messages: list[str] = []
@@ -93,7 +97,10 @@ class ChunkedResult:
             more = len(messages) - _MAX_MESSAGES
             messages = [*messages[:_MAX_MESSAGES], f"And {more:,} further remarks of this kind."]
         counts["objects_without_observations"] = n_unobserved
-        return ReadReport(**counts, orphan_ids=self.ids(ORPHANS).sort(), messages=tuple(messages))
+        report = ReadReport(**counts, orphan_ids=self.ids(ORPHANS).sort(), messages=tuple(messages))
+        if self.chunks.objects is not None:
+            check_common(report, self.chunks.objects)
+        return report
 
     def check(self) -> None:
         """Check that no row was lost and none counted twice.
@@ -225,9 +232,10 @@ def working_folder(work: Path) -> Iterator[None]:
             f"{error}; what is finished stays in '{work}', and the same command goes on with it"
         ) from error
     finally:
-        lock.release()
-        if work.exists() and not ShardStore(work / _SHARDS).begun():
+        # Once the lock is released the folder may be another process's.
+        if lock.holds() and not ShardStore(work / _SHARDS).begun():
             remove_work(work)
+        lock.release()
 
 
 def remove_work(work: Path) -> None:

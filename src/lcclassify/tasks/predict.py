@@ -14,6 +14,7 @@ from rich.console import Console
 
 from lcclassify import __version__
 from lcclassify.build import instantiate
+from lcclassify.errors import check_flag
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.report import (
     comparison_table,
@@ -45,7 +46,18 @@ from lcclassify.tasks.chunked import (
 from lcclassify.tasks.engines import Engine
 from lcclassify.tasks.jobs import ENSEMBLE, PREDICTIONS, SCORES, ClassifyJob
 from lcclassify.tasks.scores import evaluations
-from lcclassify.tasks.surveying import flux_factor, require, unobserved_ids, write_rejects
+from lcclassify.tasks.surveying import (
+    check_apart,
+    flux_factor,
+    require,
+    unobserved_ids,
+    write_rejects,
+)
+
+# Ends of the names of the files beside the predictions.
+MANIFEST: Final = "manifest.json"
+METRICS: Final = "metrics.json"
+REJECTS: Final = "rejects.csv"
 
 TABLE_WIDTH: Final = 100  # columns of a table in a file or a pipe, which have no width
 
@@ -116,13 +128,14 @@ def predict(cfg: DictConfig) -> PredictResult:
         batch_size=cfg.batch_size,
         precision=str(cfg.precision),
     )
+    evaluate, restart = (check_flag(key, cfg[key]) for key in ("evaluate", "restart"))
     survey: Survey = instantiate(cfg.survey)
+    others = [_beside(output, kind) for kind in (MANIFEST, METRICS, REJECTS)]
+    check_apart([output, *others], [*survey.files(), Path(str(cfg.bundle)).expanduser()])
     engine: Engine = instantiate(cfg.engine)
     work = output.with_name(f"{output.name}.work")
     with working_folder(work):
-        chunks = survey.chunks(
-            labels=bool(cfg.evaluate), rows=cfg.chunk_rows, on_error=cfg.on_error
-        )
+        chunks = survey.chunks(labels=evaluate, rows=cfg.chunk_rows, on_error=cfg.on_error)
         factor, sentences = flux_factor(chunks.zeropoint, predictor.bundle.zeropoint)
         key = bundles.fingerprint(str(cfg.bundle))
 
@@ -132,7 +145,7 @@ def predict(cfg: DictConfig) -> PredictResult:
                 store=store,
                 bundle=Path(str(cfg.bundle)).expanduser().absolute(),
                 flux_factor=factor,
-                keep_scores=bool(cfg.evaluate),
+                keep_scores=evaluate,
                 accelerator=cfg.accelerator,
                 batch_size=cfg.batch_size,
                 precision=predictor.precision,
@@ -141,7 +154,7 @@ def predict(cfg: DictConfig) -> PredictResult:
         description = {
             "survey": survey.fingerprint(),
             "bundle": key,
-            "evaluate": bool(cfg.evaluate),
+            "evaluate": evaluate,
             "chunk_rows": cfg.chunk_rows,
             "on_error": cfg.on_error,
             "batch_size": predictor.batch_size,
@@ -157,7 +170,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             description=description,
             table=PREDICTIONS,
             title=f"classifying {survey.name}",
-            restart=bool(cfg.restart),
+            restart=restart,
         )
         result, found = _finish(
             run, predictor, output, form, begin, sentences, {"inputs": description}
@@ -193,7 +206,7 @@ def _finish(
         output,
         form,
     )
-    rejects = write_rejects(run, output.with_name(f"{output.stem}.rejects.csv"), sentences)
+    rejects = write_rejects(run, _beside(output, REJECTS), sentences)
 
     found: dict[str, Evaluation] = {}
     scores = run.store.paths(run.records, SCORES)
@@ -202,7 +215,7 @@ def _finish(
             scores, predictor.bundle.taxonomy, predictor.bundle.member_names, n_scored
         )
         sentences += more
-    metrics = output.with_name(f"{output.stem}.metrics.json")
+    metrics = _beside(output, METRICS)
     if found:
         write_metrics(metrics, found)
     elif metrics.exists():
@@ -232,8 +245,13 @@ def _finish(
         "sentences": sentences,
         **manifest,
     }
-    write_metrics(output.with_name(f"{output.stem}.manifest.json"), content)
+    write_metrics(_beside(output, MANIFEST), content)
     return result, found
+
+
+def _beside(output: Path, kind: str) -> Path:
+    """Return the place of a file that goes with the predictions."""
+    return output.with_name(f"{output.stem}.{kind}")
 
 
 def _without_probabilities(ids: pl.Series, classes: tuple[str, ...]) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from lcclassify import __version__
 from lcclassify.build import instantiate
-from lcclassify.errors import ConfigError, DataError, OutputError, did_you_mean
+from lcclassify.errors import ConfigError, DataError, OutputError, check_flag, did_you_mean
 from lcclassify.evaluation.report import write_metrics
 from lcclassify.inference import bundle as bundles
 from lcclassify.inference.shards import ShardStore
@@ -35,10 +35,19 @@ from lcclassify.tasks.chunked import (
 )
 from lcclassify.tasks.engines import Engine
 from lcclassify.tasks.jobs import CONTEXT, FEATURES, SEQUENCES, PrepareJob
-from lcclassify.tasks.surveying import flux_factor, require, unobserved_ids, write_rejects
+from lcclassify.tasks.surveying import (
+    check_apart,
+    flux_factor,
+    require,
+    unobserved_ids,
+    write_rejects,
+)
+from lcclassify.training.settings import check_whole
 
 FORMATS: Final = ("parquet", "csv")
+TABLES: Final = (FEATURES, CONTEXT, SEQUENCES)
 MANIFEST: Final = "manifest.json"
+REJECTS: Final = "rejects.csv"
 WORK: Final = "unfinished"  # folder of the shards, in the output's
 
 _MANDATORY: Final = {
@@ -102,7 +111,10 @@ def prepare(cfg: DictConfig) -> PrepareResult:
         raise OutputError(f"output='{output}' must be a folder, but it is a file")
     check_writable(output / MANIFEST)
     bundle = None if cfg.bundle is None else bundles.load(str(cfg.bundle))
+    restart = check_flag("restart", cfg.restart)
+    seed = check_whole("seed", cfg.seed, 0)
     survey: Survey = instantiate(cfg.survey)
+    _check_places(output, survey, None if cfg.bundle is None else str(cfg.bundle))
     engine: Engine = instantiate(cfg.engine)
     work = output / WORK
     with working_folder(work):
@@ -110,7 +122,7 @@ def prepare(cfg: DictConfig) -> PrepareResult:
         factor = 1.0
         sentences: list[str] = []
         if bundle is None:
-            fitted = fit(instantiate(cfg.representation), survey, chunks, int(cfg.seed))
+            fitted = fit(instantiate(cfg.representation), survey, chunks, seed)
         else:
             factor, sentences = flux_factor(chunks.zeropoint, bundle.zeropoint)
             fitted = bundle.representation
@@ -134,7 +146,7 @@ def prepare(cfg: DictConfig) -> PrepareResult:
             description=description,
             table=FEATURES,
             title=f"preparing {survey.name}",
-            restart=bool(cfg.restart),
+            restart=restart,
         )
         if not run.store.paths(run.records, FEATURES):
             raise DataError(f"{survey.name} has no object with a usable observation")
@@ -145,7 +157,7 @@ def prepare(cfg: DictConfig) -> PrepareResult:
         report = run.report(len(unobserved))
         run.check()
         sentences = [*report.sentences(), *sentences, *run.sentences]
-        rejects = write_rejects(run, work / "rejects.csv", sentences)
+        rejects = write_rejects(run, work / REJECTS, sentences)
         n_nights = sum(record.rows.get(SEQUENCES, 0) for record in run.records)
         n_objects = sum(record.rows.get(FEATURES, 0) for record in run.records)
         try:
@@ -153,7 +165,7 @@ def prepare(cfg: DictConfig) -> PrepareResult:
             if rejects is not None:
                 rejects.replace(output / rejects.name)
             else:
-                (output / "rejects.csv").unlink(missing_ok=True)
+                (output / REJECTS).unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"'{output}' cannot be written: {error.strerror or error}") from error
         content = {
@@ -208,6 +220,26 @@ def fit(
     return settings.without_data(survey.passbands, columns, seed)
 
 
+def _check_places(output: Path, survey: Survey, bundle: str | None) -> None:
+    """Refuse to replace what is read, or a folder that no preparation has made."""
+    places = [output / f"{name}.{form}" for name in TABLES for form in FORMATS]
+    read = survey.files()
+    if bundle is not None:
+        read.append(Path(bundle).expanduser())
+    check_apart([*places, output / MANIFEST, output / REJECTS], read)
+    for place in places:
+        strange = [] if not place.is_dir() else [p for p in place.iterdir() if not _is_part(p)]
+        if strange:
+            raise OutputError(
+                f"'{place}' would be replaced, but holds '{strange[0].name}', which is no part of "
+                "an earlier output: choose another one"
+            )
+
+
+def _is_part(path: Path) -> bool:
+    return path.match("part-*.parquet") and path.is_file()
+
+
 def _put_in_place(run: ChunkedResult, output: Path, work: Path, form: str) -> list[str]:
     """Move the shards' tables to the names they have in the output, and return the names.
 
@@ -216,7 +248,7 @@ def _put_in_place(run: ChunkedResult, output: Path, work: Path, form: str) -> li
     """
     tables = {
         name: run.store.paths(run.records, name)
-        for name in (FEATURES, CONTEXT, SEQUENCES)
+        for name in TABLES
         if run.store.paths(run.records, name)
     }
     if form == "csv":  # what may fail comes before what cannot be undone
@@ -225,7 +257,7 @@ def _put_in_place(run: ChunkedResult, output: Path, work: Path, form: str) -> li
             write_table((pl.read_parquet(file) for file in files), merged, form)
             tables[name] = [merged]
     (output / MANIFEST).unlink(missing_ok=True)
-    for name in (FEATURES, CONTEXT, SEQUENCES):
+    for name in TABLES:
         for suffix in FORMATS:
             stale = output / f"{name}.{suffix}"
             if stale.is_dir():

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from lcclassify.build import instantiate
-from lcclassify.errors import ConfigError, OutputError
+from lcclassify.errors import ConfigError, OutputError, check_flag
 from lcclassify.simulation.simulator import CHUNK_SIZE, training_ids, wide_ids
 from lcclassify.surveys.plasticc_writer import PlasticcWriter
 from lcclassify.surveys.progress import tracked
@@ -67,8 +67,7 @@ def simulate(cfg: DictConfig) -> SimulateResult:
             f"survey.held_out is {survey.held_out}, but PLAsTiCC's files know training and test "
             "objects only: set it to 0"
         )
-    if not isinstance(cfg.gallery, bool):
-        raise ConfigError(f"gallery must be true or false, got {cfg.gallery!r}")
+    check_flag("gallery", cfg.gallery)
     groups = {
         "train": training_ids(survey.training, survey.first),
         "test": wide_ids(survey.test, survey.first),

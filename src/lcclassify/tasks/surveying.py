@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from lcclassify.errors import ConfigError
 from lcclassify.inference.writer import write_table
 from lcclassify.schema import OBJECT_ID
+from lcclassify.surveys.report import counted
 from lcclassify.tasks.chunked import ChunkedResult
 from lcclassify.tasks.jobs import REJECTS
 
@@ -27,6 +29,27 @@ def require(cfg: DictConfig, meanings: dict[str, str]) -> None:
     for key, meaning in meanings.items():
         if key not in cfg or OmegaConf.is_missing(cfg, key) or cfg[key] in (None, ""):
             raise ConfigError(f"{key} is missing: pass {meaning}")
+
+
+def check_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Refuse to replace what is read.
+
+    Args:
+        outputs: Files or folders that are to be written.
+        inputs: Files or folders that are read.
+
+    Raises:
+        ConfigError: An output is an input, in one, or a folder with one in it.
+    """
+    read = [path.resolve() for path in inputs]
+    for output in outputs:
+        place = output.resolve()
+        for path in read:
+            if place == path or path in place.parents or place in path.parents:
+                raise ConfigError(
+                    f"'{output}' would be written over '{path}', which is read: choose another "
+                    "output"
+                )
 
 
 def flux_factor(own: float | None, wanted: float | None) -> tuple[float, list[str]]:
@@ -76,7 +99,6 @@ def write_rejects(run: ChunkedResult, path: Path, sentences: list[str]) -> Path 
         path.unlink(missing_ok=True)
         return None
     write_table((pl.read_parquet(file) for file in files), path, "csv")
-    sentences.append(
-        f"{run.n_rejects():,} rows of the files could not be read and are listed in {path.name}."
-    )
+    rows = counted(run.n_rejects(), "row of the files", "rows of the files")
+    sentences.append(f"{rows} could not be read: see {path.name}.")
     return path
