@@ -64,6 +64,8 @@ def failing(error):
         (["resume=nowhere"], "error: resume: '"),
         (["retrain=head"], "error: retrain needs the run"),
         (["survey=table"], "error: survey."),
+        (["survey=null"], "error: a choice cannot be null: name one, such as survey="),
+        (["debug=ja"], "error: debug must be true or false, got 'ja'"),
         (["+sed=3"], "error: the configuration has no key 'sed': did you mean 'seed'?"),
     ],
 )

@@ -100,6 +100,25 @@ def test_parts_come_in_the_order_of_ids(frame, tmp_path):
     assert [len(part) for part in sorted_parts([], table[:0])] == [0]
 
 
+def test_parts_of_ids_that_are_text(frame, tmp_path):
+    """They are values, whatever they look like, and sort as text."""
+    ids = ["007", "7", "REASON", "ZTF18abc", "object_id", "oé 1", "reason"]
+    table = pl.concat([frame[:1]] * len(ids)).with_columns(object_id=pl.Series(ids))
+    table.write_parquet(tmp_path / "part.parquet")
+    parts = list(sorted_parts([tmp_path / "part.parquet"], table[:0], rows=2))
+    assert [part["object_id"].to_list() for part in parts] == [ids[:2], ids[2:4], ids[4:6], ids[6:]]
+
+
+def test_an_error_of_the_rows_is_no_error_of_the_disk(frame, tmp_path):
+    def rows():
+        yield frame
+        yield frame.select("no such column")
+
+    with pytest.raises(pl.exceptions.ColumnNotFoundError):
+        write_predictions(rows(), tmp_path / "out.parquet")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("form", ["parquet", "csv"])
 def test_a_full_disk_leaves_the_earlier_file(tmp_path, form):
     path = tmp_path / f"a.{form}"

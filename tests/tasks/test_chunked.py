@@ -12,9 +12,16 @@ import pytest
 
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.inference.shards import ShardStore
+from lcclassify.locking import Lock
 from lcclassify.surveys.chunks import REJECT_SCHEMA, SurveyChunks
 from lcclassify.tasks import engines
-from lcclassify.tasks.chunked import _Ledger, run_chunks, stage_shares, working_folder
+from lcclassify.tasks.chunked import (
+    _Ledger,
+    remove_work,
+    run_chunks,
+    stage_shares,
+    working_folder,
+)
 from lcclassify.tasks.engines import DaskEngine, LocalEngine
 from lcclassify.tasks.jobs import FEATURES, ORPHANS, REJECTS
 
@@ -167,6 +174,35 @@ def test_ledger_finds_an_id_in_two_chunks():
     words = _Ledger()
     assert words.add(pl.Series(["a", "c"])) is None
     assert words.add(pl.Series(["b", "c"])) == "c"
+
+
+def test_a_folder_is_removed_by_whom_it_belongs_to(tmp_path):
+    """Another process may have it as soon as it is removed, and has no record yet."""
+    work = tmp_path / "work"
+    with working_folder(work):
+        remove_work(work)
+        with working_folder(work):
+            (work / "theirs").touch()
+            outer = work / "lock"
+            inode = outer.stat().st_ino
+            with pytest.raises(ConfigError, match="another process"), working_folder(work):
+                pass
+            assert outer.stat().st_ino == inode
+        work.mkdir()
+        (work / "theirs").touch()
+    assert (work / "theirs").exists()
+
+
+def test_a_lock_on_a_file_that_is_gone_is_none(tmp_path):
+    first, second = (Lock(tmp_path / "folder" / "lock") for _ in range(2))
+    assert first.acquire(wait=False)
+    (tmp_path / "folder").rename(tmp_path / "old")
+    assert not first.holds()
+    assert second.acquire(wait=False)
+    assert second.holds()
+    assert (tmp_path / "folder" / "lock").exists()
+    second.release()
+    first.release()
 
 
 def test_one_process_at_a_time(tmp_path):

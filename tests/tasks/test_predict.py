@@ -185,6 +185,37 @@ def test_orphans_have_a_row(run, tables, tmp_path):
     assert frame.row(5) == (5, None, None, None, "not in the object table")
 
 
+def test_ids_may_be_text(run, tables, tmp_path):
+    """README's own example: ZTF00145."""
+    expected = pl.read_parquet(run(output="integers.parquet").output)
+    for table, name in zip(tables, ("observations", "objects"), strict=True):
+        named = pl.format("ZTF{}", pl.col("object_id").cast(pl.String).str.zfill(5))
+        table.with_columns(object_id=named).write_csv(tmp_path / f"{name}.csv")
+    found = pl.read_parquet(run("chunk_rows=100", output="text.parquet").output)
+    assert found["object_id"].to_list() == [f"ZTF{k:05}" for k in expected["object_id"]]
+    assert found.drop("object_id", "^class_.*$").equals(expected.drop("object_id", "^class_.*$"))
+    np.testing.assert_allclose(numbers(found), numbers(expected), rtol=0, atol=2e-6)
+
+
+def test_tables_of_different_objects(run, tables, tmp_path):
+    tables[1].with_columns(pl.col("object_id") + 10_000).write_csv(tmp_path / "objects.csv")
+    for words in ([], ["chunk_rows=100"]):
+        with pytest.raises(DataError, match="have no object in common"):
+            run(*words, "restart=true")
+
+
+def test_observations_without_a_detection_flag_are_counted(run, tables, tmp_path):
+    flags = pl.when(pl.int_range(pl.len()) % 9 > 0).then(1)
+    tables[0].with_columns(seen=flags).sort("object_id").write_csv(tmp_path / "observations.csv")
+    words = ["survey.columns.detected=seen", "chunk_rows=50", "on_error=quarantine"]
+    told = [text for text in run(*words).sentences if "detected" in text]
+    unused = tables[0]["flux"][::9].is_nan().sum()
+    assert told == [
+        f"{100 - unused} observations have no value of 'detected': the detection_snr of the "
+        "survey tells."
+    ]
+
+
 def test_units_are_converted_and_it_is_said(run, tables, tmp_path):
     expected = pl.read_parquet(run().output)
     factor = 10 ** (0.4 * 2.5)
@@ -295,6 +326,10 @@ def test_submission_of_other_classes(run, tmp_path):
         (["survey.passbands=[r,g]"], DataError, "passbands r, g, and the bundle was trained on g"),
         (["survey.metadata=null"], DataError, "no metadata column 'photoz'"),
         (["survey.observations=none.csv"], DataError, "none.csv"),
+        (["output=${survey.root}/objects.csv"], ConfigError, "objects.csv' would be written, wh"),
+        (["output=${bundle}/model.csv"], ConfigError, "over '.*/bundle', which is read"),
+        (["evaluate=maybe"], ConfigError, "evaluate must be true or false, got 'maybe'"),
+        (["restart=nein"], ConfigError, "restart must be true or false, got 'nein'"),
     ],
 )
 def test_arguments_that_cannot_be(run, tmp_path, overrides, error, match):

@@ -191,12 +191,33 @@ def test_csv_holds_the_same_in_full_precision(survey, tmp_path):
         (["output=${survey.root}/objects.csv"], OutputError, "must be a folder"),
         (["output="], ConfigError, "output is missing: pass the folder"),
         (["survey.observations=none.csv"], DataError, "none.csv"),
+        (["seed=abc"], ConfigError, "seed must be a whole number"),
+        (["restart=ja"], ConfigError, "restart must be true or false"),
     ],
 )
 def test_arguments_that_cannot_be(survey, tmp_path, overrides, error, match):
     with pytest.raises(error, match=match):
         prepare(config(*survey, f"output={tmp_path}/out", *overrides))
     assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_nothing_that_is_read_is_replaced(survey, tmp_path):
+    (tmp_path / "observations.csv").rename(tmp_path / "features.csv")
+    before = (tmp_path / "features.csv").read_bytes()
+    words = [*survey, "survey.observations=features.csv", f"output={tmp_path}"]
+    for form in ("csv", "parquet"):
+        with pytest.raises(ConfigError, match=r"features.csv' would be written, which is read"):
+            prepare(config(*words, f"format={form}"))
+    assert (tmp_path / "features.csv").read_bytes() == before
+
+
+def test_a_folder_of_something_else_is_not_removed(survey, tmp_path):
+    theirs = tmp_path / "out" / "sequences.parquet" / "notes.txt"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("mine")
+    with pytest.raises(OutputError, match=r"holds 'notes.txt', which is no part of an earlier"):
+        prepare(config(*survey, f"output={tmp_path}/out"))
+    assert theirs.read_text() == "mine"
 
 
 def test_missing_keys_are_named():

@@ -250,6 +250,10 @@ def _fill_sequences(
         # A passband never observed has flux and error 0: significance 0, logarithm 0.
         return np.where(flux_err > 0, flux_err, 1.0)
 
+    def significance() -> FloatArray:
+        with np.errstate(over="ignore"):  # limited afterwards
+            return flux / safe_err()
+
     def since() -> FloatArray:
         return days_since_first_detection(nights)[:, None]
 
@@ -259,7 +263,7 @@ def _fill_sequences(
         "flux_err": lambda: (flux_err, one, -largest, largest),
         "relative_flux": lambda: (flux, np.repeat(scale, per_object), -limit, limit),
         "relative_flux_err": lambda: (flux_err, np.repeat(scale, per_object), 0.0, limit),
-        "asinh_significance": lambda: (np.arcsinh(flux / safe_err()), one, -largest, largest),
+        "asinh_significance": lambda: (np.arcsinh(significance()), one, -largest, largest),
         "log_flux_err": lambda: (np.log(safe_err()), one, -largest, largest),
         "observed": lambda: (np.isfinite(nights.flux).astype(np.float64), one, 0.0, 1.0),
         "days_since_previous": lambda: (

@@ -92,9 +92,11 @@ class _Lines:
         needed = max(position for position, _ in text.found.values()) + 1
         blank = self._blank(fields, width)
         for line in np.flatnonzero((fields > width) & ~blank):
-            self._bad[int(line)] = f"{fields[line]} fields, but the header names {width}"
+            said = f"{fields[line]} fields, but the header names {width}"
+            self._bad.setdefault(int(line), said)  # a quote is why, if there is one
         for line in np.flatnonzero((fields < needed) & ~blank):
-            self._bad[int(line)] = f"{fields[line]} fields, too few: the header names {width}"
+            said = f"{fields[line]} fields, too few: the header names {width}"
+            self._bad.setdefault(int(line), said)
         self._find_unreadable()
         keep = ~blank
         keep[list(self._bad)] = False

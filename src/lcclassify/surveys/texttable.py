@@ -8,12 +8,10 @@ columns and otherwise finds the line to blame.
 from __future__ import annotations
 
 import csv
-import gzip
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -176,21 +174,17 @@ def parse_text(
             return pl.DataFrame(
                 schema={names[position]: types[names[position]] for position in positions}
             )
-        arguments: dict[str, Any] = {
-            "columns": positions,
-            "separator": separator,
-            "has_header": False,
-            "skip_lines": skip_lines,
-            "schema": types,
-            "glob": False,
-        }
-        try:
-            return pl.read_csv(content, **arguments)
-        except pl.exceptions.SchemaError:
-            # Polars takes the fields of the first line for those of all.
-            if not _begins_blank(content, skip_lines):
-                raise
-            return pl.read_csv(content, **arguments, missing_columns="insert")
+        return pl.read_csv(
+            content,
+            columns=positions,
+            separator=separator,
+            has_header=False,
+            skip_lines=skip_lines,
+            schema=types,
+            glob=False,
+            # Polars takes the fields of the first line, maybe a short one, for those of all.
+            missing_columns="insert",
+        )
 
     try:
         table = load(types)
@@ -211,16 +205,6 @@ def parse_text(
                 expression = pl.when(~absent).then(number)
         expressions.append(expression.alias(new))
     return table.select(expressions)
-
-
-def _begins_blank(content: Path | bytes, skip_lines: int) -> bool:
-    """Say whether the first line that is not passed over is blank."""
-    if isinstance(content, bytes):
-        return not content.partition(b"\n")[0].strip()
-    with content.open("rb") as raw:
-        zipped = raw.read(2) == b"\x1f\x8b"
-    with gzip.open(content, "rb") if zipped else content.open("rb") as lines:
-        return not next(islice(lines, skip_lines, None), b"none").strip()
 
 
 def _blame_line(

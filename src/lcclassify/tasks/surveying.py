@@ -46,9 +46,9 @@ def check_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
         place = output.resolve()
         for path in read:
             if place == path or path in place.parents or place in path.parents:
+                over = "" if place == path else f" over '{path}'"
                 raise ConfigError(
-                    f"'{output}' would be written over '{path}', which is read: choose another "
-                    "output"
+                    f"'{output}' would be written{over}, which is read: choose another output"
                 )
 
 
