@@ -33,7 +33,7 @@ from lcclassify.surveys.canonical import canonicalise
 
 ACCELERATORS: Final = ("auto", "cpu", "cuda", "gpu")  # the last two are the same
 # A recurrent network's states of a batch must fit into a core's cache; a GPU wants work.
-BATCH_SIZES: Final = {"cpu": 64, "cuda": 4096}
+BATCH_SIZES: Final = {"cpu": 128, "cuda": 4096}
 PRECISIONS: Final = ("32", "bf16", "int8")
 CHUNK_SIZE: Final = 20_000  # objects prepared at a time: a few hundred megabytes
 

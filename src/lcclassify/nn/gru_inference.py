@@ -87,75 +87,84 @@ def advance(
     recurrent: Floats,
     biases: Floats,
     state: Floats,
-    nights: NDArray[np.int64],
+    orders: NDArray[np.int64],
     states: Floats,
-    column: int,
+    begin: int,
+    step: int,
 ) -> None:
-    """Go on by a night.
+    """Go on by a night in all D directions.
 
     Args:
-        inputs: ``(N, 3u)`` the night's input times its matrix.
-        recurrent: ``(N, 3u)`` the state times its matrix.
-        biases: ``(4u,)`` of r, of z, and of the input's and the state's part of n.
-        state: ``(N, u)`` the state, which is changed.
-        nights: ``(N,)`` where the new state belongs in `states`.
-        states: ``(T, N, channels)`` takes the new state.
-        column: First channel to write.
+        inputs: ``(D, nights, N, 3u)`` the inputs of a block of nights times their matrix.
+        recurrent: ``(D, N, 3u)`` the state times its matrix.
+        biases: ``(D, 4u)`` of r, of z, and of the input's and the state's part of n.
+        state: ``(D, N, u)`` the state, which is changed.
+        orders: ``(D, T, N)`` which night is read when.
+        states: ``(T, N, D u)`` takes the new state.
+        begin: First night of the block.
+        step: Night of the block.
     """
-    n, u = state.shape
-    br, bz, bi, bh = biases[:u], biases[u : 2 * u], biases[2 * u : 3 * u], biases[3 * u :]
-    for i in range(n):
-        ir, iz, new = inputs[i, :u], inputs[i, u : 2 * u], inputs[i, 2 * u :]
-        hr, hz, old = recurrent[i, :u], recurrent[i, u : 2 * u], recurrent[i, 2 * u :]
-        h, written = state[i], states[nights[i], i, column : column + u]
-        for j in range(u):
-            reset, update = ir[j] + hr[j] + br[j], iz[j] + hz[j] + bz[j]
-            h[j] = _next(reset, update, new[j] + bi[j], old[j] + bh[j], h[j])
-            written[j] = h[j]
+    directions, n, u = state.shape
+    for d in range(directions):
+        b = biases[d]
+        br, bz, bi, bh = b[:u], b[u : 2 * u], b[2 * u : 3 * u], b[3 * u :]
+        for i in range(n):
+            given, own, h = inputs[d, step, i], recurrent[d, i], state[d, i]
+            ir, iz, new = given[:u], given[u : 2 * u], given[2 * u :]
+            hr, hz, old = own[:u], own[u : 2 * u], own[2 * u :]
+            written = states[orders[d, begin + step, i], i, d * u : d * u + u]
+            for j in range(u):
+                reset, update = ir[j] + hr[j] + br[j], iz[j] + hz[j] + bz[j]
+                h[j] = _next(reset, update, new[j] + bi[j], old[j] + bh[j], h[j])
+                written[j] = h[j]
 
 
 @compiled_quick
 def advance_int8(
     inputs: Floats,
     recurrent: NDArray[np.int32],
-    scale: Floats,
+    scales: Floats,
     biases: Floats,
     state: Floats,
     rounded: NDArray[np.int8],
-    nights: NDArray[np.int64],
+    orders: NDArray[np.int64],
     states: Floats,
-    column: int,
+    begin: int,
+    step: int,
 ) -> None:
     """Do as `advance` with a product of integers.
 
     Args:
         inputs: As in `advance`.
-        recurrent: ``(N, 3u)`` the rounded state times the rounded matrix.
-        scale: ``(3u,)`` what makes it the product.
+        recurrent: ``(D, N, 3u)`` the rounded state times the rounded matrix.
+        scales: ``(D, 3u)`` what makes it the product.
         biases: As in `advance`.
         state: As in `advance`.
-        rounded: ``(N, u)`` takes the new state, rounded.
-        nights: As in `advance`.
+        rounded: ``(D, N, u)`` takes the new state, rounded.
+        orders: As in `advance`.
         states: As in `advance`.
-        column: As in `advance`.
+        begin: As in `advance`.
+        step: As in `advance`.
     """
-    n, u = state.shape
+    directions, n, u = state.shape
     levels = np.float32(_LEVELS)
-    br, bz, bi, bh = biases[:u], biases[u : 2 * u], biases[2 * u : 3 * u], biases[3 * u :]
-    sr, sz, sh = scale[:u], scale[u : 2 * u], scale[2 * u :]
-    for i in range(n):
-        ir, iz, new = inputs[i, :u], inputs[i, u : 2 * u], inputs[i, 2 * u :]
-        hr, hz, old = recurrent[i, :u], recurrent[i, u : 2 * u], recurrent[i, 2 * u :]
-        h, written = state[i], states[nights[i], i, column : column + u]
-        whole = rounded[i]
-        for j in range(u):
-            reset = ir[j] + sr[j] * np.float32(hr[j]) + br[j]
-            update = iz[j] + sz[j] * np.float32(hz[j]) + bz[j]
-            before = sh[j] * np.float32(old[j]) + bh[j]
-            h[j] = _next(reset, update, new[j] + bi[j], before, h[j])
-            written[j] = h[j]
-        for j in range(u):
-            whole[j] = np.int8(np.rint(levels * h[j]))
+    for d in range(directions):
+        b, scale = biases[d], scales[d]
+        br, bz, bi, bh = b[:u], b[u : 2 * u], b[2 * u : 3 * u], b[3 * u :]
+        sr, sz, sh = scale[:u], scale[u : 2 * u], scale[2 * u :]
+        for i in range(n):
+            given, own, h, whole = inputs[d, step, i], recurrent[d, i], state[d, i], rounded[d, i]
+            ir, iz, new = given[:u], given[u : 2 * u], given[2 * u :]
+            hr, hz, old = own[:u], own[u : 2 * u], own[2 * u :]
+            written = states[orders[d, begin + step, i], i, d * u : d * u + u]
+            for j in range(u):
+                reset = ir[j] + sr[j] * np.float32(hr[j]) + br[j]
+                update = iz[j] + sz[j] * np.float32(hz[j]) + bz[j]
+                before = sh[j] * np.float32(old[j]) + bh[j]
+                h[j] = _next(reset, update, new[j] + bi[j], before, h[j])
+                written[j] = h[j]
+            for j in range(u):
+                whole[j] = np.int8(np.rint(levels * h[j]))
 
 
 @compiled_quick
@@ -164,53 +173,38 @@ def round_rows(by_row: Floats, rows: NDArray[np.int64], rounded: NDArray[np.int8
 
     Args:
         by_row: ``(T * N, C)`` states.
-        rows: ``(n,)`` which of them.
-        rounded: ``(n, C)`` takes them.
+        rows: ``(D, n)`` which of them.
+        rounded: ``(D, n, C)`` takes them.
     """
     levels = np.float32(_LEVELS)
-    for i in range(len(rows)):
-        row, whole = by_row[rows[i]], rounded[i]
-        for j in range(len(row)):
-            whole[j] = np.int8(np.rint(levels * row[j]))
+    for d in range(len(rows)):
+        for i in range(rows.shape[1]):
+            row, whole = by_row[rows[d, i]], rounded[d, i]
+            for j in range(len(row)):
+                whole[j] = np.int8(np.rint(levels * row[j]))
 
 
-class _Int8Matrix(NamedTuple):
-    """A matrix ``(n, 3u)`` for rounded states."""
+class _Layer(NamedTuple):
+    """The parameters of a layer in its D directions."""
 
-    columns: Tensor
-    """``(n, 3u) int8``."""
-    scale: Tensor
-    """``(3u,)``: of the product of the rounded ones."""
-
-
-def _rounded(matrix: Tensor) -> _Int8Matrix:
-    """Round a matrix ``(3u, n)`` by its rows, the columns of its transpose."""
-    step = matrix.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / _LEVELS
-    rows = (matrix / step[:, None]).round_().to(torch.int8)
-    return _Int8Matrix(rows.t(), step / _LEVELS)
-
-
-class _Direction(NamedTuple):
-    """The parameters of one direction of a layer."""
-
-    kernel: Tensor
-    """``(3u, C)``."""
-    recurrent_kernel: Tensor
-    """``(3u, u)``."""
+    kernels: Tensor
+    """``(D, C, 3u)``, of the input."""
+    recurrent: Tensor
+    """``(D, u, 3u)``, of the state."""
     biases: Tensor
-    """``(4u,)``, see `advance`."""
+    """``(D, 4u)``, see `advance`."""
 
 
-def _direction(gru: nn.GRU, suffix: str) -> _Direction:
-    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-    kernel, recurrent_kernel, bias, recurrent_bias = (
-        getattr(gru, name + suffix).detach() for name in names
-    )
+def _parameters(gru: nn.GRU) -> _Layer:
     gates = 2 * gru.hidden_size
-    both = bias[:gates] + recurrent_bias[:gates]
-    return _Direction(
-        kernel, recurrent_kernel, torch.cat([both, bias[gates:], recurrent_bias[gates:]])
-    )
+    kernels, recurrent, biases = [], [], []
+    for suffix in ("", "_reverse")[: 1 + gru.bidirectional]:
+        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        wi, wh, bi, bh = (getattr(gru, name + suffix).detach() for name in names)
+        kernels.append(wi.t())
+        recurrent.append(wh.t())
+        biases.append(torch.cat([bi[:gates] + bh[:gates], bi[gates:], bh[gates:]]))
+    return _Layer(torch.stack(kernels), torch.stack(recurrent), torch.stack(biases))
 
 
 def gru_states(
@@ -232,77 +226,90 @@ def gru_states(
     """
     nights = sequences.transpose(0, 1).contiguous()
     n_nights, n_objects, _ = nights.shape
-    units = gru.hidden_size
-    states = nights.new_empty(n_nights, n_objects, units * (1 + gru.bidirectional))
+    layer = _parameters(gru)
     step = torch.arange(n_nights)[:, None].expand(n_nights, n_objects)
-    orders = {"": step.contiguous()}
+    orders = [step]
     if gru.bidirectional:
-        orders["_reverse"] = torch.where(step < lengths, lengths - 1 - step, step)
-    for place, (suffix, order) in enumerate(orders.items()):
-        direction = _direction(gru, suffix)
-        if _int8.get():
-            _read_int8(direction, nights, order, states, place * units, bounded=bounded)
-        else:
-            _read(direction, nights, order, states, place * units, dtype)
+        orders.append(torch.where(step < lengths, lengths - 1 - step, step))
+    order = torch.stack(orders)
+    states = nights.new_empty(n_nights, n_objects, len(orders) * gru.hidden_size)
+    if _int8.get():
+        _read_int8(layer, nights, order, states, bounded=bounded)
+    else:
+        _read(layer, nights, order, states, dtype)
     return states.transpose(0, 1)
 
 
-def _read(
-    direction: _Direction,
-    nights: Tensor,
-    order: Tensor,
-    states: Tensor,
-    column: int,
-    dtype: torch.dtype,
-) -> None:
-    """Read ``(T, N, C)`` nights in the order ``(T, N)`` and write the state after each."""
-    kernel, recurrent_kernel = (one.to(dtype).t() for one in direction[:2])
-    state = nights.new_zeros(nights.shape[1], len(recurrent_kernel))
+# Python's lock is taken twice a night for all directions: threads that work on other chunks
+# wait for it.
+
+
+def _read(layer: _Layer, nights: Tensor, order: Tensor, states: Tensor, dtype: torch.dtype) -> None:
+    """Read ``(T, N, C)`` nights in the orders ``(D, T, N)`` and write the state after each."""
+    kernels, recurrent_kernels = layer.kernels.to(dtype), layer.recurrent.to(dtype)
     by_row = nights.flatten(0, 1)
+    state = nights.new_zeros(len(order), nights.shape[1], recurrent_kernels.shape[1])
+    products = nights.new_empty(*state.shape[:2], kernels.shape[2])
+    shape = (len(order), -1, *products.shape[1:])  # of the inputs of a block
     # Arrays of the tensors' memory.
-    biases, old = direction.biases.numpy(), state.numpy()
+    biases, old, own = layer.biases.numpy(), state.numpy(), products.numpy()
     written, places = states.numpy(), order.numpy()
     for begin, rows in _blocks(order):
-        inputs = torch.mm(by_row.index_select(0, rows).to(dtype), kernel).float()
-        for night, given in enumerate(inputs.view(-1, len(old), kernel.shape[1]).numpy()):
-            recurrent = torch.mm(state.to(dtype), recurrent_kernel).float().numpy()
-            advance(given, recurrent, biases, old, places[begin + night], written, column)
+        read = by_row[rows].to(dtype)
+        given = torch.bmm(read, kernels).float().view(*shape).numpy()
+        for step in range(given.shape[1]):
+            if dtype == torch.float32:
+                torch.bmm(state, recurrent_kernels, out=products)
+            else:
+                products.copy_(torch.bmm(state.to(dtype), recurrent_kernels))
+            advance(given, own, biases, old, places, written, begin, step)
+
+
+def _rounded(matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """Round matrices ``(D, n, 3u)`` by their columns.
+
+    Returns:
+        Integers ``(D, n, 3u)``, columns first in memory, and what makes the products of
+        them with rounded states those of the matrices, ``(D, 3u)``.
+    """
+    steps = matrices.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny) / _LEVELS
+    whole = (matrices / steps[:, None]).round_().to(torch.int8)
+    return whole.transpose(1, 2).contiguous().transpose(1, 2), steps / _LEVELS
 
 
 def _read_int8(
-    direction: _Direction,
-    nights: Tensor,
-    order: Tensor,
-    states: Tensor,
-    column: int,
-    *,
-    bounded: bool,
+    layer: _Layer, nights: Tensor, order: Tensor, states: Tensor, *, bounded: bool
 ) -> None:
     """Do as `_read` with products of integers, of the input too where it is bounded."""
-    kernel, recurrent_kernel = _rounded(direction.kernel), _rounded(direction.recurrent_kernel)
-    state = nights.new_zeros(nights.shape[1], len(recurrent_kernel.columns))
-    rounded = state.to(torch.int8)
+    recurrent_kernels, scales = _rounded(layer.recurrent)
+    kernels, input_scales = _rounded(layer.kernels) if bounded else (layer.kernels, None)
     by_row = nights.flatten(0, 1)
+    state = nights.new_zeros(len(order), nights.shape[1], recurrent_kernels.shape[1])
+    rounded = state.to(torch.int8)
+    products = torch.empty(*state.shape[:2], kernels.shape[2], dtype=torch.int32)
+    shape = (len(order), -1, *products.shape[1:])
+    directions = list(zip(rounded, recurrent_kernels, products, strict=True))
     # Arrays of the tensors' memory.
-    scale, biases = recurrent_kernel.scale.numpy(), direction.biases.numpy()
-    old, whole = state.numpy(), rounded.numpy()
-    written, places = states.numpy(), order.numpy()
+    biases, old, own, whole = layer.biases.numpy(), state.numpy(), products.numpy(), rounded.numpy()
+    written, places, scale = states.numpy(), order.numpy(), scales.numpy()
     for begin, rows in _blocks(order):
-        if bounded:
-            read = torch.empty(len(rows), by_row.shape[1], dtype=torch.int8)
-            round_rows(by_row.numpy(), rows.numpy(), read.numpy())
-            inputs = torch._int_mm(read, kernel.columns) * kernel.scale
+        if input_scales is None:
+            inputs = torch.bmm(by_row[rows], kernels)
         else:
-            inputs = torch.mm(by_row.index_select(0, rows), direction.kernel.t())
-        for night, given in enumerate(inputs.view(-1, len(old), len(scale)).numpy()):
-            products = torch._int_mm(rounded, recurrent_kernel.columns).numpy()
-            place = places[begin + night]
-            advance_int8(given, products, scale, biases, old, whole, place, written, column)
+            read = torch.empty(*rows.shape, by_row.shape[1], dtype=torch.int8)
+            round_rows(by_row.numpy(), rows.numpy(), read.numpy())
+            each = [torch._int_mm(*pair) for pair in zip(read, kernels, strict=True)]
+            inputs = torch.stack(each) * input_scales[:, None]
+        given = inputs.view(*shape).numpy()
+        for step in range(given.shape[1]):
+            for one, kernel, product in directions:
+                torch._int_mm(one, kernel, out=product)
+            advance_int8(given, own, scale, biases, old, whole, places, written, begin, step)
 
 
 def _blocks(order: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Yield the first night of each block, and which rows ``T * N`` the block reads."""
-    n_objects = order.shape[1]
+    """Yield the first night of each block, and the rows ``(D, nights * N)`` that it reads."""
+    n_objects = order.shape[2]
     rows = order * n_objects + torch.arange(n_objects)
-    for begin in range(0, len(order), _NIGHTS):
-        yield begin, rows[begin : begin + _NIGHTS].flatten()
+    for begin in range(0, order.shape[1], _NIGHTS):
+        yield begin, rows[:, begin : begin + _NIGHTS].flatten(1)
