@@ -53,7 +53,7 @@ class Predictor:
         batch_size: Objects scored at a time; None for what is fast on the device.
         precision: ``32``; ``bf16`` for products of matrices in bfloat16; ``int8`` for
             those of recurrent layers in 8-bit integers, on a CPU. Both are faster where
-            the processor has such products, and change probabilities by about a hundredth.
+            the processor has such products, and change probabilities by up to a hundredth.
         chunk_size: Objects prepared at a time.
 
     Attributes:
