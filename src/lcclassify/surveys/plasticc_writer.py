@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import polars as pl
-import pyarrow.parquet as pq
 
+from lcclassify.growing import GrowingTable
 from lcclassify.schema import DETECTED, OBJECT_ID
 from lcclassify.simulation.tables import TARGET, Chunk
 from lcclassify.surveys import options
@@ -74,13 +72,13 @@ class PlasticcWriter:
         self._folder = folder
         one, numbered, metadata = _STEMS[naming, part]
         self._stem = numbered if self._several else one
-        self._metadata = _Table(self._path(metadata))
-        self._truth: _Table | None = None
+        self._metadata = GrowingTable(self._path(metadata))
+        self._truth: GrowingTable | None = None
         if naming == "kaggle":
-            self._truth = _Table(self._path(f"truth_{one}"))
+            self._truth = GrowingTable(self._path(f"truth_{one}"))
         self._number = 0
         self._left = 0
-        self._curves: _Table | None = None
+        self._curves: GrowingTable | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +121,7 @@ class PlasticcWriter:
                 self._number += 1
                 if self._curves is not None:
                     self._curves.close()
-                self._curves = _Table(self._path(self._stem.format(self._number)))
+                self._curves = GrowingTable(self._path(self._stem.format(self._number)))
                 self._left = self.objects_per_file
             here, ids = ids[: self._left], ids[self._left :]
             self._left -= len(here)
@@ -136,44 +134,3 @@ class PlasticcWriter:
 
     def _path(self, stem: str) -> Path:
         return self._folder / f"{stem}.{self.form}"
-
-
-class _Table:
-    """A file that grows by tables of the same columns."""
-
-    def __init__(self, path: Path) -> None:
-        self._append, self._close = _parquet(path) if path.suffix == ".parquet" else _csv(path)
-
-    def write(self, table: pl.DataFrame) -> None:
-        self._append(table)
-
-    def close(self) -> None:
-        self._close()
-
-
-def _parquet(path: Path) -> tuple[Callable[[pl.DataFrame], None], Callable[[], None]]:
-    writer: list[pq.ParquetWriter] = []
-
-    def append(table: pl.DataFrame) -> None:
-        arrow = table.to_arrow()
-        if not writer:
-            writer.append(pq.ParquetWriter(path, arrow.schema, compression="zstd"))
-        writer[0].write_table(arrow)
-
-    def close() -> None:
-        for one in writer:
-            one.close()
-
-    return append, close
-
-
-def _csv(path: Path) -> tuple[Callable[[pl.DataFrame], None], Callable[[], None]]:
-    # Little compression: the noise does not compress, and a higher level takes minutes.
-    file: Any = gzip.open(path, "wb", 3) if path.suffix == ".gz" else path.open("wb")  # noqa: SIM115
-    header = [True]
-
-    def append(table: pl.DataFrame) -> None:
-        table.write_csv(file, include_header=header[0])
-        header[0] = False
-
-    return append, file.close
