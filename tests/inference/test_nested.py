@@ -123,6 +123,14 @@ def test_objects_without_observations_get_a_reason(folder, frame, expected):
     assert alone[CLASSES].isna().all(axis=None)
 
 
+def test_smaller_numbers_are_near(folder, frame):
+    found, exact = (
+        classify_nested(frame, bundle=folder, precision=precision)[CLASSES].to_numpy(float)
+        for precision in ("int8", "32")
+    )
+    assert 1e-6 < np.nanmax(np.abs(found - exact)) < 0.05
+
+
 def test_an_empty_frame_has_the_same_columns_and_types(folder, frame):
     full = classify_nested(frame, bundle=folder)
     none = frame.iloc[:0]

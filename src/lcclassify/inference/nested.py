@@ -51,6 +51,7 @@ def classify_nested(
     keep: Sequence[str] | None = None,
     accelerator: str = "cpu",
     batch_size: int | None = None,
+    precision: str = "32",
 ) -> pd.DataFrame:
     """Classify the rows of a NestedFrame, such as a partition of an LSDB catalogue.
 
@@ -76,6 +77,7 @@ def classify_nested(
             catalogue keeps its coordinates.
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
         batch_size: Objects scored at a time; None for what is fast on the device.
+        precision: As of `Predictor`.
 
     Returns:
         A NestedFrame with a row for every row, in the same order and with the same index:
@@ -96,7 +98,7 @@ def classify_nested(
         >>> scores.write_catalog("classified")  # doctest: +SKIP
     """
     nested_pandas = _nested_pandas()
-    predictor = loaded_predictor(bundle, accelerator, batch_size)
+    predictor = loaded_predictor(bundle, accelerator, batch_size, precision)
     frame = _typed(frame, sources, columns or {})
     reading = _reading(frame, predictor, sources, columns, metadata, passbands, zeropoint)
     new = [*(f"{CLASS_PREFIX}{label}" for label in predictor.classes), PREDICTED_CLASS, REASON]
