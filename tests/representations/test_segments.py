@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lcclassify.representations import features, sequences
@@ -130,6 +130,7 @@ def test_deviations_and_skewness_far_from_zero(offset, n):
         st.lists(st.integers(-2, 2).map(float), min_size=1, max_size=200),
     )
 )
+@example([0.0, 0.0, 7.773000265058483e-140])
 def test_the_median_is_numpys(values):
     assert described(np.array(values))["median"] == np.median(values)
 

@@ -64,19 +64,18 @@ def classify_nested(
         bundle: Folder of a bundle, which every worker can read.
         sources: The nested column.
         columns: Names in the frame by our names where they differ: `mjd` (days),
-            `passband`, `flux`, `flux_err` and, where there is one, `detected` in the
-            nested column, `object_id` among the others. Without a column `object_id` the
-            index is the id. Ids may repeat: each row is an object of its own.
-        metadata: Columns of the frame by the bundle's metadata names where they differ;
-            None for one that is missing for every object.
+            `passband`, `flux`, `flux_err`, maybe `detected` in the nested column,
+            `object_id` among the others, else the index. Ids may repeat: each row is an
+            object of its own.
+        metadata: Columns by the bundle's metadata names where they differ; None for one
+            that is missing for every object.
         passbands: The bundle's passbands by what stands in the frame, where they differ;
             None leaves observations in this passband out.
         zeropoint: AB magnitude of flux 1 in the frame, 31.4 for Rubin's nJy: fluxes are
             converted to the bundle's units. None takes them to be in these.
-        keep: Columns of the frame to keep; None for all that are not nested, so that a
-            catalogue keeps its coordinates.
-        accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
-        batch_size: Objects scored at a time; None for what is fast on the device.
+        keep: Columns to keep; None for all that are not nested, such as coordinates.
+        accelerator: As of `Predictor`.
+        batch_size: As of `Predictor`.
         precision: As of `Predictor`.
 
     Returns:

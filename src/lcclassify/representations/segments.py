@@ -109,9 +109,10 @@ def _describe(values: FloatArray, out: FloatArray) -> None:
     second = second / n - first * first
     third = third / n - first * (3 * second + first * first)
     out[_STD] = np.sqrt(second * n / (n - 1))
-    if n >= 3:
-        # Adjusted Fisher-Pearson G1.
-        out[_SKEW] = third / second**1.5 * np.sqrt(n * (n - 1.0)) / (n - 2)
+    spread = second**1.5
+    # Adjusted Fisher-Pearson G1; differences of 1e-108 and less have no cube in floats.
+    if n >= 3 and spread > 0.0:
+        out[_SKEW] = third / spread * np.sqrt(n * (n - 1.0)) / (n - 2)
 
 
 @compiled
