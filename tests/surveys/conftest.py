@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
+
+from lcclassify.surveys.base import Survey, SurveyData
+from lcclassify.surveys.chunks import Chunk, SurveyChunks
+from lcclassify.surveys.plasticc import PlasticcSurvey
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -106,3 +114,142 @@ def shared_data() -> Path:
 def conf() -> Path:
     """Return the folder of the survey configurations."""
     return PROJECT / "conf" / "survey"
+
+
+# --- surveys of many rows, to be cut into chunks -------------------------------------
+
+
+def _light_curves(counts: list[int], seed: int = 0) -> pl.DataFrame:
+    """Return objects of so many observations each, some of them unusable or repeated."""
+    generator = np.random.default_rng(seed)
+    total = sum(counts)
+    rows = pl.DataFrame(
+        {
+            "object_id": np.repeat(np.arange(len(counts)) * 7 + 5, counts),
+            "mjd": generator.integers(0, 4000, total) / 8 + 59000,
+            "passband": generator.integers(0, 6, total),
+            "flux": generator.normal(0, 50, total),
+            "flux_err": generator.uniform(1, 2, total),
+            "detected": generator.integers(0, 2, total),
+        }
+    )
+    odd = pl.int_range(pl.len())
+    return rows.with_columns(
+        pl.when(odd % 11 == 3).then(None).otherwise("flux").alias("flux"),
+        pl.when(odd % 13 == 5).then(0.0).otherwise("flux_err").alias("flux_err"),
+    )
+
+
+def _metadata(rows: pl.DataFrame, absent: int = 1) -> pl.DataFrame:
+    """Return an object table that lacks some objects and has one too many."""
+    ids = rows["object_id"].unique().sort()
+    ids = pl.concat([ids[: len(ids) - absent], pl.Series([10**9], dtype=ids.dtype)])
+    return pl.DataFrame(
+        {
+            "object_id": ids,
+            "hostgal_photoz": 0.5,
+            "hostgal_photoz_err": -9.0,
+            "distmod": 40.0,
+            "mwebv": 0.1,
+            "target": 90,
+        }
+    )
+
+
+def _write(rows: pl.DataFrame, path: Path, form: str) -> None:
+    if form == "parquet":
+        rows.write_parquet(path, row_group_size=7)
+    elif form == "one_group":
+        rows.write_parquet(path, row_group_size=10**9)
+    else:
+        text = rows.write_csv()
+        if form == "crlf":
+            text = text.replace("\n", "\r\n")
+        elif form == "unended":
+            text = text.rstrip("\n")
+        elif form == "bom":
+            text = "\ufeff" + text
+        data = text.encode()
+        path.write_bytes(gzip.compress(data) if form == "csv.gz" else data)
+
+
+def _plasticc(folder: Path, rows: pl.DataFrame, files: int, form: str, absent: int = 1) -> Survey:
+    """Write rows to files of unequal length, one of them empty if there are many."""
+    suffix = "parquet" if form in ("parquet", "one_group") else form if "gz" in form else "csv"
+    cuts = np.linspace(0, len(rows), files + 1).astype(int)
+    if files > 2:
+        cuts[1] = cuts[2]
+    for number in range(files):
+        part = rows[int(cuts[number]) : int(cuts[number + 1])]
+        _write(part, folder / f"test_set_batch{number}.{suffix}", form)
+    _metadata(rows, absent).write_csv(folder / "test_set_metadata.csv")
+    return PlasticcSurvey(folder, part="test")
+
+
+def _read_all(chunks: SurveyChunks) -> list[Chunk]:
+    # Backwards, so that nothing depends on what was read before.
+    return [chunks.read(index) for index in reversed(range(len(chunks)))][::-1]
+
+
+def _check_same(chunks: SurveyChunks, whole: SurveyData, *, ordered: bool = True) -> list[Chunk]:
+    """Check that chunks are disjoint and together what was read at once."""
+    parts = _read_all(chunks)
+    observations = pl.concat([part.light_curves.observations for part in parts])
+    objects = pl.concat([part.light_curves.objects for part in parts])
+    if not ordered:
+        observations = observations.sort(observations.columns)
+        objects = objects.sort("object_id")
+        expected = whole.light_curves.observations.sort(observations.columns)
+    else:
+        expected = whole.light_curves.observations
+    assert_frame_equal(observations, expected)
+    seen = whole.light_curves.objects.filter(
+        pl.col("object_id").is_in(expected["object_id"].unique().implode())
+    )
+    assert_frame_equal(objects, seen)
+    for part in parts:
+        rows = part.light_curves.observations
+        assert rows["object_id"].unique().sort().equals(part.light_curves.objects["object_id"])
+        assert part.report.rows_kept == rows.height
+        assert not part.rejects.height
+    reports = [part.report for part in parts]
+    for name in ("rows_read", "nan_flux", "bad_flux_err", "bad_mjd", "duplicates", "orphan_rows"):
+        assert sum(getattr(report, name) for report in reports) == getattr(whole.report, name)
+    orphans = pl.concat([report.orphan_ids for report in reports]).sort()
+    assert orphans.to_list() == whole.report.orphan_ids.to_list()
+    assert chunks.count_rows() in (None, whole.report.rows_read)
+    if chunks.objects is not None:
+        assert_frame_equal(chunks.objects, whole.light_curves.objects)
+    assert chunks.taxonomy == whole.taxonomy
+    assert chunks.zeropoint == whole.zeropoint
+    return parts
+
+
+@pytest.fixture(scope="session")
+def light_curves() -> Any:
+    """Return what makes light curves of so many observations each."""
+    return _light_curves
+
+
+@pytest.fixture(scope="session")
+def metadata() -> Any:
+    """Return what makes the object table of some light curves."""
+    return _metadata
+
+
+@pytest.fixture(scope="session")
+def plasticc() -> Any:
+    """Return what writes light curves to files and gives the survey of them."""
+    return _plasticc
+
+
+@pytest.fixture(scope="session")
+def read_all() -> Any:
+    """Return what reads all chunks of a survey."""
+    return _read_all
+
+
+@pytest.fixture(scope="session")
+def check_same() -> Any:
+    """Return what checks that chunks are together what is read at once."""
+    return _check_same

@@ -84,45 +84,7 @@ def _next(reset: Any, update: Any, new_input: Any, new_state: Any, h: Any) -> An
 @compiled_quick
 def advance(
     inputs: Floats,
-    recurrent: Floats,
-    biases: Floats,
-    state: Floats,
-    orders: NDArray[np.int64],
-    states: Floats,
-    begin: int,
-    step: int,
-) -> None:
-    """Go on by a night in all D directions.
-
-    Args:
-        inputs: ``(D, nights, N, 3u)`` the inputs of a block of nights times their matrix.
-        recurrent: ``(D, N, 3u)`` the state times its matrix.
-        biases: ``(D, 4u)`` of r, of z, and of the input's and the state's part of n.
-        state: ``(D, N, u)`` the state, which is changed.
-        orders: ``(D, T, N)`` which night is read when.
-        states: ``(T, N, D u)`` takes the new state.
-        begin: First night of the block.
-        step: Night of the block.
-    """
-    directions, n, u = state.shape
-    for d in range(directions):
-        b = biases[d]
-        br, bz, bi, bh = b[:u], b[u : 2 * u], b[2 * u : 3 * u], b[3 * u :]
-        for i in range(n):
-            given, own, h = inputs[d, step, i], recurrent[d, i], state[d, i]
-            ir, iz, new = given[:u], given[u : 2 * u], given[2 * u :]
-            hr, hz, old = own[:u], own[u : 2 * u], own[2 * u :]
-            written = states[orders[d, begin + step, i], i, d * u : d * u + u]
-            for j in range(u):
-                reset, update = ir[j] + hr[j] + br[j], iz[j] + hz[j] + bz[j]
-                h[j] = _next(reset, update, new[j] + bi[j], old[j] + bh[j], h[j])
-                written[j] = h[j]
-
-
-@compiled_quick
-def advance_int8(
-    inputs: Floats,
-    recurrent: NDArray[np.int32],
+    recurrent: NDArray[Any],
     scales: Floats,
     biases: Floats,
     state: Floats,
@@ -132,19 +94,20 @@ def advance_int8(
     begin: int,
     step: int,
 ) -> None:
-    """Do as `advance` with a product of integers.
+    """Go on by a night in all D directions.
 
     Args:
-        inputs: As in `advance`.
-        recurrent: ``(D, N, 3u)`` the rounded state times the rounded matrix.
-        scales: ``(D, 3u)`` what makes it the product.
-        biases: As in `advance`.
-        state: As in `advance`.
-        rounded: ``(D, N, u)`` takes the new state, rounded.
-        orders: As in `advance`.
-        states: As in `advance`.
-        begin: As in `advance`.
-        step: As in `advance`.
+        inputs: ``(D, nights, N, 3u)`` the inputs of a block of nights times their matrix.
+        recurrent: ``(D, N, 3u)``, float32 or int32, the state times its matrix.
+        scales: ``(D, 3u)`` what it is still to be multiplied by.
+        biases: ``(D, 4u)`` of r, of z, and of the input's and the state's part of n.
+        state: ``(D, N, u)`` the state, which is changed.
+        rounded: ``(D, N, u)`` takes the new state as integers; ``(D, N, 0)`` if there is no
+            use for them.
+        orders: ``(D, T, N)`` which night is read when.
+        states: ``(T, N, D u)`` takes the new state.
+        begin: First night of the block.
+        step: Night of the block.
     """
     directions, n, u = state.shape
     levels = np.float32(_LEVELS)
@@ -163,7 +126,7 @@ def advance_int8(
                 before = sh[j] * np.float32(old[j]) + bh[j]
                 h[j] = _next(reset, update, new[j] + bi[j], before, h[j])
                 written[j] = h[j]
-            for j in range(u):
+            for j in range(len(whole)):
                 whole[j] = np.int8(np.rint(levels * h[j]))
 
 
@@ -240,8 +203,8 @@ def gru_states(
     return states.transpose(0, 1)
 
 
-# Python's lock is taken twice a night for all directions: threads that work on other chunks
-# wait for it.
+# A night's few calls are for all directions at once: for each of them a thread takes Python's
+# lock, which the threads that work on other chunks want, too.
 
 
 def _read(layer: _Layer, nights: Tensor, order: Tensor, states: Tensor, dtype: torch.dtype) -> None:
@@ -254,6 +217,8 @@ def _read(layer: _Layer, nights: Tensor, order: Tensor, states: Tensor, dtype: t
     # Arrays of the tensors' memory.
     biases, old, own = layer.biases.numpy(), state.numpy(), products.numpy()
     written, places = states.numpy(), order.numpy()
+    scale = np.ones((len(order), kernels.shape[2]), np.float32)
+    whole = np.empty((*state.shape[:2], 0), np.int8)
     for begin, rows in _blocks(order):
         read = by_row[rows].to(dtype)
         given = torch.bmm(read, kernels).float().view(*shape).numpy()
@@ -262,7 +227,7 @@ def _read(layer: _Layer, nights: Tensor, order: Tensor, states: Tensor, dtype: t
                 torch.bmm(state, recurrent_kernels, out=products)
             else:
                 products.copy_(torch.bmm(state.to(dtype), recurrent_kernels))
-            advance(given, own, biases, old, places, written, begin, step)
+            advance(given, own, scale, biases, old, whole, places, written, begin, step)
 
 
 def _rounded(matrices: Tensor) -> tuple[Tensor, Tensor]:
@@ -304,7 +269,7 @@ def _read_int8(
         for step in range(given.shape[1]):
             for one, kernel, product in directions:
                 torch._int_mm(one, kernel, out=product)
-            advance_int8(given, own, scale, biases, old, whole, places, written, begin, step)
+            advance(given, own, scale, biases, old, whole, places, written, begin, step)
 
 
 def _blocks(order: Tensor) -> Iterator[tuple[int, Tensor]]:

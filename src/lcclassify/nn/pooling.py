@@ -49,8 +49,8 @@ class TimePooling(nn.Module):
             padding = _padding(states, lengths)
             score = self.score(states).masked_fill(padding, float("-inf"))
             return (torch.softmax(score, dim=1) * states.masked_fill(padding, 0.0)).sum(1)
-        # Every object has the first nights, which need no masking; that a GPU would have to
-        # wait for their number costs more than it saves.
+        # The first nights are of every object and need no masking. On a GPU, waiting for their
+        # number would cost more than that saves.
         everyones = int(lengths.min()) if lengths.device.type == "cpu" else 0
         first, rest = states[:, :everyones], states[:, everyones:]
         padding = _padding(rest, lengths - everyones)

@@ -12,11 +12,11 @@ from lcclassify.errors import ConfigError, DataError, did_you_mean
 PathSpec = str | Path | Sequence[str | Path]  # a path, a glob pattern, or a list of them
 
 
-def folder(path: str | Path | None, argument: str) -> Path:
-    """Return `path` as an existing path.
+def existing(path: str | Path | None, argument: str) -> Path:
+    """Return `path` as the path of an existing folder or file.
 
     Args:
-        path: Folder (or file) as the user wrote it.
+        path: Folder or file as the user wrote it.
         argument: Configuration key, for the message.
 
     Returns:
@@ -34,14 +34,14 @@ def folder(path: str | Path | None, argument: str) -> Path:
     return found
 
 
-def directory(path: str | Path | None, argument: str) -> Path:
-    """Return `path` as an existing folder; see `folder`.
+def folder(path: str | Path | None, argument: str) -> Path:
+    """Return `path` as an existing folder; see `existing`.
 
     Raises:
         ConfigError: If nothing was given.
         DataError: If it does not exist or is a file.
     """
-    found = folder(path, argument)
+    found = existing(path, argument)
     if not found.is_dir():
         raise DataError(
             f"{argument} must name a folder, but '{path}' is a file: the files in it have keys of "

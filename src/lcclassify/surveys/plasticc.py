@@ -209,7 +209,7 @@ class PlasticcSurvey(Survey):
         """Return the light-curve files and the metadata files."""
         root = None
         if self.root is not None or self.observations is None or self.objects is None:
-            root = paths.directory(self.root, "survey.root")
+            root = paths.folder(self.root, "survey.root")
         naming = "kaggle"
         if self.observations is None:
             naming, observations = self._found(root, _OBSERVATIONS, ("kaggle", "zenodo"))

@@ -158,7 +158,7 @@ class SnphotccSurvey(Survey):
 
     def _source(self) -> Path:
         """Return the archive or the folder of the .DAT files."""
-        root = paths.folder(self.root, "survey.root")
+        root = paths.existing(self.root, "survey.root")
         if root.is_file():
             return root
         for folder in (root, root / "SIMGEN_PUBLIC_DES"):

@@ -250,7 +250,7 @@ class TableSurvey(Survey):
         return Taxonomy(classes, names=self._class_names, weights=self._class_weights)
 
     def _files(self) -> tuple[list[Path], list[Path]]:
-        root = None if self.root is None else paths.directory(self.root, "survey.root")
+        root = None if self.root is None else paths.folder(self.root, "survey.root")
         observations = paths.expand(self.observations, "survey.observations", root)
         if self.objects is None:
             return observations, []
