@@ -19,6 +19,7 @@ import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 
@@ -45,11 +46,13 @@ from lcclassify.surveys.plasticc import PlasticcSurvey
 PLAIN_BATCH = 128
 
 
-def end_to_end(survey: Path, bundle: Path, workers: int, precision: str, output: Path) -> None:
+def end_to_end(
+    survey: Path, bundle: Path, workers: int, precision: str, batch_size: int | None, output: Path
+) -> None:
     """Classify a survey by the command and print what it took."""
     words = ["survey=plasticc", "survey.part=test", f"survey.root={survey}", "evaluate=false"]
     words += [f"bundle={bundle}", f"output={output}", f"engine.workers={workers}"]
-    words += [f"precision={precision}"]
+    words += [f"precision={precision}", f"batch_size={batch_size or 'null'}"]
     cost = run(["predict.py", *words])
     manifest = json.loads(output.with_name(f"{output.stem}.manifest.json").read_text())
     objects, seconds = manifest["objects"], manifest["elapsed_seconds"]
@@ -57,7 +60,7 @@ def end_to_end(survey: Path, bundle: Path, workers: int, precision: str, output:
     shares = ", ".join(f"{k} {v / total:.0%}" for k, v in manifest["stage_seconds"].items())
     print(
         f"{objects:9,d} objects, {manifest['rows_read']:12,d} observations, {workers} workers, "
-        f"precision {precision}: "
+        f"precision {precision}, batches of {batch_size or 'the usual size'}: "
         f"{seconds:7.1f} s, {objects / seconds:8,.0f} objects/s ({shares}), peak "
         f"{cost.peak_mb:,.0f} MB",
         flush=True,
@@ -169,13 +172,34 @@ def paper_sized_comparison(
         seconds["by hand"].append(sum(plain(by_hand, one, longest) for one in several))
         for case, predictor in cases.items():
             seconds.setdefault(", ".join(case), []).append(ours(predictor, several))
+    flop = 2e-9 * sum(
+        parameter.numel() for name, parameter in by_hand.named_parameters() if ".gru.weight" in name
+    )
+    print(
+        f"recurrent products of {flop:.4f} GFLOP a night; large float32 ones run at "
+        f"{large_products():.0f} GFLOP/s on all cores"
+    )
     for name, times in seconds.items():
+        padded = "packed" not in name
+        n_nights = n_objects * longest if padded else sum(int(one.lengths.sum()) for one in several)
         ratios = [b / a for a, b in zip(times, seconds["by hand"], strict=True)]
         print(
             f"{name:>15}: {n_objects / min(times):6,.0f} objects/s, "
             f"{min(seconds['by hand']) / min(times):.2f} times as fast as by hand (runs: "
-            f"{', '.join(f'{ratio:.2f}' for ratio in ratios)})"
+            f"{', '.join(f'{ratio:.2f}' for ratio in ratios)}), "
+            f"{flop * n_nights / min(times):.0f} GFLOP/s"
         )
+
+
+def large_products(size: int = 2048, runs: int = 5) -> float:
+    """Return the speed of a product of large float32 matrices in GFLOP/s."""
+    one = torch.rand(size, size)
+    seconds = []
+    for _ in range(runs):
+        begin = perf_counter()
+        torch.mm(one, one)
+        seconds.append(perf_counter() - begin)
+    return 2e-9 * size**3 / min(seconds)
 
 
 def take(prepared: PreparedSet, count: int) -> PreparedSet:
@@ -200,6 +224,7 @@ def main() -> None:
     parser.add_argument("--objects", type=int, nargs="+", default=[16_000])
     parser.add_argument("--workers", type=int, nargs="+", default=[os.cpu_count() or 1])
     parser.add_argument("--precision", nargs="+", default=["32"], choices=PRECISIONS)
+    parser.add_argument("--batch-size", type=int, nargs="+", default=[None])
     parser.add_argument("--form", default="parquet", choices=["parquet", "csv"])
     parser.add_argument("--paper", type=int, default=1_024, help="objects of the comparison")
     parser.add_argument("--runs", type=int, default=3, help="runs of the comparison")
@@ -212,9 +237,9 @@ def main() -> None:
         for objects in options.objects:
             survey = simulated(data, objects, options.form)
             for workers in options.workers:
-                for precision in options.precision:
+                for precision, size in product(options.precision, options.batch_size):
                     output = Path(temporary) / "predictions.parquet"
-                    end_to_end(survey, bundle, workers, precision, output)
+                    end_to_end(survey, bundle, workers, precision, size, output)
         if options.paper:
             survey = simulated(data, options.objects[0], options.form)
             paper_sized_comparison(
