@@ -119,6 +119,7 @@ def base_words(survey_folder, survey_words):
         "split.validation_fraction=0.15",
         "stacking.refit=0",
         "trainer.accelerator=cpu",
+        "trainer.workers=1",
         "evaluation.figures=false",
         "tensorboard=false",
     ]

@@ -7,7 +7,7 @@ import torch
 
 from lcclassify.nn.batching import TensorSet
 from lcclassify.schema import Taxonomy
-from lcclassify.training.members import TrainingContext
+from lcclassify.training.context import TrainingContext
 from lcclassify.training.settings import MemberSettings
 from lcclassify.training.splits import SplitSettings, split_objects
 
@@ -21,20 +21,23 @@ class Silent:
     def __init__(self):
         self.lines = []
 
-    def started(self, name, total_steps, done_steps):
-        self.lines.append(("started", name, total_steps, done_steps))
+    def planned(self, costs):
+        self.lines.append(("planned", *costs))
 
-    def advanced(self, steps, note):
+    def started(self, fit, total, done):
+        self.lines.append(("started", fit, total, done))
+
+    def advanced(self, fit, objects, note):
         pass
 
-    def stopped(self):
+    def stopped(self, fit):
         pass
 
-    def finished(self, name, note):
-        self.lines.append(("finished", name))
+    def finished(self, fit, note):
+        self.lines.append(("finished", fit))
 
-    def kept(self, name):
-        self.lines.append(("kept", name))
+    def kept(self, fit):
+        self.lines.append(("kept", fit))
 
 
 def make_objects(counts, n_unlabelled=0, seed=0):

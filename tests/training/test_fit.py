@@ -108,7 +108,8 @@ def test_files_appear_whole(context, member):
     fit_member(context, member, "holdout")
     names = {path.name for path in (context.folder / "dense" / "holdout").iterdir()}
     assert names == {
-        "best.ckpt", "last.ckpt", "history.json", "submodel.json", "submodel.safetensors"
+        "best.ckpt", "last.ckpt", "history.json", "held_out.safetensors", "submodel.json",
+        "submodel.safetensors",
     }  # fmt: skip
 
 

@@ -15,10 +15,11 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lcclassify.errors import ConfigError, LcclassifyError, PrunedError
 from lcclassify.search.locks import SearchLocks
-from lcclassify.search.memory import is_out_of_memory, limited_memory
+from lcclassify.search.memory import limited_memory
 from lcclassify.search.objective import read_objectives, training_seconds
 from lcclassify.search.settings import TrialHandle
 from lcclassify.search.study import ATTEMPTS, REASON, SECONDS, SPREAD, WATCHED, load_study
+from lcclassify.training.memory import is_out_of_memory
 
 MOST_ATTEMPTS: Final = 20  # of a trial whose process died, before it counts as failed
 

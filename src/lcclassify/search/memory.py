@@ -11,22 +11,6 @@ from typing import Final
 import torch
 
 _SHARE: Final = 0.9  # of the memory that is free when a trial begins
-_WORDS: Final = (
-    "out of memory",
-    "not enough memory",
-    "can't allocate memory",
-    "cannot allocate memory",
-    "bad_alloc",
-)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an exception says that memory did not suffice."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError | OSError) and any(
-        words in str(error).lower() for words in _WORDS
-    )
 
 
 @contextmanager

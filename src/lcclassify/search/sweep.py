@@ -21,13 +21,14 @@ from lcclassify.search.fingerprint import fingerprint
 from lcclassify.search.grammar import read_space
 from lcclassify.search.job import reason_of
 from lcclassify.search.keys import check_keys, lookup_in
-from lcclassify.search.memory import is_out_of_memory, limited_memory
+from lcclassify.search.memory import limited_memory
 from lcclassify.search.metrics import in_words
 from lcclassify.search.results import configuration, show_results, write_results
 from lcclassify.search.samplers import RandomSearch
 from lcclassify.search.settings import SearchSettings
 from lcclassify.search.space import Params, Space
 from lcclassify.search.study import ATTEMPTS, REASON, Claim, SearchStudy
+from lcclassify.training.memory import is_out_of_memory
 
 _CANDIDATES = 10  # configurations of which one at least must be accepted at the start
 

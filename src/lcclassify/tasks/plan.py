@@ -10,6 +10,7 @@ from typing import Any, Final
 import torch
 
 from lcclassify.build import instantiate
+from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.nn.build import build_head, build_network
 from lcclassify.schema import InputSizes, PlainConfig
@@ -106,6 +107,7 @@ def make_plan(config: PlainConfig) -> Plan:
     model = expand_model(config)["model"]
     members, head = _model(model)
     check_trainer(trainer_arguments(config["trainer"]))
+    worker_count(config["trainer"])
     return Plan(
         seed=check_whole("seed", config["seed"], 0),
         split=SplitSettings(**split),
@@ -139,7 +141,7 @@ def trainer_arguments(config: Mapping[str, Any]) -> PlainConfig:
     Raises:
         ConfigError: The strategy would start the whole command again in each process.
     """
-    arguments = dict(config)
+    arguments = {key: value for key, value in config.items() if key != "workers"}
     if arguments.get("accelerator", "auto") == "auto":
         # The transforms need float64, which Apple's GPUs lack.
         arguments["accelerator"] = "cuda" if torch.cuda.is_available() else "cpu"
@@ -153,6 +155,25 @@ def trainer_arguments(config: Mapping[str, Any]) -> PlainConfig:
                 "start the whole command once a device: take ddp_spawn"
             )
     return arguments
+
+
+def worker_count(trainer: Mapping[str, Any]) -> int:
+    """Return how many fits run at a time.
+
+    On a CPU one for each core that this process may use. One on a GPU, where more have not
+    been measured, and where several devices share each fit.
+
+    Raises:
+        ConfigError: It is neither "auto" nor a whole number of at least 1.
+    """
+    workers = trainer.get("workers", "auto")
+    if workers != "auto":
+        workers = check_whole("trainer.workers (where it is not auto)", workers, 1)
+    if not is_alone(trainer):
+        return 1
+    if workers != "auto":
+        return int(workers)
+    return 1 if trainer_arguments(trainer)["accelerator"] in ("cuda", "gpu") else n_cores()
 
 
 def is_alone(trainer: Mapping[str, Any]) -> bool:

@@ -30,6 +30,7 @@ _MAY_CHANGE: Final = (
     "retrain",
     "debug",
     "trainer.accelerator",
+    "trainer.workers",
     "evaluation",
     "paths.cache_dir",
     "hydra",

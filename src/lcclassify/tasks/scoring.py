@@ -15,7 +15,8 @@ from lcclassify.errors import DataError
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.tasks.plan import Plan
 from lcclassify.tasks.results import Scored
-from lcclassify.training.members import FittedMember, TrainingContext, predict_rows
+from lcclassify.training.context import TrainingContext
+from lcclassify.training.members import FittedMember, predict_rows
 from lcclassify.training.stacking import FittedHead
 
 WHAT: Final = {
@@ -49,7 +50,9 @@ class Scoring:
         rows = self.context.split.rows(role)
         tensors = self.context.tensors
         self.classifier.to(tensors.device)
-        rounds = predict_rows(self.classifier.round_probabilities, tensors, rows)
+        rounds = predict_rows(
+            self.classifier.round_probabilities, tensors, rows, threads=self.context.workers
+        )
         whole = self.classifier.cpu().combine(torch.as_tensor(rounds)).detach().numpy()
         return self._scored(WHAT[role], rows, rounds.mean(axis=1), whole)
 

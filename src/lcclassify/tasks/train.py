@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,20 +22,24 @@ from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.surveys.plasticc import PlasticcSurvey
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
-from lcclassify.tasks.plan import is_alone, trainer_arguments
+from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_count
 from lcclassify.tasks.results import cross_validation, report
 from lcclassify.tasks.runs import Run, open_run
 from lcclassify.tasks.scoring import Scoring
 from lcclassify.training.callbacks import EpochWatcher
+from lcclassify.training.context import TrainingContext
+from lcclassify.training.mapped import mapped
 from lcclassify.training.members import (
     FittedMember,
-    TrainingContext,
-    fit_member,
-    refit_member,
+    collected,
+    held_out_fits,
+    refits,
+    refitted,
 )
 from lcclassify.training.settings import MemberSettings
 from lcclassify.training.splits import encode_labels
 from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
+from lcclassify.training.workers import one_thread, run_fits, warm_up
 
 
 @dataclass(frozen=True)
@@ -77,43 +82,30 @@ def train(
     started = time.perf_counter()
     console = console or Console()
     run = open_run(cfg, overrides)
-    members, head, mode = run.plan.members, run.plan.head, run.plan.mode
+    workers = worker_count(run.config["trainer"])
+    if workers > 1:
+        warm_up()
     inputs = read_inputs(run, console)
-    crossing = mode == "holdout" and run.plan.cross_validate
-    has_test = run.plan.test and len(inputs.split.rows("test")) > 0
-    n_folds = run.plan.split.folds
-    refit = run.plan.refit if mode == "oof" else 0
-    per_member = (n_folds + refit if mode == "oof" else 1) + (n_folds if crossing else 0)
-    n_fits = sum(member.replicas for member in members) * per_member
-    if head is not None:
-        n_fits += 1 if has_test else 1 + HEAD_FOLDS
-    with FitConsole(console, n_fits) as reporter:
-        context = _context(run, inputs, reporter)
+    with one_thread(), _context(run, inputs, workers) as context:
         context.watcher = watcher
-        fitted = [fit_member(context, member, mode) for member in members]
-        crossed = fitted if mode == "oof" else []
-        if crossing:
-            crossed = [fit_member(context, member, "oof") for member in members]
-        meta = _fit_head(context, head, fitted, cross_fit=not has_test)
-        if refit:
-            fitted = [
-                refit_member(context, member, before, refit)
-                for member, before in zip(members, fitted, strict=True)
-            ]
-    classifier = EnsembleClassifier(
-        [member.submodels for member in fitted],
-        None if meta is None else meta.head,
-        n_rounds=1 if mode == "holdout" else refit or n_folds,
-    )
-    scoring = Scoring(context, run.plan, inputs.prepared.object_ids, classifier, fitted, meta)
-    scored = scoring.of("test") if has_test else scoring.of_training()
-    has_held_out = run.plan.test and len(inputs.split.rows("held_out")) > 0
-    held_out = scoring.of("held_out") if has_held_out else None
-    taxonomy = inputs.survey.taxonomy
-    validations = {
-        member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
-        for member in crossed
-    }
+        with FitConsole(console) as reporter:
+            context.reporter = reporter
+            fitted, crossed, meta = _fit_all(context, run.plan, reporter)
+        classifier = EnsembleClassifier(
+            [member.submodels for member in fitted],
+            None if meta is None else meta.head,
+            n_rounds=1 if run.plan.mode == "holdout" else run.plan.refit or run.plan.split.folds,
+        )
+        scoring = Scoring(context, run.plan, inputs.prepared.object_ids, classifier, fitted, meta)
+        with console.status("classifying test objects"):
+            scored = scoring.of("test") if _has_test(context, run.plan) else scoring.of_training()
+            has_held_out = run.plan.test and len(inputs.split.rows("held_out")) > 0
+            held_out = scoring.of("held_out") if has_held_out else None
+        taxonomy = inputs.survey.taxonomy
+        validations = {
+            member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
+            for member in crossed
+        }
     plasticc = inputs.survey_name == PlasticcSurvey.name
     evaluations = report(run, scored, held_out, plasticc, taxonomy, validations, fitted, console)
     seconds = time.perf_counter() - started
@@ -121,17 +113,17 @@ def train(
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds)
 
 
-def _context(run: Run, inputs: TrainingInputs, reporter: FitConsole) -> TrainingContext:
+@contextmanager
+def _context(run: Run, inputs: TrainingInputs, workers: int) -> Iterator[TrainingContext]:
     config = run.config
     trainer = trainer_arguments(config["trainer"])
     on_cuda = trainer["accelerator"] in ("cuda", "gpu")
     if on_cuda:
         torch.set_float32_matmul_precision(str(config["matmul_precision"]))
     targets = encode_labels(inputs.objects["label"], inputs.survey.taxonomy)
-    # Spawned processes cannot share a GPU's tensors, so each moves its own copy.
-    device = torch.device("cuda" if on_cuda and is_alone(trainer) else "cpu")
-    return TrainingContext(
-        tensors=TensorSet.from_prepared(inputs.prepared, targets).to(device),
+    tensors = TensorSet.from_prepared(inputs.prepared, targets)
+    context = TrainingContext(
+        tensors=tensors,
         split=inputs.split,
         taxonomy=inputs.survey.taxonomy,
         max_length=inputs.representation.max_length,
@@ -141,10 +133,46 @@ def _context(run: Run, inputs: TrainingInputs, reporter: FitConsole) -> Training
         folder=run.fits,
         tensorboard=run.tensorboard,
         trainer=trainer,
-        reporter=reporter,
+        reporter=FitConsole(Console(quiet=True)),
         seed=run.plan.seed,
         snapshot=ValidationLog(inputs.survey.taxonomy),
+        workers=workers,
     )
+    if workers > 1:
+        with mapped(tensors, run.folder) as context.tensors:
+            yield context
+    else:
+        # Spawned processes cannot share a GPU's tensors, so each moves its own copy.
+        context.tensors = tensors.to("cuda" if on_cuda and is_alone(trainer) else "cpu")
+        yield context
+
+
+def _has_test(context: TrainingContext, plan: Plan) -> bool:
+    return plan.test and len(context.split.rows("test")) > 0
+
+
+def _fit_all(
+    context: TrainingContext, plan: Plan, console: FitConsole
+) -> tuple[list[FittedMember], list[FittedMember], FittedHead | None]:
+    """Return the members that classify, the cross-validated ones, and the head."""
+    holdout = plan.mode == "holdout"
+    fits = [held_out_fits(context, member, plan.mode) for member in plan.members]
+    others = fits
+    if holdout:
+        folds = plan.members if plan.cross_validate else ()
+        others = [held_out_fits(context, member, "oof") for member in folds]
+    anew = [refits(context, member, 0 if holdout else plan.refit) for member in plan.members]
+    distinct = {fit.folder: fit for part in (*fits, *others, *anew) for fit in part}
+    head_fits = 0 if plan.head is None else 1 if _has_test(context, plan) else 1 + HEAD_FOLDS
+    console.expected(len(distinct) + head_fits)
+    run_fits(list(distinct.values()), context.workers, context.reporter, context.watcher)
+    members = [collected(m, part) for m, part in zip(plan.members, fits, strict=True)]
+    crossed = members
+    if holdout:
+        crossed = [collected(part[0].member, part) for part in others]
+    meta = _fit_head(context, plan.head, members, cross_fit=not _has_test(context, plan))
+    members = [refitted(member, part) for member, part in zip(members, anew, strict=True)]
+    return members, crossed, meta
 
 
 def _fit_head(

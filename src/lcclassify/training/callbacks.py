@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lcclassify.errors import TrainingError
+from lcclassify.schema import Batch
 
 METRICS = ("lr", "train/loss", "val/loss", "val/accuracy")
 
@@ -64,21 +65,28 @@ class History(Callback):
 
 
 class ProgressReporter(Protocol):
-    """Where a fit tells how far it is; `tasks` shows it to the user."""
+    """Where fits tell how far they are; `tasks` shows it to the user.
 
-    def started(self, name: str, total_steps: int, done_steps: int) -> None:
-        """A fit begins, or goes on after `done_steps`."""
+    Several may run at a time, each known by its name. How far one is, is counted in
+    objects: those of an epoch times the epochs.
+    """
 
-    def advanced(self, steps: int, note: str) -> None:
-        """Some steps were done; `note` is the latest state in words."""
+    def planned(self, costs: Mapping[str, float]) -> None:
+        """These fits will run; each costs about so much, in a unit of their own."""
 
-    def stopped(self) -> None:
+    def started(self, fit: str, total: int, done: int) -> None:
+        """A fit begins, or goes on after `done` of `total` objects."""
+
+    def advanced(self, fit: str, objects: int, note: str) -> None:
+        """Some more objects were trained on; `note` is the latest state in words."""
+
+    def stopped(self, fit: str) -> None:
         """The fit no longer runs, finished or not."""
 
-    def finished(self, name: str, note: str) -> None:
+    def finished(self, fit: str, note: str) -> None:
         """The fit is over; `note` is its outcome in words."""
 
-    def kept(self, name: str) -> None:
+    def kept(self, fit: str) -> None:
         """A fit that was finished before is used as it is."""
 
 
@@ -117,7 +125,7 @@ class ProgressCallback(Callback):
     Args:
         name: What is trained, for the user.
         reporter: Where to tell it.
-        objects_per_epoch: Training objects, for the rate.
+        objects_per_epoch: Training objects, of all processes that share the fit.
     """
 
     def __init__(self, name: str, reporter: ProgressReporter, objects_per_epoch: int) -> None:
@@ -129,11 +137,9 @@ class ProgressCallback(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Announce the fit."""
-        if not trainer.is_global_zero:
-            return
-        per_epoch = int(trainer.num_training_batches)
-        total = per_epoch * (trainer.max_epochs or 0)
-        self.reporter.started(self.name, total, per_epoch * trainer.current_epoch)
+        if trainer.is_global_zero:
+            total = self.objects * (trainer.max_epochs or 0)
+            self.reporter.started(self.name, total, self.objects * trainer.current_epoch)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -143,10 +149,12 @@ class ProgressCallback(Callback):
             self._epoch_started = time.perf_counter()
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, idx: int
     ) -> None:
         """Advance by one batch."""
-        self.reporter.advanced(1, f"epoch {trainer.current_epoch + 1}  {self._note}")
+        if trainer.is_global_zero:
+            objects = len(batch.targets) * trainer.world_size
+            self.reporter.advanced(self.name, objects, self._words(trainer))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the epoch's figures into words."""
@@ -157,11 +165,14 @@ class ProgressCallback(Callback):
         self._note = ", ".join([*words, f"{rate:,.0f} objects/s"])
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Close the fit's bar."""
-        self.reporter.stopped()
+        """Say that it no longer runs."""
+        self.reporter.stopped(self.name)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Close the fit's bar."""
-        self.reporter.stopped()
+        """Say that it no longer runs."""
+        self.reporter.stopped(self.name)
+
+    def _words(self, trainer: Trainer) -> str:
+        return f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {self._note}"

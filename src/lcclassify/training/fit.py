@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.trainer.states import TrainerStatus
@@ -74,6 +75,7 @@ def fit_network(
     seed: int,
     watcher: EpochWatcher | None = None,
     snapshot: Snapshot | None = None,
+    has_graph: bool = False,
 ) -> FitResult:
     """Train a network in place and load its chosen epoch's weights.
 
@@ -95,6 +97,7 @@ def fit_network(
         seed: Seed of batches, dropout and noise.
         watcher: Told of every epoch, and may end the fit.
         snapshot: Draws the validation for TensorBoard.
+        has_graph: Whether TensorBoard is given the network's graph.
 
     Raises:
         PrunedError: The watcher ended the fit.
@@ -122,7 +125,8 @@ def fit_network(
     if tensorboard is not None:
         checkpoint = None if resumed is None else read_checkpoint(resumed)
         finished = 0 if checkpoint is None else checkpoint["epoch"] + 1
-        logger = open_events(tensorboard, finished, network, data)
+        few = data.tensors.batch(torch.as_tensor(data.train_rows[:2])) if has_graph else None
+        logger = open_events(tensorboard, finished, network, few)
     with warnings.catch_warnings():
         hush()
         trainer = _build_trainer(settings, trainer_config, callbacks, logger)

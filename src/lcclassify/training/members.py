@@ -1,13 +1,14 @@
-"""Fits one member of an ensemble: over all folds, or once against a validation share."""
+"""The fits of an ensemble's members: over all folds, or once against a validation share."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -16,19 +17,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, TrainingError, did_you_mean
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
 from lcclassify.nn.build import build_loss
-from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.submodel import Submodel
-from lcclassify.schema import Batch, PlainConfig, Taxonomy
+from lcclassify.schema import Batch, PlainConfig
 from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
+from lcclassify.training.context import TrainingContext, Transforms
 from lcclassify.training.data import LightCurveDataModule
 from lcclassify.training.fit import FitResult, fit_network, load_history
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.settings import MemberSettings
-from lcclassify.training.splits import Split, check_folds, stratified_pair
+from lcclassify.training.splits import check_folds
 from lcclassify.training.tensorboard import Snapshot
+from lcclassify.training.workers import run_fits
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -36,102 +38,9 @@ FloatArray = NDArray[np.float64]
 MODES: Final = ("oof", "holdout")
 PREDICTION_BATCH: Final = 1024
 
-
-@dataclass(frozen=True)
-class Transforms:
-    """Input transforms fitted on one set of training rows."""
-
-    features: FeatureTransform
-    context: FeatureTransform
-    sequences: SequenceTransform
-
-
-@dataclass
-class TrainingContext:
-    """What all fits of a run share.
-
-    Attributes:
-        tensors: All usable objects, targets included.
-        split: Roles and folds of the same objects.
-        taxonomy: The classes.
-        max_length: Longest training sequence in nights.
-        transform_settings: Arguments of the input transforms by kind.
-        validation_fraction: Share of a fold's training rows that watches its fits.
-        n_folds: Number of folds.
-        folder: Where the fits are kept.
-        tensorboard: Where the event files go, or None.
-        trainer: Arguments of Lightning's Trainer.
-        reporter: Told about the progress.
-        seed: The run's seed.
-        watcher: Told of every epoch of the members' fits; may end the run.
-        snapshot: Draws the validation of the members' fits for TensorBoard.
-    """
-
-    tensors: TensorSet
-    split: Split
-    taxonomy: Taxonomy
-    max_length: int
-    transform_settings: dict[str, dict[str, Any]]
-    validation_fraction: float
-    n_folds: int
-    folder: Path
-    tensorboard: Path | None
-    trainer: PlainConfig
-    reporter: ProgressReporter
-    seed: int
-    watcher: EpochWatcher | None = None
-    snapshot: Snapshot | None = None
-    _transforms: dict[int, Transforms] = field(default_factory=dict)
-
-    @property
-    def targets(self) -> IntArray:
-        """Class index of every object, ``(N,) int64``."""
-        return self.tensors.targets.cpu().numpy()
-
-    def fold_rows(self, fold: int | None) -> tuple[IntArray, IntArray]:
-        """Return the training and validation rows of a fold, or of the holdout mode.
-
-        A fold's own objects are in neither, so that what a member says of them is
-        untouched by early stopping and the choice of a checkpoint.
-        """
-        training = self.split.rows("train")
-        if fold is None:
-            validation = self.split.validation
-            return np.setdiff1d(training, validation), validation
-        others = training[self.split.folds[training] != fold]
-        return stratified_pair(
-            others,
-            self.targets,
-            self.taxonomy,
-            self.validation_fraction,
-            derive_seed(self.seed, "fold validation", fold),
-            f"split.validation_fraction (of the training objects outside fold {fold})",
-        )
-
-    def transforms(self, fold: int | None) -> Transforms:
-        """Return the transforms fitted on a fold's training rows, fitted once a run."""
-        key = -1 if fold is None else fold
-        if key not in self._transforms:
-            rows, _ = self.fold_rows(fold)
-            batch_rows = torch.as_tensor(rows)
-            nights = np.concatenate(
-                [np.arange(*self.tensors.offsets[row : row + 2].tolist()) for row in rows]
-            )
-            settings = self.transform_settings
-            self._transforms[key] = Transforms(
-                FeatureTransform.fitted(
-                    self.tensors.features[batch_rows].cpu().numpy(), **settings.get("features", {})
-                ),
-                FeatureTransform.fitted(
-                    self.tensors.context[batch_rows].cpu().numpy(),
-                    **settings.get("context", {"kind": "none"}),
-                ),
-                SequenceTransform.fitted(
-                    self.tensors.sequences[torch.as_tensor(nights)].cpu().numpy(),
-                    **settings.get("sequences", {"kind": "none"}),
-                ),
-            )
-        return self._transforms[key]
+_WEIGHTS: Final = "submodel.safetensors"
+_CONFIG: Final = "submodel.json"
+_HELD_OUT: Final = "held_out.safetensors"
 
 
 @dataclass(frozen=True)
@@ -155,8 +64,158 @@ class FittedMember:
     fits: dict[str, FitResult]
 
 
-def fit_member(context: TrainingContext, member: MemberSettings, mode: str) -> FittedMember:
-    """Train a member, going on where an interrupted run stopped.
+@dataclass(frozen=True)
+class MemberFit:
+    """One network of a member, to be trained in this process or another.
+
+    Attributes:
+        member: The network and its training.
+        label: Its name among the member's fits, such as ``fold_0``.
+        folder: Where what it leaves is kept.
+        tensorboard: Where its event files go, or None.
+        has_graph: Whether TensorBoard shows its graph; one fit of a member does.
+        tensors: All objects.
+        train_rows: Rows that it trains on.
+        validation_rows: Rows that watch it; may be empty.
+        held_out_rows: Rows whose probabilities are kept, which it has not seen.
+        transforms: Input transforms fitted on its training rows.
+        class_weights: ``(K,)`` weights of the classes in the metric.
+        max_length: Longest training sequence in nights.
+        trainer: Arguments of Lightning's Trainer.
+        snapshot: Draws the validation for TensorBoard.
+        seed: Seed of all that is random in it.
+    """
+
+    member: MemberSettings
+    label: str
+    folder: Path
+    tensorboard: Path | None
+    has_graph: bool
+    tensors: TensorSet
+    train_rows: IntArray
+    validation_rows: IntArray
+    held_out_rows: IntArray
+    transforms: Transforms
+    class_weights: tuple[float, ...]
+    max_length: int
+    trainer: PlainConfig
+    snapshot: Snapshot | None
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """What is trained, for the user."""
+        return f"{self.member.name} {self.label.replace('_', ' ')}"
+
+    def cost(self) -> float:
+        """Return about how much there is to compute: rows read times parameters."""
+        submodel = self._new_submodel()
+        parameters = sum(parameter.numel() for parameter in submodel.parameters())
+        nights = 1.0
+        if "sequences" in submodel.reads and len(self.tensors):
+            nights = float(self.tensors.lengths.double().mean())
+        return self.member.fit.epochs * len(self.train_rows) * nights * parameters
+
+    def is_finished(self) -> bool:
+        """Tell whether an earlier run has left all of it."""
+        return self.result() is not None
+
+    def result(self) -> tuple[Submodel, FitResult, FloatArray] | None:
+        """Return the network, its history and its probabilities ``(n, K)`` of the held-out rows.
+
+        None where the fit is unfinished or a file is damaged.
+        """
+        submodel, history = _load_submodel(self.folder), load_history(self.folder)
+        held_out = self._load_held_out()
+        if submodel is None or history is None or held_out is None:
+            return None
+        return submodel, history, held_out
+
+    def run(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> None:
+        """Train the network, going on where an interrupted run stopped.
+
+        Raises:
+            TrainingError: A loss diverged.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        submodel = _load_submodel(self.folder)
+        if submodel is None or load_history(self.folder) is None:
+            (self.folder / _CONFIG).unlink(missing_ok=True)
+            submodel = self._trained(reporter, watcher)
+        rows = self.held_out_rows
+        held_out = np.zeros((0, len(self.class_weights)))
+        if len(rows):
+            submodel.to(self.tensors.device)
+            held_out = predict_rows(submodel.predict_proba, self.tensors, rows)
+            submodel.cpu()
+        # The configuration is written last and marks the fit as finished.
+        _write_tensors({"held_out": torch.as_tensor(held_out)}, self.folder / _HELD_OUT)
+        state = {k: v.contiguous() for k, v in submodel.state_dict().items()}
+        _write_tensors(state, self.folder / _WEIGHTS)
+        partial = self.folder / f".{_CONFIG}.part"
+        partial.write_text(json.dumps(submodel.config()))
+        partial.replace(self.folder / _CONFIG)
+
+    def _trained(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> Submodel:
+        n_classes = len(self.class_weights)
+        torch.manual_seed(derive_seed(self.seed, "initialisation"))
+        submodel = self._new_submodel()
+        targets = self.tensors.targets.cpu().numpy()[self.train_rows]
+        loss = build_loss(
+            self.member.loss,
+            n_classes,
+            class_counts=np.bincount(targets, minlength=n_classes).tolist(),
+            metric_weights=self.class_weights,
+        )
+        fit_network(
+            submodel,
+            loss,
+            LightCurveDataModule(
+                self.tensors,
+                self.train_rows,
+                self.validation_rows,
+                self.member.fit.batch_size,
+                self.seed,
+                sequences="sequences" in submodel.reads,
+            ),
+            name=self.name,
+            optimizer=self.member.optimizer,
+            settings=self.member.fit,
+            n_classes=n_classes,
+            folder=self.folder,
+            tensorboard=self.tensorboard,
+            has_graph=self.has_graph,
+            trainer_config=self.trainer,
+            reporter=reporter,
+            seed=self.seed,
+            watcher=watcher,
+            snapshot=self.snapshot,
+        )
+        return submodel.eval()
+
+    def _new_submodel(self) -> Submodel:
+        # Copies: members must not share modules that move between devices.
+        transforms = deepcopy(self.transforms)
+        return Submodel(
+            self.member.network,
+            features=transforms.features,
+            context=transforms.context,
+            sequences=transforms.sequences,
+            n_classes=len(self.class_weights),
+            max_length=self.max_length,
+        )
+
+    def _load_held_out(self) -> FloatArray | None:
+        wanted = (len(self.held_out_rows), len(self.class_weights))
+        try:
+            held_out = load_file(self.folder / _HELD_OUT)["held_out"].numpy()
+        except (OSError, KeyError, SafetensorError):
+            return None
+        return held_out if held_out.shape == wanted else None
+
+
+def held_out_fits(context: TrainingContext, member: MemberSettings, mode: str) -> list[MemberFit]:
+    """Return the fits of a member that teach the head.
 
     Args:
         context: What all fits share.
@@ -166,40 +225,24 @@ def fit_member(context: TrainingContext, member: MemberSettings, mode: str) -> F
 
     Raises:
         ConfigError: The mode is unknown.
-        TrainingError: A class is smaller than the number of folds, or a loss diverged.
+        TrainingError: A class is smaller than the number of folds.
     """
     if mode not in MODES:
         raise ConfigError(f"stacking.mode is '{mode}': {did_you_mean(mode, MODES)}")
     training = context.split.rows("train")
-    if mode == "oof":
-        check_folds(context.targets[training], context.n_folds, context.taxonomy)
-    folds: list[int | None] = list(range(context.n_folds)) if mode == "oof" else [None]
-    submodels: list[Submodel] = []
-    fits: dict[str, FitResult] = {}
-    held_out = np.zeros((len(context.tensors), len(context.taxonomy)))
-    for fold in folds:
-        if fold is None:
-            rows = context.split.validation
-        else:
-            rows = training[context.split.folds[training] == fold]
-        for replica in range(member.replicas):
-            label = "holdout" if fold is None else f"fold_{fold}"
-            if member.replicas > 1:
-                label = f"{label}_seed_{replica}"
-            submodel, fits[label] = _fit_one(context, member, fold, label)
-            submodels.append(submodel)
-            if len(rows):
-                submodel.to(context.tensors.device)
-                held_out[rows] += predict_rows(submodel.predict_proba, context.tensors, rows)
-                submodel.cpu()
-    rows = training if mode == "oof" else context.split.validation
-    return FittedMember(member.name, submodels, rows, held_out[rows] / member.replicas, fits)
+    if mode == "holdout":
+        labels = _replicas("holdout", member)
+        return [_fit(context, member, None, x, context.split.validation) for x in labels]
+    check_folds(context.targets[training], context.n_folds, context.taxonomy)
+    fits = []
+    for fold in range(context.n_folds):
+        own = training[context.split.folds[training] == fold]
+        fits += [_fit(context, member, fold, x, own) for x in _replicas(f"fold_{fold}", member)]
+    return fits
 
 
-def refit_member(
-    context: TrainingContext, member: MemberSettings, fitted: FittedMember, times: int
-) -> FittedMember:
-    """Train a cross-validated member anew on all training objects, to classify with.
+def refits(context: TrainingContext, member: MemberSettings, times: int) -> list[MemberFit]:
+    """Return fits of a cross-validated member on all training objects, to classify with.
 
     The folds' networks taught the head and are not needed any more. Each of the new ones
     has seen a quarter more objects, the validation share excepted.
@@ -207,106 +250,116 @@ def refit_member(
     Args:
         context: What all fits share.
         member: The network and its training.
-        fitted: What the cross-validation left.
         times: Number of trainings, each from another seed.
-
-    Returns:
-        The member with the new networks and the held-out probabilities of the old ones.
     """
-    submodels: list[Submodel] = []
-    fits = dict(fitted.fits)
-    for number in range(times * member.replicas):
-        label = f"all_{number}"
-        submodel, fits[label] = _fit_one(context, member, None, label)
-        submodels.append(submodel)
-    return replace(fitted, submodels=submodels, fits=fits)
+    nothing = np.zeros(0, dtype=np.int64)
+    labels = [f"all_{number}" for number in range(times * member.replicas)]
+    return [_fit(context, member, None, label, nothing) for label in labels]
 
 
-def _fit_one(
-    context: TrainingContext, member: MemberSettings, fold: int | None, label: str
-) -> tuple[Submodel, FitResult]:
-    folder = context.folder / member.name / label
-    name = f"{member.name} {label.replace('_', ' ')}"
-    finished, history = _load_submodel(folder), load_history(folder)
-    if finished is not None and history is not None:
-        context.reporter.kept(name)
-        return finished, history
-    folder.mkdir(parents=True, exist_ok=True)
-    # Its own copy: members must not share modules that move between devices.
-    transforms = deepcopy(context.transforms(fold))
+def collected(member: MemberSettings, fits: Sequence[MemberFit]) -> FittedMember:
+    """Return a member whose fits, those of `held_out_fits`, are all finished."""
+    results = [_result(fit) for fit in fits]
+    rows = np.unique(np.concatenate([fit.held_out_rows for fit in fits]))
+    held_out = np.zeros((len(rows), len(fits[0].class_weights)))
+    for fit, (_, _, probabilities) in zip(fits, results, strict=True):
+        held_out[np.searchsorted(rows, fit.held_out_rows)] += probabilities
+    return FittedMember(
+        member.name,
+        [submodel for submodel, _, _ in results],
+        rows,
+        held_out / member.replicas,
+        {fit.label: history for fit, (_, history, _) in zip(fits, results, strict=True)},
+    )
+
+
+def refitted(fitted: FittedMember, fits: Sequence[MemberFit]) -> FittedMember:
+    """Return a member with the networks of its finished `refits`.
+
+    The held-out probabilities stay those of the networks that it had before.
+    """
+    if not fits:
+        return fitted
+    results = [_result(fit) for fit in fits]
+    histories = {fit.label: history for fit, (_, history, _) in zip(fits, results, strict=True)}
+    submodels = [submodel for submodel, _, _ in results]
+    return replace(fitted, submodels=submodels, fits=dict(fitted.fits) | histories)
+
+
+def fit_member(context: TrainingContext, member: MemberSettings, mode: str) -> FittedMember:
+    """Train a single member, going on where an interrupted run stopped.
+
+    Raises:
+        ConfigError: The mode is unknown.
+        TrainingError: A class is smaller than the number of folds, or a loss diverged.
+    """
+    fits = held_out_fits(context, member, mode)
+    run_fits(fits, context.workers, context.reporter, context.watcher)
+    return collected(member, fits)
+
+
+def _replicas(label: str, member: MemberSettings) -> list[str]:
+    if member.replicas == 1:
+        return [label]
+    return [f"{label}_seed_{number}" for number in range(member.replicas)]
+
+
+def _fit(
+    context: TrainingContext,
+    member: MemberSettings,
+    fold: int | None,
+    label: str,
+    held_out_rows: IntArray,
+) -> MemberFit:
     train_rows, validation_rows = context.fold_rows(fold)
-    n_classes = len(context.taxonomy)
-    seed = derive_seed(context.seed, "fit", member.name, label)
-    torch.manual_seed(derive_seed(seed, "initialisation"))
-    submodel = Submodel(
-        member.network,
-        features=transforms.features,
-        context=transforms.context,
-        sequences=transforms.sequences,
-        n_classes=n_classes,
-        max_length=context.max_length,
-    )
-    counts = np.bincount(context.targets[train_rows], minlength=n_classes)
-    loss = build_loss(
-        member.loss,
-        n_classes,
-        class_counts=counts.tolist(),
-        metric_weights=context.taxonomy.weight_vector().tolist(),
-    )
     tensorboard = context.tensorboard
-    result = fit_network(
-        submodel,
-        loss,
-        LightCurveDataModule(
-            context.tensors,
-            train_rows,
-            validation_rows,
-            member.fit.batch_size,
-            seed,
-            sequences="sequences" in submodel.reads,
-        ),
-        name=name,
-        optimizer=member.optimizer,
-        settings=member.fit,
-        n_classes=n_classes,
-        folder=folder,
+    return MemberFit(
+        member=member,
+        label=label,
+        folder=context.folder / member.name / label,
         tensorboard=None if tensorboard is None else tensorboard / member.name / label,
-        trainer_config=context.trainer,
-        reporter=context.reporter,
-        seed=seed,
-        watcher=context.watcher,
+        has_graph=label in (*_replicas("fold_0", member)[:1], *_replicas("holdout", member)[:1]),
+        tensors=context.tensors,
+        train_rows=train_rows,
+        validation_rows=validation_rows,
+        held_out_rows=held_out_rows,
+        transforms=context.transforms(fold),
+        class_weights=tuple(context.taxonomy.weight_vector().tolist()),
+        max_length=context.max_length,
+        trainer=context.trainer,
         snapshot=context.snapshot,
+        seed=derive_seed(context.seed, "fit", member.name, label),
     )
-    _save_submodel(submodel, folder)
-    return submodel.eval(), result
 
 
-def _save_submodel(submodel: Submodel, folder: Path) -> None:
-    # The configuration is written last and marks the fit as finished.
-    save_file(
-        {k: v.contiguous() for k, v in submodel.state_dict().items()},
-        folder / "submodel.safetensors",
-    )
-    partial = folder / ".submodel.json.part"
-    partial.write_text(json.dumps(submodel.config()))
-    partial.replace(folder / "submodel.json")
+def _result(fit: MemberFit) -> tuple[Submodel, FitResult, FloatArray]:
+    result = fit.result()
+    if result is None:
+        raise TrainingError(f"what {fit.name} left in '{fit.folder}' has been damaged since")
+    return result
+
+
+def _write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
+    partial = file.with_name(f".{file.name}.part")
+    save_file(tensors, partial)
+    partial.replace(file)
 
 
 def _load_submodel(folder: Path) -> Submodel | None:
     try:
-        submodel = Submodel.from_config(json.loads((folder / "submodel.json").read_text()))
-        submodel.load_state_dict(load_file(folder / "submodel.safetensors"))
+        submodel = Submodel.from_config(json.loads((folder / _CONFIG).read_text()))
+        submodel.load_state_dict(load_file(folder / _WEIGHTS))
     except (OSError, ValueError, SafetensorError, RuntimeError):
         return None
     return submodel.eval()
 
 
-@torch.inference_mode()
 def predict_rows(
     probabilities: Callable[[Batch], Tensor],
     tensors: TensorSet,
     rows: IntArray,
     batch_size: int = PREDICTION_BATCH,
+    threads: int = 1,
 ) -> FloatArray:
     """Call a function of batches for some rows, in batches of similar length.
 
@@ -315,17 +368,23 @@ def predict_rows(
         tensors: All objects.
         rows: ``(n,)`` rows wanted.
         batch_size: Largest number of objects a call.
+        threads: Calls at a time; the result does not depend on it.
 
     Returns:
         ``(n, ...) float64`` in the order of `rows`.
     """
-    result: FloatArray | None = None
-    for batch in length_sorted_batches(tensors.lengths.numpy()[rows], batch_size):
-        values = probabilities(tensors.batch(torch.as_tensor(rows[batch])))
-        part = values.to(torch.float64).cpu().numpy()
-        if result is None:
-            result = np.zeros((len(rows), *part.shape[1:]))
-        result[batch] = part
-    if result is None:
+    batches = length_sorted_batches(tensors.lengths.numpy()[rows], batch_size)
+    if not batches:
         raise ConfigError("there are no rows to predict")
+
+    def of(batch: IntArray) -> FloatArray:
+        with torch.inference_mode():  # holds for its thread alone
+            values = probabilities(tensors.batch(torch.as_tensor(rows[batch])))
+            return values.to(torch.float64).cpu().numpy()
+
+    with ThreadPoolExecutor(threads) as pool:
+        parts = list(pool.map(of, batches)) if threads > 1 else list(map(of, batches))
+    result = np.zeros((len(rows), *parts[0].shape[1:]))
+    for batch, part in zip(batches, parts, strict=True):
+        result[batch] = part
     return result

@@ -13,14 +13,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from lcclassify.errors import TrainingError
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.build import build_head, build_loss
-from lcclassify.schema import Batch
+from lcclassify.schema import Batch, PlainConfig
+from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
+from lcclassify.training.context import TrainingContext
 from lcclassify.training.data import LightCurveDataModule
 from lcclassify.training.fit import fit_network
-from lcclassify.training.members import TrainingContext
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.settings import MemberSettings
+from lcclassify.training.workers import run_fits
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -67,6 +70,101 @@ class FittedHead:
     cross_fitted: FloatArray
 
 
+@dataclass(frozen=True)
+class HeadFit:
+    """One fit of a meta-head, in this process or another.
+
+    Attributes:
+        settings: The head and its training.
+        label: ``all``, or ``fold_0`` and so on.
+        folder: Where what it leaves is kept.
+        tensorboard: Where its event files go, or None.
+        probabilities: ``(n, M, K) float64`` of the members.
+        targets: ``(n,)`` classes.
+        rows: Rows of these that it trains on.
+        class_weights: ``(K,)`` weights of the classes in the metric.
+        trainer: Arguments of Lightning's Trainer.
+        seed: Seed of all that is random in it.
+    """
+
+    settings: MemberSettings
+    label: str
+    folder: Path
+    tensorboard: Path | None
+    probabilities: FloatArray
+    targets: IntArray
+    rows: IntArray
+    class_weights: tuple[float, ...]
+    trainer: PlainConfig
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """What is trained, for the user."""
+        return f"{self.settings.name} {self.label.replace('_', ' ')}"
+
+    def cost(self) -> float:
+        """Return about how much there is to compute: objects read times parameters."""
+        n_parameters = sum(parameter.numel() for parameter in self._new_head().parameters())
+        return float(self.settings.fit.epochs * len(self.rows) * n_parameters)
+
+    def is_finished(self) -> bool:
+        """Tell whether an earlier run has left all of it."""
+        return self.result() is not None
+
+    def result(self) -> nn.Module | None:
+        """Return the head, or None where the fit is unfinished or a file is damaged."""
+        head = self._new_head()
+        try:
+            if not (self.folder / MARKER).is_file():
+                return None
+            head.load_state_dict(load_file(self.folder / WEIGHTS))
+        except (OSError, SafetensorError, RuntimeError):
+            return None
+        return head.eval()
+
+    def run(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> None:
+        """Train the head, going on where an interrupted run stopped; no watcher is told."""
+        n_objects, n_members, n_classes = self.probabilities.shape
+        self.folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(derive_seed(self.seed, "initialisation"))
+        head = self._new_head()
+        tensors = TensorSet(
+            features=torch.as_tensor(self.probabilities).flatten(1),
+            context=torch.zeros((n_objects, 0), dtype=torch.float64),
+            sequences=torch.zeros((n_objects, 0)),
+            offsets=torch.arange(n_objects + 1),
+            targets=torch.as_tensor(self.targets),
+        )
+        loss = build_loss(
+            self.settings.loss,
+            n_classes,
+            class_counts=np.bincount(self.targets[self.rows], minlength=n_classes).tolist(),
+            metric_weights=self.class_weights,
+        )
+        settings = self.settings.fit
+        fit_network(
+            HeadNetwork(head, n_members),
+            loss,
+            LightCurveDataModule(tensors, self.rows, self.rows[:0], settings.batch_size, self.seed),
+            name=self.name,
+            optimizer=self.settings.optimizer,
+            settings=settings,
+            n_classes=n_classes,
+            folder=self.folder,
+            tensorboard=self.tensorboard,
+            has_graph=self.label == "all",
+            trainer_config=self.trainer,
+            reporter=reporter,
+            seed=self.seed,
+        )
+        save_file(head.state_dict(), self.folder / WEIGHTS)
+        (self.folder / MARKER).write_text(json.dumps(self.settings.network))
+
+    def _new_head(self) -> nn.Module:
+        return build_head(self.settings.network, *self.probabilities.shape[1:])
+
+
 def fit_head(
     context: TrainingContext,
     settings: MemberSettings,
@@ -85,77 +183,43 @@ def fit_head(
         cross_fit: Whether to fit it over folds as well, for an honest score where no
             test objects are at hand; otherwise `cross_fitted` is empty.
     """
-    targets = context.targets[rows]
+
+    def fit(label: str, kept: IntArray) -> HeadFit:
+        tensorboard = context.tensorboard
+        return HeadFit(
+            settings=settings,
+            label=label,
+            folder=context.folder / settings.name / label,
+            tensorboard=None if tensorboard is None else tensorboard / settings.name / label,
+            probabilities=member_probabilities,
+            targets=context.targets[rows],
+            rows=kept,
+            class_weights=tuple(context.taxonomy.weight_vector().tolist()),
+            trainer=context.trainer,
+            seed=derive_seed(context.seed, "fit", settings.name, label),
+        )
+
     everything = np.arange(len(rows))
-    head = _fit(context, settings, member_probabilities, targets, everything, "all")
-    crossed = np.zeros((len(rows) if cross_fit else 0, len(context.taxonomy)))
+    whole = fit("all", everything)
+    crossed: list[tuple[HeadFit, IntArray]] = []
     if cross_fit:
         rng = np.random.default_rng(derive_seed(context.seed, "head folds"))
         folds = rng.permutation(everything % HEAD_FOLDS)
         for fold in range(HEAD_FOLDS):
             held = np.flatnonzero(folds == fold)
-            if len(held) == 0 or len(held) == len(rows):
-                continue
-            kept = np.flatnonzero(folds != fold)
-            other = _fit(context, settings, member_probabilities, targets, kept, f"fold_{fold}")
-            with torch.inference_mode():
-                logits = other(torch.as_tensor(member_probabilities[held]))
-            crossed[held] = torch.softmax(logits.to(torch.float64), dim=1).numpy()
-    return FittedHead(head, crossed)
+            if 0 < len(held) < len(rows):
+                crossed.append((fit(f"fold_{fold}", np.flatnonzero(folds != fold)), held))
+    run_fits([whole, *(other for other, _ in crossed)], context.workers, context.reporter)
+    cross_fitted = np.zeros((len(rows) if cross_fit else 0, len(context.taxonomy)))
+    for other, held in crossed:
+        with torch.inference_mode():
+            logits = _result(other)(torch.as_tensor(member_probabilities[held]))
+        cross_fitted[held] = torch.softmax(logits.to(torch.float64), dim=1).numpy()
+    return FittedHead(_result(whole), cross_fitted)
 
 
-def _fit(
-    context: TrainingContext,
-    settings: MemberSettings,
-    probabilities: FloatArray,
-    targets: IntArray,
-    kept: IntArray,
-    label: str,
-) -> nn.Module:
-    n_objects, n_members, n_classes = probabilities.shape
-    folder = context.folder / settings.name / label
-    seed = derive_seed(context.seed, "fit", settings.name, label)
-    torch.manual_seed(derive_seed(seed, "initialisation"))
-    head = build_head(settings.network, n_members, n_classes)
-    name = f"{settings.name} {label.replace('_', ' ')}"
-    if (folder / MARKER).is_file() and _load(head, folder):
-        context.reporter.kept(name)
-        return head.eval()
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = TensorSet(
-        features=torch.as_tensor(probabilities).flatten(1),
-        context=torch.zeros((n_objects, 0), dtype=torch.float64),
-        sequences=torch.zeros((n_objects, 0)),
-        offsets=torch.arange(n_objects + 1),
-        targets=torch.as_tensor(targets),
-    )
-    counts = np.bincount(targets[kept], minlength=n_classes).tolist()
-    weights = context.taxonomy.weight_vector().tolist()
-    loss = build_loss(settings.loss, n_classes, class_counts=counts, metric_weights=weights)
-    tensorboard = context.tensorboard
-    fit_network(
-        HeadNetwork(head, n_members),
-        loss,
-        LightCurveDataModule(tensors, kept, kept[:0], settings.fit.batch_size, seed),
-        name=name,
-        optimizer=settings.optimizer,
-        settings=settings.fit,
-        n_classes=n_classes,
-        folder=folder,
-        tensorboard=None if tensorboard is None else tensorboard / settings.name / label,
-        trainer_config=context.trainer,
-        reporter=context.reporter,
-        seed=seed,
-    )
-    save_file(head.state_dict(), folder / WEIGHTS)
-    (folder / MARKER).write_text(json.dumps(settings.network))
-    return head.eval()
-
-
-def _load(head: nn.Module, folder: Path) -> bool:
-    """Load the weights of a finished fit; False if they are missing or damaged."""
-    try:
-        head.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError):
-        return False
-    return True
+def _result(fit: HeadFit) -> nn.Module:
+    head = fit.result()
+    if head is None:
+        raise TrainingError(f"what {fit.name} left in '{fit.folder}' has been damaged since")
+    return head

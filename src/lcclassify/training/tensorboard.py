@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from lcclassify.schema import Batch
-from lcclassify.training.data import LightCurveDataModule
 
 SNAPSHOTS: Final = 3  # of the validation a fit; drawing them must stay cheap beside training
 
@@ -163,24 +162,20 @@ def snapshot_epochs(epochs: int) -> set[int]:
     return {math.ceil(epochs * part / SNAPSHOTS) for part in range(1, SNAPSHOTS + 1)}
 
 
-def open_events(
-    folder: Path, finished: int, network: nn.Module, data: LightCurveDataModule
-) -> EpochLogger:
-    """Return the logger of a fit, which has the graph if it is its member's first.
+def open_events(folder: Path, finished: int, network: nn.Module, few: Batch | None) -> EpochLogger:
+    """Return the logger of a fit.
 
     Args:
         folder: Where the event files go: the fit's, within its member's.
         finished: Epochs that the fit has behind it; 0 removes what is left of an
             earlier attempt.
         network: Called with a batch.
-        data: The fit's batches.
+        few: A few objects to draw its graph with, or None for no graph.
     """
     if not finished:
         remove_event_files(folder)
-    is_first = not any(folder.parent.glob(f"*/{_EVENT_FILES}"))
     logger = EpochLogger(folder, finished)
-    if is_first:
-        few = data.tensors.batch(torch.as_tensor(data.train_rows[:2]))
+    if few is not None and not finished:
         write_graph(logger.experiment, network, few)
     return logger
 
