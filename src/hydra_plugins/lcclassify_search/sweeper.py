@@ -55,14 +55,17 @@ class SearchSweeper(Sweeper):
         """Run the search that the configuration and the command line describe."""
         from pathlib import Path
 
+        from hydra._internal.core_plugins.basic_launcher import BasicLauncher
         from omegaconf import OmegaConf, open_dict
         from rich.console import Console
 
         from lcclassify.build import instantiate, to_plain
         from lcclassify.errors import ConfigError
         from lcclassify.schema import PlainConfig
-        from lcclassify.search.sweep import Surroundings, run_search
-        from lcclassify.tasks.plan import make_plan
+        from lcclassify.search.launching import Surroundings
+        from lcclassify.search.sweep import run_search
+        from lcclassify.tasks.plan import make_plan, worker_count
+        from lcclassify.tasks.trial import train_in_process
 
         config, context, launcher = self.config, self.hydra_context, self.launcher
         if config is None or context is None or launcher is None:
@@ -79,9 +82,10 @@ class SearchSweeper(Sweeper):
             make_plan(composed)
             instantiate(composed["survey"]).fingerprint()  # names files that are missing
 
+        whole = plain(config)
         run_search(
             Surroundings(
-                config=plain(config),
+                config=whole,
                 choices={str(k): str(v) for k, v in config.hydra.runtime.choices.items()},
                 folder=Path(str(config.hydra.sweep.dir)).absolute(),
                 loader=context.config_loader,
@@ -91,6 +95,8 @@ class SearchSweeper(Sweeper):
                 launch=lambda jobs, first: launcher.launch(jobs, initial_job_idx=first),
                 check=check,
                 console=Console(),
+                workers=worker_count({**whole["trainer"], "workers": "auto"}),
+                train=train_in_process if isinstance(launcher, BasicLauncher) else None,
             ),
             arguments,
         )

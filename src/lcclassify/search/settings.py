@@ -35,7 +35,7 @@ class SearchSettings:
     Attributes:
         name: Name of the study.
         n_trials: Trials in all, finished ones of earlier runs included.
-        n_jobs: Trials that are launched at a time.
+        n_jobs: Trials that are trained at a time; None where it is left open.
         objectives: Names in `METRICS`, the first one leading.
         include_default: Whether the first trial is the configuration as it is.
         sampler: Plain configuration of the sampler.
@@ -45,7 +45,7 @@ class SearchSettings:
 
     name: str
     n_trials: int
-    n_jobs: int
+    n_jobs: int | None
     objectives: tuple[str, ...]
     include_default: bool
     sampler: PlainConfig
@@ -70,6 +70,8 @@ class SearchSettings:
             raise ConfigError(f"search.name must be a plain word, got {name!r}")
         for key in ("n_trials", "n_jobs", "repeats"):
             value = config[key]
+            if key == "n_jobs" and value == "auto":
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigError(
                     f"search.{key} must be a whole number of at least 1, got {value!r}"
@@ -89,7 +91,7 @@ class SearchSettings:
         settings = cls(
             name=name,
             n_trials=config["n_trials"],
-            n_jobs=config["n_jobs"],
+            n_jobs=None if config["n_jobs"] == "auto" else config["n_jobs"],
             objectives=objectives,
             include_default=config["include_default"],
             sampler=dict(config["sampler"]),

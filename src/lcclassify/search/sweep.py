@@ -2,63 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import TrialState
-from rich.console import Console
 
-from lcclassify.errors import ConfigError, LcclassifyError, TrainingError
-from lcclassify.schema import PlainConfig
+from lcclassify.errors import ConfigError, TrainingError
 from lcclassify.search.fingerprint import fingerprint
 from lcclassify.search.grammar import read_space
 from lcclassify.search.job import reason_of
 from lcclassify.search.keys import check_keys, lookup_in
+from lcclassify.search.launching import REFUSALS, Surroundings, run_batch, run_in_processes
 from lcclassify.search.memory import limited_memory
-from lcclassify.search.metrics import in_words
-from lcclassify.search.results import configuration, show_results, write_results
+from lcclassify.search.results import show_results, write_results
 from lcclassify.search.samplers import RandomSearch
 from lcclassify.search.settings import SearchSettings
 from lcclassify.search.space import Params, Space
-from lcclassify.search.study import ATTEMPTS, REASON, Claim, SearchStudy
+from lcclassify.search.study import REASON, SearchStudy
 from lcclassify.training.memory import is_out_of_memory
 
 _CANDIDATES = 10  # configurations of which one at least must be accepted at the start
-
-# What a configuration that cannot be composed or used raises.
-_REFUSALS = (HydraException, OmegaConfBaseException, LcclassifyError)
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a search needs of whoever composes configurations and launches jobs.
-
-    Attributes:
-        config: The configuration without any value of the space, as plain values.
-        choices: Choice of every group in it, by its place.
-        folder: Folder of the search.
-        loader: Knows the choices of groups.
-        compose: Words of the command line -> configuration.
-        launch: Words of each job -> what each job returned, as Hydra's launchers do.
-        check: Refuses a configuration that no training takes.
-        console: Where to show progress and tables.
-    """
-
-    config: PlainConfig
-    choices: Mapping[str, str]
-    folder: Path
-    loader: ConfigLoader
-    compose: Callable[[Sequence[str]], PlainConfig]
-    launch: Callable[[Sequence[Sequence[str]], int], Sequence[Any]]
-    check: Callable[[PlainConfig], None]
-    console: Console
 
 
 def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
@@ -93,8 +59,12 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
         soft_wrap=True,
     )
     try:
-        while claims := study.ask(settings.n_jobs):
-            _run_batch(around, study, words, claims)
+        n_jobs = settings.n_jobs or around.workers
+        if around.train is not None and n_jobs > 1:
+            run_in_processes(around, study, words, n_jobs)
+        else:
+            while claims := study.ask(n_jobs):
+                run_batch(around, study, words, claims)
     except KeyboardInterrupt as stop:
         finished = sum(trial.state.is_finished() for trial in study.trials())
         write_results(around.folder, study.study, settings, space, figures=False)
@@ -188,7 +158,7 @@ def _check_candidates(
         try:
             with limited_memory():  # a network is built to see whether it can be
                 around.check(around.compose([*words, *chosen]))
-        except _REFUSALS as error:
+        except REFUSALS as error:
             refused = refused or error
         except Exception as error:
             if not is_out_of_memory(error):
@@ -198,85 +168,6 @@ def _check_candidates(
             return
     if refused is not None:
         raise refused
-
-
-def _run_batch(
-    around: Surroundings, study: SearchStudy, words: list[str], claims: list[Claim]
-) -> None:
-    try:
-        ready: list[Claim] = []
-        for claim in claims:
-            _announce(around, study, claim)
-            try:
-                around.compose([*words, *claim.words])
-            except _REFUSALS as error:
-                study.fail(claim, reason_of(error))
-                _tell(around, study, claim)
-            else:
-                ready.append(claim)
-        if not ready:
-            return
-        jobs = [[*words, *claim.words, f"++trial.number={claim.number}"] for claim in ready]
-        before = [_attempts(study, claim) for claim in ready]
-        try:
-            returned = around.launch(jobs, ready[0].number)
-        except Exception:
-            # A worker that was killed takes its launcher's other jobs with it. Trials that
-            # began are taken up again; if none did, the launcher itself does not work.
-            if before == [_attempts(study, claim) for claim in ready]:
-                raise
-            around.console.print("  a worker died: its trials are begun again", highlight=False)
-            return
-        for claim, job in zip(ready, returned, strict=True):
-            _settle(study, claim, job)
-            _tell(around, study, claim)
-    finally:
-        for claim in claims:
-            claim.lock.release()
-
-
-def _settle(study: SearchStudy, claim: Claim, job: Any) -> None:
-    """Record what a job could not tell by itself."""
-    try:
-        outcome = job.return_value
-    except Exception as error:  # whatever the job raised
-        study.fail(claim, reason_of(error))
-        return
-    if outcome is None:
-        study.fail(claim, "its job ended without an outcome")
-
-
-def _attempts(study: SearchStudy, claim: Claim) -> int:
-    return int(study.trial(claim.number).user_attrs.get(ATTEMPTS, 0))
-
-
-def _announce(around: Surroundings, study: SearchStudy, claim: Claim) -> None:
-    again = " (taken up again)" if claim.again else ""
-    shown = configuration(study.trial(claim.number), study.space)
-    around.console.print(
-        f"trial {claim.number} of {study.total}{again}: {shown}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
-
-
-def _tell(around: Surroundings, study: SearchStudy, claim: Claim) -> None:
-    trial = study.trial(claim.number)
-    seconds = trial.user_attrs.get("seconds", 0.0)
-    if trial.state == TrialState.COMPLETE:
-        text = ", ".join(
-            f"{name} {in_words(value)}"
-            for name, value in zip(study.settings.objectives, trial.values, strict=True)
-        )
-    elif trial.state.is_finished():
-        kind = "failed" if trial.state == TrialState.FAIL else "pruned"
-        text = f"{kind}: {trial.user_attrs.get(REASON, 'unknown')}"
-    else:
-        text = "another process trains it"
-    around.console.print(
-        f"  {text} ({seconds:.1f} s)", highlight=False, markup=False, soft_wrap=True
-    )
 
 
 def _short(folder: Path) -> Path:

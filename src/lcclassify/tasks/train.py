@@ -36,10 +36,11 @@ from lcclassify.training.members import (
     refits,
     refitted,
 )
+from lcclassify.training.processes import one_thread, warm_up
 from lcclassify.training.settings import MemberSettings
 from lcclassify.training.splits import encode_labels
 from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
-from lcclassify.training.workers import one_thread, run_fits, warm_up
+from lcclassify.training.workers import run_fits
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def train(
     run = open_run(cfg, overrides)
     workers = worker_count(run.config["trainer"])
     if workers > 1:
-        warm_up()
+        warm_up(ValidationLog.__module__)
     inputs = read_inputs(run, console)
     with one_thread(), _context(run, inputs, workers) as context:
         context.watcher = watcher

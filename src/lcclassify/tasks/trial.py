@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from lcclassify.build import to_plain
 from lcclassify.errors import PrunedError
+from lcclassify.schema import PlainConfig
 from lcclassify.search.job import TrialOutcome, TrialWatcher, run_trial
 from lcclassify.search.settings import SearchSettings, TrialHandle
 from lcclassify.tasks.train import train
@@ -18,10 +20,7 @@ LOG = "train.log"
 
 
 def train_trial(cfg: DictConfig, folder: Path) -> TrialOutcome:
-    """Train a trial and tell its search how it ended.
-
-    What a training shows goes into `train.log` in the trial's folder, and one line of it
-    into the terminal, as a search has many.
+    """Train a trial that a launcher of Hydra's starts, and tell its search how it ended.
 
     Args:
         cfg: The composed configuration with the groups `search` and `trial`.
@@ -31,13 +30,34 @@ def train_trial(cfg: DictConfig, folder: Path) -> TrialOutcome:
         ConfigError: The search's settings are invalid, or another process trains it.
         KeyboardInterrupt: The user stopped it.
     """
+    name = f"trial {cfg.trial.number} of {cfg.search.n_trials}"
+    with Console().status(name) as status:
+        return _train(cfg, folder, lambda text: status.update(f"{name}: {text}"))
+
+
+def train_in_process(
+    config: PlainConfig, folder: Path, show: Callable[[str], None]
+) -> TrialOutcome:
+    """Train a trial in one of several processes, which share a terminal.
+
+    Args:
+        config: As of `train_trial`, as plain values.
+        folder: Folder of the trial.
+        show: Told in words how far it is.
+
+    Raises:
+        ConfigError: The search's settings are invalid, or another process trains it.
+    """
+    return _train(OmegaConf.create(config), folder, show)
+
+
+def _train(cfg: DictConfig, folder: Path, show: Callable[[str], None]) -> TrialOutcome:
+    """Train a trial; what a training shows goes into `train.log` in its folder."""
     settings = SearchSettings.from_config(to_plain(cfg)["search"])
     handle = TrialHandle(folder.parent, settings, int(cfg.trial.number))
-    console = Console()
-    with (
-        open(folder / LOG, "a") as log,
-        console.status(f"trial {handle.number} of {settings.n_trials}") as status,
-    ):
+    if settings.n_jobs != 1 and cfg.trainer.get("workers") == "auto":
+        OmegaConf.update(cfg, "trainer.workers", 1)  # the cores are busy with other trials
+    with open(folder / LOG, "a") as log:
 
         def run(watcher: TrialWatcher, begun: bool) -> None:
             OmegaConf.update(cfg, "paths.output_dir", str(folder))
@@ -50,8 +70,5 @@ def train_trial(cfg: DictConfig, folder: Path) -> TrialOutcome:
                 if not isinstance(error, PrunedError):
                     traceback.print_exc(file=log)
                 raise
-
-        def show(text: str) -> None:
-            status.update(f"trial {handle.number} of {settings.n_trials}: {text}")
 
         return run_trial(handle, run, show)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,8 @@ def mapped(tensors: TensorSet, folder: Path) -> Iterator[TensorSet]:
         torch.save({f.name: getattr(tensors, f.name) for f in fields(TensorSet)}, partial)
         partial.replace(file)
     except (OSError, RuntimeError) as error:  # torch's writer raises the latter
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise OutputError(f"'{folder}' cannot be written: {error}") from error
     try:
         yield _load(file)

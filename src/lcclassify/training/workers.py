@@ -1,38 +1,21 @@
-"""Fits that do not depend on each other, side by side in processes of one thread.
-
-A process is forked for each fit from a server that has imported what fits need, so that it
-starts in milliseconds, and what one leaves behind in memory is gone with it. A fit that is
-killed, wherever it stands, is gone on with from its last epoch: that is how all of them are
-ended, and no process has to be asked to.
-"""
+"""Fits that do not depend on each other, one after the other or side by side."""
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 import time
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final, Protocol
 
-import torch
-
-from lcclassify.errors import LcclassifyError, TrainingError
+from lcclassify.errors import TrainingError
 from lcclassify.locking import Lock
 from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
 from lcclassify.training.memory import is_out_of_memory
+from lcclassify.training.processes import ENDED, FAILED, Processes, Tell, how_it_died, one_thread
 
-_PRELOADED: Final = ("lcclassify.training.members", "lcclassify.training.stacking")
 _TELLS_EVERY: Final = 0.1  # seconds, of progress
+_EPOCH: Final = "epoch"
 
 
 class Fit(Protocol):
@@ -54,29 +37,6 @@ class Fit(Protocol):
 
     def run(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> None:
         """Train, and leave the outcome in the folder."""
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute with one thread, as all fits do, while the context lasts.
-
-    Its threads wait for each other in loops: where another process keeps one of the cores
-    busy, two of them take ten times as long as one.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def warm_up() -> None:
-    """Start the server that processes are forked from, which imports while others read."""
-    if _context().get_start_method() == "forkserver":
-        from multiprocessing.forkserver import ensure_running
-
-        ensure_running()
 
 
 def run_fits(
@@ -115,23 +75,20 @@ def run_fits(
                 _run(fit, reporter, watcher)
         return
     waiting.sort(key=lambda fit: costs[fit.name])
-    running: dict[Connection, tuple[Fit, BaseProcess]] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                fit = waiting.pop()
-                connection, process = _start(fit)
-                running[connection] = fit, process
-            ready = set(wait(list(running)))
-            for connection in [each for each in running if each in ready]:
-                if not _hear(connection, *running[connection], reporter, watcher):
-                    del running[connection]
-    finally:
-        for connection, (fit, process) in running.items():
-            process.kill()
-            process.join()
-            connection.close()
-            reporter.stopped(fit.name)
+    with Processes() as processes:
+        while waiting or processes:
+            while waiting and len(processes) < workers:
+                processes.start(_FitJob(waiting.pop()))
+            for job, kind, words in processes.listen():
+                if kind == FAILED:
+                    raise words[0]
+                if kind == ENDED and words[0] != 0:
+                    raise TrainingError(
+                        f"{how_it_died(job, words[0])}; finished fits are kept: resume goes on, "
+                        "with trainer.workers=1 in less memory"
+                    )
+                if kind != ENDED:
+                    _pass_on(kind, words, reporter, watcher)
 
 
 def _run(fit: Fit, reporter: ProgressReporter, watcher: EpochWatcher | None) -> None:
@@ -150,147 +107,64 @@ def _run(fit: Fit, reporter: ProgressReporter, watcher: EpochWatcher | None) -> 
         ) from error
 
 
-def _context() -> BaseContext:
-    """Return how processes are started: forked from a server where there is one."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_PRELOADED))
-    return context
+@dataclass(frozen=True)
+class _FitJob:
+    """A fit in a process."""
+
+    fit: Fit
+
+    @property
+    def name(self) -> str:
+        return self.fit.name
+
+    def run(self, tell: Tell) -> None:
+        told = _Told(tell)
+        _run(self.fit, told, told)
 
 
-def _start(fit: Fit) -> tuple[Connection, BaseProcess]:
-    context = _context()
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(fit, theirs), name=fit.name, daemon=True)  # type: ignore[attr-defined]
-    with _nameless_main():
-        process.start()
-    theirs.close()
-    return ours, process
-
-
-@contextlib.contextmanager
-def _nameless_main() -> Iterator[None]:
-    """Keep a process from importing the script that was started.
-
-    Nothing of it is needed, and a script that trains without `if __name__ == "__main__"`
-    would train again in every process.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-def _hear(
-    connection: Connection,
-    fit: Fit,
-    process: BaseProcess,
-    reporter: ProgressReporter,
-    watcher: EpochWatcher | None,
-) -> bool:
-    """Pass on what a process tells; False once it has nothing more to tell.
-
-    Raises:
-        Exception: The one that ended the fit.
-    """
-    try:
-        kind, words = connection.recv()
-    except EOFError:
-        process.join()
-        reporter.stopped(fit.name)
-        if process.exitcode == 0:
-            connection.close()
-            return False
-        raise TrainingError(_how_it_died(fit, process.exitcode)) from None
-    if kind == "failed":
-        raise words
-    if kind == "epoch":
-        if watcher is not None:
-            watcher.epoch_ended(*words)
-    else:
-        getattr(reporter, kind)(*words)
-    return True
-
-
-def _how_it_died(fit: Fit, code: int | None) -> str:
-    if code is not None and code < 0:
-        with contextlib.suppress(ValueError):
-            name = signal.Signals(-code).name
-            perhaps = ", perhaps for want of memory" if name == "SIGKILL" else ""
-            return (
-                f"the process that trained {fit.name} was ended by {name}{perhaps}; finished "
-                "fits are kept: resume goes on, with trainer.workers=1 in less memory"
-            )
-    return f"the process that trained {fit.name} ended with the code {code}"
-
-
-# What follows runs in the processes.
-
-
-def _work(fit: Fit, connection: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the process that started this
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
-    teller = _Teller(connection)
-    try:
-        _run(fit, teller, teller)
-    except BaseException as error:
-        teller.tell("failed", _picklable(fit, error))
-    connection.close()
-
-
-def _end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone, however it ended."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-class _Teller:
+class _Told:
     """Tells another process what a `ProgressReporter` and an `EpochWatcher` are told here."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
         self._objects = 0
-        self._told = 0.0
-
-    def tell(self, kind: str, words: Any) -> None:
-        self._connection.send((kind, words))
+        self._last = 0.0
 
     def planned(self, costs: Mapping[str, float]) -> None:
-        self.tell("planned", (costs,))
+        self._tell("planned", costs)
 
     def started(self, fit: str, total: int, done: int) -> None:
-        self.tell("started", (fit, total, done))
+        self._tell("started", fit, total, done)
 
     def advanced(self, fit: str, objects: int, note: str) -> None:
         self._objects += objects
         now = time.monotonic()
-        if now - self._told >= _TELLS_EVERY:
-            self.tell("advanced", (fit, self._objects, note))
-            self._objects, self._told = 0, now
+        if now - self._last >= _TELLS_EVERY:
+            self._tell("advanced", fit, self._objects, note)
+            self._objects, self._last = 0, now
 
     def stopped(self, fit: str) -> None:
-        self.tell("stopped", (fit,))
+        self._tell("stopped", fit)
 
     def finished(self, fit: str, note: str) -> None:
-        self.tell("finished", (fit, note))
+        self._tell("finished", fit, note)
 
     def kept(self, fit: str) -> None:
-        self.tell("kept", (fit,))
+        self._tell("kept", fit)
 
     def epoch_ended(self, fit: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        self.tell("epoch", (fit, epoch, dict(metrics)))
+        self._tell(_EPOCH, fit, epoch, dict(metrics))
 
 
-def _picklable(fit: Fit, error: BaseException) -> BaseException:
-    """Return an exception that survives the way to another process, with its traceback."""
-    if isinstance(error, LcclassifyError):
-        return type(error)(str(error))
-    told = RuntimeError(f"training of {fit.name} failed: {type(error).__name__}: {error}")
-    told.add_note("".join(traceback.format_exception(error)))
-    return told
+def _pass_on(
+    kind: str, words: tuple[Any, ...], reporter: ProgressReporter, watcher: EpochWatcher | None
+) -> None:
+    """Pass on what `_Told` was told.
+
+    Raises:
+        PrunedError: The watcher ends the run.
+    """
+    if kind != _EPOCH:
+        getattr(reporter, kind)(*words)
+    elif watcher is not None:
+        watcher.epoch_ended(*words)
