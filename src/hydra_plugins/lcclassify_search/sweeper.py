@@ -6,6 +6,8 @@ import is imported where a search begins.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
@@ -53,8 +55,6 @@ class SearchSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the search that the configuration and the command line describe."""
-        from pathlib import Path
-
         from hydra._internal.core_plugins.basic_launcher import BasicLauncher
         from omegaconf import OmegaConf, open_dict
         from rich.console import Console
@@ -71,12 +71,27 @@ class SearchSweeper(Sweeper):
         if config is None or context is None or launcher is None:
             raise ConfigError("the sweeper of searches was not set up by Hydra")
 
-        def plain(composed: DictConfig) -> PlainConfig:
+        def task_of(composed: DictConfig) -> DictConfig:
             task = composed.copy()
             OmegaConf.set_readonly(task, False)
             with open_dict(task):
                 del task["hydra"]
-            return to_plain(task)
+            return task
+
+        def plain(composed: DictConfig) -> PlainConfig:
+            return to_plain(task_of(composed))
+
+        def record(words: Sequence[str], folder: Path) -> None:
+            # As Hydra's own launcher would: results read from it what was chosen.
+            composed = context.config_loader.load_sweep_config(config, list(words))
+            parts = {
+                "config": task_of(composed),
+                "hydra": OmegaConf.masked_copy(composed, "hydra"),
+                "overrides": OmegaConf.create(list(words)),
+            }
+            (folder / ".hydra").mkdir(parents=True, exist_ok=True)
+            for name, part in parts.items():
+                OmegaConf.save(part, folder / ".hydra" / f"{name}.yaml")
 
         def check(composed: PlainConfig) -> None:
             make_plan(composed)
@@ -92,6 +107,7 @@ class SearchSweeper(Sweeper):
                 compose=lambda words: plain(
                     context.config_loader.load_sweep_config(config, list(words))
                 ),
+                record=record,
                 launch=lambda jobs, first: launcher.launch(jobs, initial_job_idx=first),
                 check=check,
                 console=Console(),

@@ -41,6 +41,8 @@ class Surroundings:
         folder: Folder of the search.
         loader: Knows the choices of groups.
         compose: Words of the command line -> configuration.
+        record: Words of a trial and its folder -> nothing; leaves Hydra's record of the trial
+            there, where Hydra does not launch it.
         launch: Words of each job -> what each job returned, as Hydra's launchers do.
         check: Refuses a configuration that no training takes.
         console: Where to show progress and tables.
@@ -54,6 +56,7 @@ class Surroundings:
     folder: Path
     loader: ConfigLoader
     compose: Callable[[Sequence[str]], PlainConfig]
+    record: Callable[[Sequence[str], Path], None]
     launch: Callable[[Sequence[Sequence[str]], int], Sequence[Any]]
     check: Callable[[PlainConfig], None]
     console: Console
@@ -91,6 +94,7 @@ def run_in_processes(
                     if config is not None:
                         trial = _TrialJob(config, around.folder, claim.number, train)
                         claims[trial.name] = claim, _attempts(study, claim)
+                        around.record(_words(words, claim), around.folder / str(claim.number))
                         processes.start(trial)
                 if not claims:
                     return
@@ -138,13 +142,17 @@ class _TrialJob:
         self.train(self.config, folder, lambda text: tell(_NOTE, text))
 
 
+def _words(words: Sequence[str], claim: Claim) -> list[str]:
+    return [*words, *claim.words, f"++trial.number={claim.number}"]
+
+
 def _composed(
     around: Surroundings, study: SearchStudy, words: Sequence[str], claim: Claim
 ) -> PlainConfig | None:
     """Return a trial's configuration; None if it is refused, which is recorded."""
     _announce(around, study, claim)
     try:
-        return around.compose([*words, *claim.words, f"++trial.number={claim.number}"])
+        return around.compose(_words(words, claim))
     except REFUSALS as error:
         study.fail(claim, reason_of(error))
         _tell(around, study, claim)
@@ -160,7 +168,7 @@ def run_batch(
         ready = [claim for claim in claims if _composed(around, study, words, claim) is not None]
         if not ready:
             return
-        jobs = [[*words, *claim.words, f"++trial.number={claim.number}"] for claim in ready]
+        jobs = [_words(words, claim) for claim in ready]
         before = [_attempts(study, claim) for claim in ready]
         try:
             returned = around.launch(jobs, ready[0].number)
@@ -219,5 +227,8 @@ def _tell(around: Surroundings, study: SearchStudy, claim: Claim) -> None:
     else:
         text = "another process trains it"
     around.console.print(
-        f"  {text} ({seconds:.1f} s)", highlight=False, markup=False, soft_wrap=True
+        f"  trial {claim.number}: {text} ({seconds:.1f} s)",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
     )
