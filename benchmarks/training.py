@@ -1,184 +1,137 @@
-"""What an epoch of training costs, beside the plain way, for the default networks.
+"""What a whole training takes: with PyTorch's own layers and one fit at a time, and as it is.
 
-Prepares objects of a simulated survey, then trains the default dense and recurrent network
-on them by Lightning, as `train.py` does: tensors in memory, batches of like length. The plain
-way is a loop over a shuffled DataLoader whose batches are padded to the longest object,
-with the same network, optimiser and batch size. Random labels do: only time is looked at. The
-first epoch of each, in which memory is allocated, does not count.
+Runs `train.py` in processes of its own, the ways in turn, and prints the seconds and the scores
+of each run, and the ratios of neighbours in time:
+
+    torch    this checkout, one fit at a time in one thread, PyTorch's own recurrent layers
+    before   another checkout, as it is
+    now      this checkout, as it is
+
+Each run has a new cache, so that reading, simulating and preparing count. With --busy a process
+that does nothing but keep one core busy runs beside every second one of the runs.
 
     python benchmarks/training.py
-    python benchmarks/training.py --objects 4000 --epochs 5 --threads 1
+    python benchmarks/training.py --ways before now --before ../release
+    python benchmarks/training.py --busy --ways now
+    python benchmarks/training.py -- experiment=snphotcc_half survey.root=../shared/data/snphotcc
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
 import tempfile
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
-import numpy as np
-import torch
-from hydra import compose, initialize_config_dir
-from lightning.pytorch import Callback, Trainer
-from preparing import simulated
-from torch import nn
-from torch.utils.data import DataLoader
+HERE = Path(__file__).parents[1]
+WAYS = ("torch", "before", "now")
 
-from lcclassify.build import config_dir, instantiate, to_plain
-from lcclassify.cli import register_resolvers
-from lcclassify.nn.batching import TensorSet
-from lcclassify.nn.build import build_loss
-from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
-from lcclassify.nn.submodel import Submodel
-from lcclassify.representations.prepared import PreparedSet
-from lcclassify.surveys.plasticc import PlasticcSurvey
-from lcclassify.training.data import LightCurveDataModule
-from lcclassify.training.module import ClassifierModule
-from lcclassify.training.settings import MemberSettings
+# Both kinds of layers that have a compiled form compute as PyTorch does.
+TORCH_LAYERS = """
+from lcclassify.cli import train
+from lcclassify.nn.gru import GRULayer
+from lcclassify.nn.pooling import TimePooling
 
-N_CLASSES = 15
+GRULayer.compiled = TimePooling.compiled = False
+train()
+"""
 
 
-class EpochTimes(Callback):
-    """Seconds of every epoch."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Start the clock."""
-        self.begin = perf_counter()
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Stop the clock."""
-        self.seconds.append(perf_counter() - self.begin)
-
-
-def submodel(
-    network: dict[str, Any], prepared: PreparedSet, transforms: dict[str, Any]
-) -> Submodel:
-    """Return an untrained network behind fitted transforms."""
-    torch.manual_seed(0)
-    return Submodel(
-        network,
-        features=FeatureTransform.fitted(prepared.features, **transforms["features"]),
-        context=FeatureTransform.fitted(prepared.context, **transforms["context"]),
-        sequences=SequenceTransform.fitted(prepared.sequences, **transforms["sequences"]),
-        n_classes=N_CLASSES,
-        max_length=int(prepared.lengths.max()),
-    )
+@contextmanager
+def busy_core(wanted: bool) -> Iterator[None]:
+    """Keep one core busy while the context lasts."""
+    if not wanted:
+        yield
+        return
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
-def ours(
-    member: MemberSettings, network: nn.Module, tensors: TensorSet, epochs: int
-) -> list[float]:
-    """Return the seconds of each epoch by Lightning."""
-    rows = np.arange(len(tensors))
-    loss = build_loss(member.loss, N_CLASSES, class_counts=[1] * N_CLASSES)
-    module = ClassifierModule(
-        network, loss, member.optimizer, member.fit.schedule, N_CLASSES, seed=0
-    )
-    reads = "sequences" in getattr(network, "reads", ())
-    data = LightCurveDataModule(
-        tensors, rows, rows[:0], member.fit.batch_size, seed=0, sequences=reads
-    )
-    times = EpochTimes()
-    Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        logger=False,
-        callbacks=[times],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        gradient_clip_val=member.fit.gradient_clip,
-    ).fit(module, data)
-    return times.seconds[1:]
+def run(way: str, words: list[str], checkout: Path, folder: Path) -> tuple[float, Path]:
+    """Train once and return the seconds it took and the run's folder."""
+    output = folder / "run"
+    if way == "torch":
+        command = [sys.executable, "-c", TORCH_LAYERS, *words, "trainer.workers=1"]
+    else:
+        command = [sys.executable, str(checkout / "train.py"), *words]
+    command += [f"paths.output_dir={output}", f"paths.cache_dir={folder / 'cache'}"]
+    begin = perf_counter()
+    with (folder / "log").open("w") as log:
+        code = subprocess.call(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONPATH": str(checkout / "src")},
+        )
+    seconds = perf_counter() - begin
+    if code != 0:
+        sys.exit((folder / "log").read_text())
+    return seconds, output
 
 
-def plain(
-    member: MemberSettings, network: nn.Module, tensors: TensorSet, epochs: int
-) -> list[float]:
-    """Return the seconds of each epoch by hand."""
-    longest = int(tensors.lengths.max())
-
-    def collate(rows: Sequence[int]) -> Any:
-        batch = tensors.batch(np.array(rows))
-        missing = longest - batch.sequences.shape[1]
-        return batch._replace(sequences=nn.functional.pad(batch.sequences, (0, 0, 0, missing)))
-
-    loader = DataLoader(
-        range(len(tensors)),  # type: ignore[arg-type]
-        batch_size=member.fit.batch_size,
-        shuffle=True,
-        collate_fn=collate,
-    )
-    optimizer = instantiate(member.optimizer, network.parameters())
-    loss = build_loss(member.loss, N_CLASSES, class_counts=[1] * N_CLASSES)
-    network.train()
-    seconds = []
-    for _ in range(epochs):
-        begin = perf_counter()
-        for batch in loader:
-            optimizer.zero_grad()
-            loss(network(batch), batch.targets).backward()
-            optimizer.step()
-        seconds.append(perf_counter() - begin)
-    return seconds[1:]
+def scores(output: Path) -> str:
+    """Return what a run's stack scores, in words."""
+    metrics = json.loads((output / "metrics.json").read_text())
+    parts = []
+    for where in ("models", "held_out"):
+        if metrics.get(where):
+            scalars = list(metrics[where].values())[-1]["metrics"]
+            shown = ("accuracy", "log_loss", "macro_roc_auc")
+            found = [f"{key} {scalars[key]:.4f}" for key in shown if key in scalars]
+            parts.append(f"{'test' if where == 'models' else 'held out'}: {', '.join(found)}")
+    return "; ".join(parts)
 
 
 def main() -> None:
-    """Train each network both ways and print what it took."""
+    """Run all ways in turn and print what they took."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--objects", type=int, default=2_000)
-    parser.add_argument("--epochs", type=int, default=3, help="that count")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--data", type=Path, help="where the simulated surveys are kept")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=["torch", "now"])
+    parser.add_argument("--before", type=Path, help="the other checkout")
+    parser.add_argument("--runs", type=int, default=1, help="of each way")
+    parser.add_argument("--busy", action="store_true", help="each also beside a busy process")
+    parser.add_argument("words", nargs="*", help="overrides of train.py, after --")
     options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(options.threads)
-    register_resolvers()
-    with tempfile.TemporaryDirectory() as temporary:
-        survey = simulated(options.data or Path(temporary), options.objects, "parquet")
-        curves = PlasticcSurvey(root=survey, part="test").read(labels=False).light_curves
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        config = to_plain(compose("train", ["survey=plasticc"]))
-        configs = {
-            name: to_plain(compose("train", [f"model={name}", "survey=plasticc"]).model)
-            for name in ("dense", "bigru")
-        }
-    representation = instantiate(config["representation"])
-    prepared = representation.fit(curves, seed=0).prepare(curves)
-    targets = np.random.default_rng(0).integers(0, N_CLASSES, len(prepared))
-    tensors = TensorSet.from_prepared(prepared, targets)
-    for name, model in configs.items():
-        member = MemberSettings.from_config(model)
-        transforms = representation.transforms
-        fast = ours(
-            member,
-            submodel(dict(member.network), prepared, transforms),
-            tensors,
-            options.epochs + 1,
+    if "before" in options.ways and options.before is None:
+        parser.error("the way 'before' needs --before CHECKOUT")
+    ways = [(way, busy) for way in options.ways for busy in (False, True)[: 1 + options.busy]]
+    print(f"train.py {' '.join(options.words)} on {os.cpu_count()} cores", flush=True)
+    seconds: dict[tuple[str, bool], list[float]] = {key: [] for key in ways}
+    for _ in range(options.runs):
+        for way, busy in ways:
+            checkout = options.before.absolute() if way == "before" else HERE
+            with tempfile.TemporaryDirectory() as temporary, busy_core(busy):
+                took, output = run(way, options.words, checkout, Path(temporary))
+                beside = " beside a busy process" if busy else ""
+                print(f"  {way}{beside}: {took:.1f} s; {scores(output)}", flush=True)
+            seconds[way, busy].append(took)
+    for way in options.ways[1:]:
+        tell(f"{way} is # times as fast as {ways[0][0]}", seconds[ways[0]], seconds[way, False])
+    for way in options.ways if options.busy else ():
+        tell(
+            f"{way} takes # times as long beside a busy process",
+            seconds[way, True],
+            seconds[way, False],
         )
-        network = dict(member.network)
-        if "padding" in network:
-            network["padding"] = "reference"
-        slow = plain(member, submodel(network, prepared, transforms), tensors, options.epochs + 1)
-        print(
-            f"{name}: {len(prepared):,} objects of {prepared.lengths.mean():.0f} nights (longest "
-            f"{prepared.lengths.max()}), batch {member.fit.batch_size}, {options.threads} threads: "
-            f"{min(fast):.2f} s an epoch ({len(prepared) / min(fast):,.0f} objects/s), by hand "
-            f"{min(slow):.2f} s, {min(slow) / min(fast):.2f} times as fast (epochs "
-            f"{', '.join(f'{value:.2f}' for value in fast)} against "
-            f"{', '.join(f'{value:.2f}' for value in slow)})",
-            flush=True,
-        )
+
+
+def tell(text: str, above: list[float], below: list[float]) -> None:
+    """Print the ratios of some runs' seconds where a text has #."""
+    ratios = [a / b for a, b in zip(above, below, strict=True)]
+    middle, spread = statistics.median(ratios), f"({min(ratios):.2f} to {max(ratios):.2f})"
+    print(text.replace("#", f"{middle:.2f} {spread}"), flush=True)
 
 
 if __name__ == "__main__":
