@@ -15,16 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from lcclassify.nn.gru_steps import (
     LEVELS,
-    Rows,
-    add_rows,
+    Places,
     advance,
     advance_few,
-    place_rows,
     retreat,
-    round_rows,
+    round_states,
 )
 
 # Nights whose inputs are multiplied at once: enough for large products, few enough that the
@@ -39,34 +38,57 @@ DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Plan(NamedTuple):
-    """In which order the nights of a batch are read.
+    """Which objects of a batch are read when, the shortest first.
 
-    The R rows are the nights of all objects: first those of the first step, the longest
-    object first, then those of the second, which has fewer of them, and so on.
+    In the first direction step s reads night s, in the second night T - 1 - s, where objects
+    that end before it have not begun: no sequence needs to be turned round.
     """
 
-    rows: Rows
-    """``(D, R)``, ``night * N + object`` of each row in each direction."""
-    starts: NDArray[np.int64]
-    """``(steps + 1,)``, the row at which each step begins."""
+    first: list[int]
+    """Of each of T nights, the first object that has it; those behind have it, too."""
+    places: Places
+    """``(T, D, 3)``, see `advance`, with the slot of a block of nights."""
 
     @classmethod
     def of(cls, lengths: NDArray[np.int64], directions: int) -> Plan:
-        """Plan the reading of N objects of ``lengths`` nights, at least one each."""
-        order = np.argsort(-lengths, kind="stable")
-        descending = lengths[order]
-        # Objects that have step t: those before the first length of at most t.
-        counts = np.searchsorted(-descending, -np.arange(descending[0]), side="left")
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        rows = np.empty((directions, int(starts[-1])), np.int64)
-        place_rows(order, descending, rows)
-        return cls(rows, starts)
+        """Plan the reading of objects of so many nights, ascending and at least 1."""
+        nights = np.arange(lengths[-1])
+        first = np.searchsorted(lengths, nights, side="right")
+        places = np.empty((len(nights), directions, 3), np.int64)
+        for d, read in enumerate((nights, nights[::-1])[:directions]):
+            places[:, d, 0], places[:, d, 1] = read, first[read]
+        # Both directions write a block in the order of its nights.
+        begin = nights - nights % _NIGHTS
+        end = np.minimum(begin + _NIGHTS, len(nights))
+        for d, slot in enumerate((nights - begin, end - 1 - nights)[:directions]):
+            places[:, d, 2] = slot
+        return cls(first.tolist(), places)
 
-    def blocks(self) -> Iterator[tuple[int, int]]:
-        """Yield the first step of each block of nights, and the one behind it."""
-        steps = len(self.starts) - 1
-        for begin in range(0, steps, _NIGHTS):
-            yield begin, min(begin + _NIGHTS, steps)
+    @property
+    def n_nights(self) -> int:
+        """T, the nights of the longest object."""
+        return len(self.first)
+
+    def blocks(self) -> list[tuple[int, int]]:
+        """Return the first step of each block, and the one behind it."""
+        return [(b, min(b + _NIGHTS, self.n_nights)) for b in range(0, self.n_nights, _NIGHTS)]
+
+    def spans(self, direction: int, begin: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+        """Yield what can be multiplied at once in some steps: rows of full nights or of one.
+
+        Yields:
+            The first night and the one behind the last, the first object, and the slot
+            of the first night in a block.
+        """
+        if direction:
+            begin, end = self.n_nights - end, self.n_nights - begin
+        night = begin
+        while night < end:
+            following = night + 1
+            while following < end and self.first[following] == 0:
+                following += 1
+            yield night, following, self.first[night], night - begin
+            night = following
 
 
 class Weights(NamedTuple):
@@ -115,37 +137,36 @@ class _Products(Protocol):
     rounded: Tensor
     """``(D, N, u) int8``, the states as integers, or ``(D, N, 0)``."""
 
-    def of_inputs(self, by_row: Tensor, rows: Rows, found: Tensor) -> None:
-        """Write ``(D, block, 3u)`` of rows ``(D, block)`` of ``(T * N, C)``."""
+    def of_inputs(self, direction: int, inputs: Tensor, found: Tensor) -> None:
+        """Multiply ``(n, C)``, to be written to ``(n, 3u)``."""
 
-    def of_states(self, state: Tensor, count: int) -> None:
-        """Write `own` of the first objects of ``(D, N, u)``."""
+    def of_states(self, state: Tensor, directions: slice, first: int) -> None:
+        """Multiply ``(D, N, u)`` from an object on in some directions, and write to `own`."""
 
 
 class _FloatProducts:
     """Products in float32, float64 or bfloat16."""
 
     def __init__(self, weights: Weights, dtype: torch.dtype, n_objects: int) -> None:
-        directions, units, columns = weights.recurrent.shape
+        directions, _, columns = weights.recurrent.shape
         self.dtype = dtype
         self.kernels, self.recurrent = weights.kernels.to(dtype), weights.recurrent.to(dtype)
         self.own = weights.recurrent.new_empty(directions, n_objects, columns)
         self.scales = np.ones((directions, columns), self.own.numpy().dtype)
         self.rounded = torch.empty(directions, n_objects, 0, dtype=torch.int8)
 
-    def of_inputs(self, by_row: Tensor, rows: Rows, found: Tensor) -> None:
-        read = _take(by_row, rows)
+    def of_inputs(self, direction: int, inputs: Tensor, found: Tensor) -> None:
         if self.dtype == found.dtype:
-            torch.bmm(read, self.kernels, out=found)
+            torch.mm(inputs, self.kernels[direction], out=found)
         else:
-            found.copy_(torch.bmm(read.to(self.dtype), self.kernels))
+            found.copy_(torch.mm(inputs.to(self.dtype), self.kernels[direction]))
 
-    def of_states(self, state: Tensor, count: int) -> None:
+    def of_states(self, state: Tensor, directions: slice, first: int) -> None:
+        given, found = state[directions, first:], self.own[directions, first:]
         if self.dtype == state.dtype:
-            torch.bmm(state[:, :count], self.recurrent, out=self.own[:, :count])
+            torch.bmm(given, self.recurrent[directions], out=found)
         else:
-            rounded = state[:, :count].to(self.dtype)
-            self.own[:, :count] = torch.bmm(rounded, self.recurrent)
+            found.copy_(torch.bmm(given.to(self.dtype), self.recurrent[directions]))
 
 
 class _IntegerProducts:
@@ -159,26 +180,26 @@ class _IntegerProducts:
         directions, units, columns = weights.recurrent.shape
         self.recurrent, scales = _rounded(weights.recurrent)
         self.scales = scales.numpy()
-        self.kernels, self.input_scales = weights.kernels, None
+        self.kernels = weights.kernels
+        self.input_scales: Tensor | None = None
         if bounded:
             self.kernels, self.input_scales = _rounded(weights.kernels)
         self.own = torch.empty(directions, n_objects, columns, dtype=torch.int32)
         self.rounded = torch.zeros(directions, n_objects, units, dtype=torch.int8)
 
-    def of_inputs(self, by_row: Tensor, rows: Rows, found: Tensor) -> None:
+    def of_inputs(self, direction: int, inputs: Tensor, found: Tensor) -> None:
         if self.input_scales is None:
-            torch.bmm(_take(by_row, rows), self.kernels, out=found)
+            torch.mm(inputs, self.kernels[direction], out=found)
             return
-        read = torch.empty(*rows.shape, by_row.shape[1], dtype=torch.int8)
-        round_rows(by_row.numpy(), rows, read.numpy())
-        for one, kernel, scale, product in zip(
-            read, self.kernels, self.input_scales, found, strict=True
-        ):
-            torch.mul(torch._int_mm(one, kernel), scale, out=product)
+        rounded = torch.empty(inputs.shape, dtype=torch.int8)
+        round_states(inputs.numpy(), rounded.numpy())
+        product = torch._int_mm(rounded, self.kernels[direction])
+        torch.mul(product, self.input_scales[direction], out=found)
 
-    def of_states(self, state: Tensor, count: int) -> None:
-        for one, kernel, product in zip(self.rounded, self.recurrent, self.own, strict=True):
-            torch._int_mm(one[:count], kernel, out=product[:count])
+    def of_states(self, state: Tensor, directions: slice, first: int) -> None:
+        each = (self.rounded, self.recurrent, self.own)
+        for one, kernel, product in zip(*(part[directions] for part in each), strict=True):
+            torch._int_mm(one[first:], kernel, out=product[first:])
 
 
 def _rounded(matrices: Tensor) -> tuple[Tensor, Tensor]:
@@ -193,50 +214,62 @@ def _rounded(matrices: Tensor) -> tuple[Tensor, Tensor]:
     return whole.transpose(1, 2).contiguous().transpose(1, 2), steps / LEVELS
 
 
-def _take(by_row: Tensor, rows: Rows) -> Tensor:
-    """Return rows ``(D, block)`` of ``(T * N, C)``."""
-    index = torch.from_numpy(rows.reshape(-1))
-    return by_row.index_select(0, index).view(*rows.shape, by_row.shape[1])
+def _together(first: Sequence[int]) -> Iterator[tuple[slice, int]]:
+    """Yield the directions whose products are one call, and their first object."""
+    if first[0] == first[-1]:
+        yield slice(None), first[0]
+    else:
+        yield slice(0, 1), first[0]
+        yield slice(1, 2), first[1]
 
 
 def _forwards(
     products: _Products, weights: Weights, plan: Plan, nights: Tensor, gates: Tensor | None
 ) -> Tensor:
-    """Return the states ``(T, N, D u)`` of ``(T, N, C)``; zero behind an object's end.
+    """Return the states ``(T + 2, N, D u)`` of ``(T, N, C)``, zero where there are none.
 
     Args:
         products: Of matrices.
         weights: The biases are read.
         plan: What is read when.
         nights: Contiguous in memory.
-        gates: ``(D, R, 4u)`` takes what `_backwards` needs.
+        gates: ``(D, T, N, 4u)`` takes what `_backwards` needs.
     """
     directions, units, _ = weights.recurrent.shape
-    n_objects = nights.shape[1]
-    by_row = nights.flatten(0, 1)
-    states = nights.new_zeros(*nights.shape[:2], directions * units)
+    n_nights, n_objects, _ = nights.shape
+    states = nights.new_empty(n_nights + 2, n_objects, directions * units)
+    full = plan.first.count(0)
+    states[0] = 0
+    states[full + 1 :] = 0
     state = nights.new_zeros(directions, n_objects, units)
     few = n_objects <= _FEW and isinstance(products, _FloatProducts)
-    starts = plan.starts.tolist()
+    places = plan.places
+    if few or gates is not None:
+        places = places.copy()
+        places[..., 2] = places[..., 0]
     kept = gates is not None
     if gates is None:
-        size = starts[-1] if few else starts[min(_NIGHTS, len(starts) - 1)]
-        gates = nights.new_empty(directions, size, 4 * units)
+        slots = plan.n_nights if few else _NIGHTS
+        gates = nights.new_empty(directions, slots, n_objects, 4 * units)
     # Arrays of the tensors' memory.
     arrays = (gates.numpy(), products.own.numpy(), products.scales, weights.biases.numpy())
-    arrays = (*arrays, state.numpy(), products.rounded.numpy(), states.flatten(0, 1).numpy())
-    if few:
-        products.of_inputs(by_row, plan.rows, gates[..., : 3 * units])
-        advance_few(products.recurrent.to(nights.dtype).numpy(), *arrays, plan.rows, plan.starts)
-        return states
-    for begin, end in plan.blocks():
-        first, last = starts[begin], starts[end]
-        shift = 0 if kept else first
-        block = gates[:, first - shift : last - shift, : 3 * units]
-        products.of_inputs(by_row, plan.rows[:, first:last], block)
-        for row, following in zip(starts[begin:end], starts[begin + 1 : end + 1], strict=True):
-            products.of_states(state, following - row)
-            advance(*arrays, plan.rows, row - shift, row, following - row)
+    arrays = (*arrays, state.numpy(), products.rounded.numpy(), states.numpy(), places)
+    blocks = [(0, plan.n_nights)] if few else plan.blocks()
+    for begin, end in blocks:
+        for d in range(directions):
+            for night, following, first, slot in plan.spans(d, begin, end):
+                if kept:
+                    slot = night
+                found = gates[d, slot : slot + following - night, first:, : 3 * units]
+                given = nights[night:following, first:]
+                products.of_inputs(d, given.flatten(0, 1), found.flatten(0, 1))
+        if few:
+            advance_few(products.recurrent.to(nights.dtype).numpy(), *arrays)
+            break
+        for step in range(begin, end):
+            for some, first in _together(plan.places[step, :, 1].tolist()):
+                products.of_states(state, some, first)
+            advance(*arrays, step)
     return states
 
 
@@ -252,33 +285,34 @@ def _backwards(
 ) -> tuple[Tensor | None, Weights]:
     """Return the gradients by ``(T, N, C)``, if wanted, and by the weights."""
     directions, units, _ = weights.recurrent.shape
-    by_row = nights.flatten(0, 1)
     grads = Weights(*(torch.zeros_like(one) for one in weights))
     grad_nights = torch.zeros_like(nights) if by_input else None
     to_inputs, to_states = weights.kernels.mT, weights.recurrent.mT
     state = nights.new_zeros(directions, nights.shape[1], units)
-    starts = plan.starts.tolist()
-    size = starts[min(_NIGHTS, len(starts) - 1)]
-    found = nights.new_empty(directions, size, 4 * units)
-    before = nights.new_empty(directions, size, units)
-    written = (states.flatten(0, 1).numpy(), grad_states.flatten(0, 1).numpy())
-    arrays = (gates.numpy(), *written, plan.rows, state.numpy(), found.numpy(), before.numpy())
-    for begin, end in reversed(list(plan.blocks())):
-        first, last = starts[begin], starts[end]
+    found = nights.new_empty(directions, _NIGHTS, nights.shape[1], 4 * units)
+    arrays = (gates.numpy(), states.numpy(), grad_states.numpy(), state.numpy(), found.numpy())
+    arrays = (*arrays, grads.biases.numpy(), plan.places)
+    for begin, end in reversed(plan.blocks()):
         for step in reversed(range(begin, end)):
-            row, following = starts[step], starts[step + 1]
-            earlier = starts[step - 1] if step else -1
-            retreat(*arrays, row - first, row, earlier, following - row)
-            if step:
-                own = found[:, row - first : following - first, units:]
-                state[:, : following - row].baddbmm_(own, to_states)
-        block, rows = found[:, : last - first], plan.rows[:, first:last]
-        grads.kernels.baddbmm_(_take(by_row, rows).mT, block[..., : 3 * units])
-        grads.recurrent.baddbmm_(before[:, : last - first].mT, block[..., units:])
-        grads.biases.add_(block.sum(1))
-        if grad_nights is not None:
-            product = torch.bmm(block[..., : 3 * units], to_inputs)
-            add_rows(product.numpy(), rows, grad_nights.flatten(0, 1).numpy())
+            retreat(*arrays, step)
+            if not step:
+                break
+            for d, (_, first, slot) in enumerate(plan.places[step].tolist()):
+                own = found[d, slot, first:, units:]
+                state[d, first:].addmm_(own, to_states[d])
+        for d in range(directions):
+            for night, following, first, slot in plan.spans(d, begin, end):
+                block = found[d, slot : slot + following - night, first:].flatten(0, 1)
+                by_inputs, by_states = block[:, : 3 * units], block[:, units:]
+                given = nights[night:following, first:].flatten(0, 1)
+                grads.kernels[d].addmm_(given.t(), by_inputs)
+                # States lie a night later than they are of.
+                before = states[night + 2 * d : following + 2 * d, first:].flatten(0, 1)
+                before = before[:, d * units : (d + 1) * units]
+                grads.recurrent[d].addmm_(before.t(), by_states)
+                if grad_nights is not None:
+                    total = grad_nights[night:following, first:].flatten(0, 1)
+                    total.addmm_(by_inputs, to_inputs[d])
     return grad_nights, grads
 
 
@@ -289,12 +323,12 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, nights: Tensor, plan: Plan, *parameters: Tensor) -> Tensor:
         weights = Weights.of(parameters)
         directions, units, _ = weights.recurrent.shape
-        gates = nights.new_empty(directions, plan.rows.shape[1], 4 * units)
+        gates = nights.new_empty(directions, *nights.shape[:2], 4 * units)
         products = _FloatProducts(weights, nights.dtype, nights.shape[1])
         states = _forwards(products, weights, plan, nights, gates)
         ctx.plan = plan
         ctx.save_for_backward(nights, gates, states, *weights)
-        return states
+        return states[1:-1]
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
@@ -334,18 +368,29 @@ def gru_states(
         ``(N, T, u or 2u)``, nights first in memory; zero behind an object's length.
     """
     n_objects, n_nights, _ = sequences.shape
-    counted = np.full(n_objects, n_nights) if lengths is None else lengths.numpy()
-    plan = Plan.of(counted, len(parameters) // 4)
-    nights = sequences.transpose(0, 1).contiguous()
-    given = (nights, *parameters)
-    if torch.is_grad_enabled() and any(one.requires_grad for one in given):
+    nights = sequences.transpose(0, 1)
+    ascending = np.full(n_objects, n_nights) if lengths is None else lengths.numpy()
+    order: Tensor | None = None
+    if (ascending[1:] < ascending[:-1]).any():
+        by_length = np.argsort(ascending, kind="stable")
+        ascending = ascending[by_length]
+        order = torch.from_numpy(by_length)
+        nights = nights.index_select(1, order)
+    plan = Plan.of(ascending, len(parameters) // 4)
+    nights = nights[: plan.n_nights].contiguous()
+    if torch.is_grad_enabled() and any(one.requires_grad for one in (nights, *parameters)):
         states: Tensor = _Recurrence.apply(nights, plan, *parameters)
-        return states.transpose(0, 1)
-    with torch.no_grad():
-        weights = Weights.of(parameters)
-        if products == INT8:
-            ways: _Products = _IntegerProducts(weights, n_objects, bounded=bounded)
-        else:
-            dtype = nights.dtype if products == "float32" else DTYPES[products]
-            ways = _FloatProducts(weights, dtype, n_objects)
-        return _forwards(ways, weights, plan, nights, None).transpose(0, 1)
+    else:
+        with torch.no_grad():
+            weights = Weights.of(parameters)
+            if products == INT8:
+                ways: _Products = _IntegerProducts(weights, n_objects, bounded=bounded)
+            else:
+                dtype = nights.dtype if products == "float32" else DTYPES[products]
+                ways = _FloatProducts(weights, dtype, n_objects)
+            states = _forwards(ways, weights, plan, nights, None)[1:-1]
+    if n_nights > plan.n_nights:
+        states = F.pad(states, (0, 0, 0, 0, 0, n_nights - plan.n_nights))
+    if order is not None:
+        states = states.index_select(1, order.argsort())
+    return states.transpose(0, 1)
