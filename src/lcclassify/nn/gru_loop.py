@@ -33,6 +33,8 @@ _NIGHTS: Final = 8
 # Up to so many objects torch's calls cost more than they multiply.
 _FEW: Final = 4
 
+_ALL: Final = slice(None)
+
 INT8: Final = "int8"
 DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -162,11 +164,15 @@ class _FloatProducts:
             found.copy_(torch.mm(inputs.to(self.dtype), self.kernels[direction]))
 
     def of_states(self, state: Tensor, directions: slice, first: int) -> None:
-        given, found = state[directions, first:], self.own[directions, first:]
+        if first or directions != _ALL:
+            given, found = state[directions, first:], self.own[directions, first:]
+            kernels = self.recurrent[directions]
+        else:  # slices cost a microsecond each
+            given, found, kernels = state, self.own, self.recurrent
         if self.dtype == state.dtype:
-            torch.bmm(given, self.recurrent[directions], out=found)
+            torch.bmm(given, kernels, out=found)
         else:
-            found.copy_(torch.bmm(given.to(self.dtype), self.recurrent[directions]))
+            found.copy_(torch.bmm(given.to(self.dtype), kernels))
 
 
 class _IntegerProducts:
@@ -217,7 +223,7 @@ def _rounded(matrices: Tensor) -> tuple[Tensor, Tensor]:
 def _together(first: Sequence[int]) -> Iterator[tuple[slice, int]]:
     """Yield the directions whose products are one call, and their first object."""
     if first[0] == first[-1]:
-        yield slice(None), first[0]
+        yield _ALL, first[0]
     else:
         yield slice(0, 1), first[0]
         yield slice(1, 2), first[1]
@@ -254,6 +260,7 @@ def _forwards(
     # Arrays of the tensors' memory.
     arrays = (gates.numpy(), products.own.numpy(), products.scales, weights.biases.numpy())
     arrays = (*arrays, state.numpy(), products.rounded.numpy(), states.numpy(), places)
+    beginnings = plan.places[..., 1].tolist()
     blocks = [(0, plan.n_nights)] if few else plan.blocks()
     for begin, end in blocks:
         for d in range(directions):
@@ -267,7 +274,7 @@ def _forwards(
             advance_few(products.recurrent.to(nights.dtype).numpy(), *arrays)
             break
         for step in range(begin, end):
-            for some, first in _together(plan.places[step, :, 1].tolist()):
+            for some, first in _together(beginnings[step]):
                 products.of_states(state, some, first)
             advance(*arrays, step)
     return states
@@ -287,19 +294,24 @@ def _backwards(
     directions, units, _ = weights.recurrent.shape
     grads = Weights(*(torch.zeros_like(one) for one in weights))
     grad_nights = torch.zeros_like(nights) if by_input else None
-    to_inputs, to_states = weights.kernels.mT, weights.recurrent.mT
+    to_inputs, to_states = weights.kernels.mT.unbind(), weights.recurrent.mT.unbind()
     state = nights.new_zeros(directions, nights.shape[1], units)
     found = nights.new_empty(directions, _NIGHTS, nights.shape[1], 4 * units)
     arrays = (gates.numpy(), states.numpy(), grad_states.numpy(), state.numpy(), found.numpy())
     arrays = (*arrays, grads.biases.numpy(), plan.places)
+    places = plan.places.tolist()
+    by_state = state.unbind()
+    by_own = [one.unbind() for one in found[..., units:]]
     for begin, end in reversed(plan.blocks()):
         for step in reversed(range(begin, end)):
             retreat(*arrays, step)
             if not step:
                 break
-            for d, (_, first, slot) in enumerate(plan.places[step].tolist()):
-                own = found[d, slot, first:, units:]
-                state[d, first:].addmm_(own, to_states[d])
+            for d, (_, first, slot) in enumerate(places[step]):
+                given, own = by_state[d], by_own[d][slot]
+                if first:  # slices cost a microsecond each
+                    given, own = given[first:], own[first:]
+                given.addmm_(own, to_states[d])
         for d in range(directions):
             for night, following, first, slot in plan.spans(d, begin, end):
                 block = found[d, slot : slot + following - night, first:].flatten(0, 1)
