@@ -55,7 +55,7 @@ def _rational(x: Any) -> Any:
     return y * above / below
 
 
-@overload(_tanh, jit_options=QUICK)
+@overload(_tanh, jit_options=QUICK)  # type: ignore[arg-type]
 def _tanh_of(x: Any) -> Any:
     # float64 is for tests of gradients, which need every digit.
     return _rational if x == types.float32 else _tanh
@@ -69,6 +69,7 @@ def tanh(x: Any) -> Any:
 
 @compiled_quick
 def advance(
+    step: int,
     gates: Floats,
     own: NDArray[Any],
     scales: Floats,
@@ -77,11 +78,11 @@ def advance(
     rounded: NDArray[np.int8],
     states: Floats,
     places: Places,
-    step: int,
 ) -> None:
     """Go on by a step: ``h' = n + z (h - n)`` with ``n = tanh(.. + r s)``.
 
     Args:
+        step: Which of the T steps.
         gates: ``(D, slots, N, 4u)``; n, r and z hold the input times its matrix, and all four
             parts take what `retreat` needs.
         own: ``(D, N, 3u)``, floats or int32, the state times its matrix, for r, z and s.
@@ -92,7 +93,6 @@ def advance(
             use for them.
         states: ``(T + 2, N, D u)`` takes the new state, a night later than it is of.
         places: ``(T, D, 3)``: the night, the first object that has it, the slot of `gates`.
-        step: Which of the T steps.
     """
     directions, n_objects, u = state.shape
     half = state.dtype.type(0.5)
@@ -163,11 +163,12 @@ def advance_few(
                     h0, w0 = h[k], recurrent[d, k]
                     for j in range(3 * u):
                         product[j] += h0 * w0[j]
-        advance(gates, own, scales, biases, state, rounded, states, places, step)
+        advance(step, gates, own, scales, biases, state, rounded, states, places)
 
 
 @compiled_quick
 def retreat(
+    step: int,
     gates: Floats,
     states: Floats,
     grad_states: Floats,
@@ -175,11 +176,11 @@ def retreat(
     grad_gates: Floats,
     grad_biases: Floats,
     places: Places,
-    step: int,
 ) -> None:
     """Go back by a step, all but the products of matrices.
 
     Args:
+        step: Which of the T steps.
         gates: ``(D, T, N, 4u)``, what `advance` left.
         states: ``(T + 2, N, D u)``, what `advance` wrote, and zeros before and behind.
         grad_states: ``(T, N, D u)``, the loss's gradient by the states, but for what goes
@@ -191,7 +192,6 @@ def retreat(
         grad_biases: ``(D, 4u)``, to which they are added.
         places: ``(T, D, 3)``: the night, the first object that has it, the slot of
             `grad_gates`.
-        step: Which of the T steps.
     """
     directions, n_objects, u = grad_state.shape
     one = grad_state.dtype.type(1.0)

@@ -59,7 +59,8 @@ class TimePooling(nn.Module):
         pooled: list[Tensor] = []
         if self.kind in ("max", "max_mean"):
             if self.compiled and machine_code_can(states):
-                pooled.append(_Largest.apply(states, lengths))
+                largest: Tensor = _Largest.apply(states, lengths)  # type: ignore[no-untyped-call]
+                pooled.append(largest)
             else:
                 padding = _padding(states, lengths)
                 pooled.append(states.masked_fill(padding, float("-inf")).amax(1))
@@ -122,7 +123,7 @@ class _Largest(torch.autograd.Function):
         return found
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (where,) = ctx.saved_tensors
         found = grad.new_zeros(ctx.n_nights, *grad.shape)
