@@ -26,7 +26,7 @@ from lcclassify.nn.gru_steps import Places, advance, advance_few, retreat
 _NIGHTS: Final = 8
 
 # Up to so many objects torch's calls cost more than they multiply.
-_FEW: Final = 4
+_FEW: Final = 8
 
 # Memory that batches keep for their gradients and that is free again: taking it from the
 # system anew would cost a batch some percent of its time.
@@ -141,7 +141,7 @@ def _forwards(
                 given = nights[night:following, first:]
                 products.of_inputs(d, given.flatten(0, 1), found.flatten(0, 1))
         if few and isinstance(products, FloatProducts):
-            advance_few(products.recurrent.to(nights.dtype).numpy(), *arrays)
+            advance_few(products.recurrent.to(nights.dtype).contiguous().numpy(), *arrays)
             break
         for step in range(begin, end):
             for some, first in _together(beginnings[step]):

@@ -95,7 +95,8 @@ def advance(
         places: ``(T, D, 3)``: the night, the first object that has it, the slot of `gates`.
     """
     directions, n_objects, u = state.shape
-    half = state.dtype.type(0.5)
+    real = state.dtype.type
+    half = real(0.5)
     levels = np.float32(LEVELS)
     for d in range(directions):
         night, first, slot = places[step, d]
@@ -108,9 +109,9 @@ def advance(
             pr, pz, ps = product[:u], product[u : 2 * u], product[2 * u :]
             written = states[night + 1, i, d * u : d * u + u]
             for j in range(u):
-                s = cs[j] * ps[j] + bs[j]
-                r = half + half * _tanh(half * (gr[j] + cr[j] * pr[j] + br[j]))
-                z = half + half * _tanh(half * (gz[j] + cz[j] * pz[j] + bz[j]))
+                s = cs[j] * real(ps[j]) + bs[j]
+                r = half + half * _tanh(half * (gr[j] + cr[j] * real(pr[j]) + br[j]))
+                z = half + half * _tanh(half * (gz[j] + cz[j] * real(pz[j]) + bz[j]))
                 n = _tanh(gn[j] + bn[j] + r * s)
                 new = n + z * (h[j] - n)
                 gn[j], gr[j], gz[j], gs[j] = n, r, z, s
