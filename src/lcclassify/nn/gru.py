@@ -35,8 +35,9 @@ class GRULayer(nn.Module):
 
     Attributes:
         n_out: Channels out, u or 2u.
-        products: One of `PRODUCTS`: what matrices are multiplied in on a CPU without
-            gradients, see `with_products`. Autocast has its say with gradients, too.
+        products: One of `PRODUCTS`: what matrices are multiplied in on a CPU where no
+            gradient is wanted, see `with_products`; autocast chooses it, too. With a gradient
+            a CPU multiplies as the parameters are.
         compiled: Whether states are computed by compiled loops on a CPU, see
             `use_torch_layers`.
     """
@@ -80,8 +81,6 @@ class GRULayer(nn.Module):
         dtype = PRODUCTS[self.products]
         if dtype is None and autocast:
             dtype = torch.get_autocast_dtype("cpu")
-        elif torch.is_grad_enabled():
-            dtype = None
         return gru_states(parameters, sequences, lengths, dtype, bounded=self.bounded)
 
 

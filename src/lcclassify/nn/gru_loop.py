@@ -151,7 +151,7 @@ def _forwards(
 
 
 def _backwards(
-    products: FloatProducts,
+    weights: Weights,
     plan: Plan,
     nights: Tensor,
     gates: Tensor,
@@ -163,7 +163,7 @@ def _backwards(
     """Add the gradients by the weights, and by ``(T, N, C)`` if wanted.
 
     Args:
-        products: Of matrices.
+        weights: The matrices.
         plan: As for `_forwards`.
         nights: As for `_forwards`.
         gates: What `_forwards` kept.
@@ -173,7 +173,7 @@ def _backwards(
         grad_nights: To be added to.
     """
     directions, units, _ = grads.recurrent.shape
-    to_inputs, to_states = products.kernels.mT.unbind(), products.recurrent.mT.unbind()
+    to_inputs, to_states = weights.kernels.mT.unbind(), weights.recurrent.mT.unbind()
     state = nights.new_zeros(directions, nights.shape[1], units)
     found = nights.new_empty(directions, _NIGHTS, nights.shape[1], 4 * units)
     given_arrays = (one.numpy() for one in (gates, states, grad_states, state, found))
@@ -190,21 +190,20 @@ def _backwards(
                 given, own = by_state[d], by_own[d][slot]
                 if first:  # slices cost a microsecond each
                     given, own = given[first:], own[first:]
-                products.add(given, own, to_states[d])
+                given.addmm_(own, to_states[d])
         for d in range(directions):
             for night, following, first, slot in plan.spans(d, begin, end):
                 block = found[d, slot : slot + following - night, first:].flatten(0, 1)
-                block = block.to(products.dtype)
                 by_inputs, by_states = block[:, : 3 * units], block[:, units:]
                 given = nights[night:following, first:].flatten(0, 1)
-                products.add(grads.kernels[d], given.t(), by_inputs)
+                grads.kernels[d].addmm_(given.t(), by_inputs)
                 # States lie a night later than they are of.
                 before = states[night + 2 * d : following + 2 * d, first:].flatten(0, 1)
                 before = before[:, d * units : (d + 1) * units]
-                products.add(grads.recurrent[d], before.t(), by_states)
+                grads.recurrent[d].addmm_(before.t(), by_states)
                 if grad_nights is not None:
                     total = grad_nights[night:following, first:].flatten(0, 1)
-                    products.add(total, by_inputs, to_inputs[d])
+                    total.addmm_(by_inputs, to_inputs[d])
 
 
 class _Lease:
@@ -215,9 +214,10 @@ class _Lease:
         try:  # another thread may take what one has just looked at
             self.memory = _spare.pop()
         except IndexError:
-            self.memory = like.new_empty(size)
+            self.memory = like.new_empty(0)
         if self.memory.dtype != like.dtype or len(self.memory) < size:
-            self.memory = like.new_empty(size)
+            # NumPy asks for large pages.
+            self.memory = torch.from_numpy(np.empty(size, like.numpy().dtype))
         self.tensor = self.memory[:size].view(shape)
 
     def __del__(self) -> None:
@@ -229,14 +229,12 @@ class _Recurrence(torch.autograd.Function):
     """The states ``(T, N, D u)`` of ``(T, N, C)``, with a gradient."""
 
     @staticmethod
-    def forward(
-        ctx: Any, nights: Tensor, plan: Plan, dtype: torch.dtype, *parameters: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, nights: Tensor, plan: Plan, *parameters: Tensor) -> Tensor:
         weights = Weights.of(parameters)
         directions, units, _ = weights.recurrent.shape
         ctx.gates = _Lease(nights, directions, *nights.shape[:2], 4 * units)
-        ctx.products = FloatProducts(weights, dtype, nights.shape[1])
-        states = _forwards(ctx.products, weights, plan, nights, ctx.gates.tensor)
+        products = FloatProducts(weights, nights.dtype, nights.shape[1])
+        states = _forwards(products, weights, plan, nights, ctx.gates.tensor)
         ctx.plan = plan
         ctx.save_for_backward(nights, states, *parameters)
         return states[1:-1]
@@ -245,20 +243,13 @@ class _Recurrence(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor | None, ...]:
         nights, states, *parameters = ctx.saved_tensors
-        grads = Weights(*(torch.zeros_like(one) for one in Weights.of(parameters)))
+        weights = Weights.of(parameters)
+        grads = Weights(*(torch.zeros_like(one) for one in weights))
         grad_nights = torch.zeros_like(nights) if ctx.needs_input_grad[0] else None
+        given = (ctx.gates.tensor, states, grad_states.contiguous())
         with torch.autocast("cpu", enabled=False):
-            _backwards(
-                ctx.products,
-                ctx.plan,
-                nights,
-                ctx.gates.tensor,
-                states,
-                grad_states.contiguous(),
-                grads,
-                grad_nights,
-            )
-        return grad_nights, None, None, *grads.as_gradients()
+            _backwards(weights, ctx.plan, nights, *given, grads, grad_nights)
+        return grad_nights, None, *grads.as_gradients()
 
 
 def gru_states(
@@ -275,8 +266,8 @@ def gru_states(
         parameters: Those of `torch.nn.GRU` in its order, four a direction, all of one type.
         sequences: ``(N, T, C)`` on the CPU, padded behind, float32 or float64 as the parameters.
         lengths: ``(N,) int64`` on the CPU, each from 1 to T; None where padding is read.
-        dtype: What matrices are multiplied in: None as they are, bfloat16, or int8, which has
-            no gradient. States stay as they are.
+        dtype: What matrices are multiplied in where no gradient is wanted, bfloat16 or int8;
+            None as they are. States stay as they are.
         bounded: Whether the sequences lie between -1 and 1, as states do.
 
     Returns:
@@ -296,7 +287,7 @@ def gru_states(
     dtype = nights.dtype if dtype is None else dtype
     with torch.autocast("cpu", enabled=False):
         if torch.is_grad_enabled() and any(one.requires_grad for one in (nights, *parameters)):
-            states: Tensor = _Recurrence.apply(nights, plan, dtype, *parameters)  # type: ignore[no-untyped-call]
+            states: Tensor = _Recurrence.apply(nights, plan, *parameters)  # type: ignore[no-untyped-call]
         else:
             states = _without_gradient(parameters, nights, plan, dtype, bounded=bounded)
     if n_nights > plan.n_nights:

@@ -97,13 +97,6 @@ class FloatProducts:
         else:
             found.copy_(torch.bmm(given.to(self.dtype), kernels))
 
-    def add(self, total: Tensor, one: Tensor, other: Tensor) -> None:
-        """Add the product of two matrices, for gradients."""
-        if self.dtype == total.dtype:
-            total.addmm_(one, other)
-        else:
-            total.add_(torch.mm(one.to(self.dtype), other.to(self.dtype)))
-
 
 class IntegerProducts:
     """Products of 8-bit integers: of the states, and of the inputs where they are states.
