@@ -2,9 +2,10 @@
 
 Simulates objects of the default survey, prepares them, and trains the default recurrent network
 on them with PyTorch's own layers and with the compiled loops, an epoch of the one and an epoch
-of the other in turn: batches, noise, loss, clipping and optimiser as in `train.py`, without
-Lightning. Then the network classifies them, one object and a batch at a time. Seconds are those of the processor (a neighbour on the machine takes none of them,
-but slows them down); ratios are of neighbours in time. Labels are random: only time is looked at.
+of the other in turn: batches, loss, clipping and optimiser as in `train.py`, without Lightning.
+Then the network classifies them, one object and a batch at a time. Seconds are those of the
+processor (a neighbour on the machine takes none of them, but slows them down); ratios are of
+neighbours in time. Labels are random: only time is looked at.
 
     python benchmarks/recurrent.py
     python benchmarks/recurrent.py --objects 2000 --epochs 7

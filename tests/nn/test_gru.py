@@ -262,6 +262,20 @@ def test_gradients_of_several_batches_at_once():
         torch.testing.assert_close(found, sum(parts), rtol=1e-5, atol=1e-5)
 
 
+def test_gradients_are_the_same_to_the_bit_whoever_else_computes():
+    several = [case(n, 20, masked=True) for n in (5, 30, 12, 20, 9, 30)]
+
+    def found(one):
+        gru, sequences, lengths, weights = one
+        return gradients(gru(sequences, lengths), sequences, list(gru.parameters()), weights)
+
+    alone = [found(one) for one in several]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(found, several * 3))
+    for a, b in zip(together, alone * 3, strict=True):
+        assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
 def test_only_what_wants_a_gradient_has_one():
     gru, sequences, lengths, _ = case(6, 10, masked=True)
     assert gru(sequences.detach(), lengths).requires_grad

@@ -56,16 +56,22 @@ class TimePooling(nn.Module):
             padding = _padding(states, lengths)
             score = self.score(states).masked_fill(padding, float("-inf"))
             return (torch.softmax(score, dim=1) * states.masked_fill(padding, 0.0)).sum(1)
+        # The first nights are of every object and need no masking. On a GPU, waiting for their
+        # number would cost more than that saves.
+        everyones = int(lengths.min()) if lengths.device.type == "cpu" else 0
+        first, rest = states[:, :everyones], states[:, everyones:]
+        padding = _padding(rest, lengths - everyones)
         pooled: list[Tensor] = []
         if self.kind in ("max", "max_mean"):
             if self.compiled and machine_code_can(states):
                 largest: Tensor = _Largest.apply(states, lengths)  # type: ignore[no-untyped-call]
                 pooled.append(largest)
             else:
-                padding = _padding(states, lengths)
-                pooled.append(states.masked_fill(padding, float("-inf")).amax(1))
+                parts = [rest.masked_fill(padding, float("-inf")), first]
+                most = [part.amax(1) for part in parts if part.shape[1]]
+                pooled.append(torch.maximum(*most) if len(most) > 1 else most[0])
         if self.kind in ("mean", "max_mean"):
-            total = states.masked_fill(_padding(states, lengths), 0.0).sum(1)
+            total = first.sum(1) + rest.masked_fill(padding, 0.0).sum(1)
             pooled.append(total / lengths[:, None].to(states.dtype))
         return torch.cat(pooled, dim=1)
 
