@@ -12,7 +12,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 # Divisions by zero give infinity and are not looked for; products and sums are fused.
-_QUICK: Final[dict[str, Any]] = {"error_model": "numpy", "fastmath": {"contract", "nsz"}}
+QUICK: Final[dict[str, Any]] = {"error_model": "numpy", "fastmath": {"contract", "nsz"}}
 
 
 def compiled(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -29,7 +29,7 @@ def compiled(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
 
 def compiled_quick(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Do as `compiled` with arithmetic that vectorises, right but for rounding."""
-    return _compiled(function, **_QUICK)
+    return _compiled(function, **QUICK)
 
 
 def _compiled(

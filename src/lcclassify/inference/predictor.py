@@ -26,7 +26,7 @@ from lcclassify.inference.predictions import (
     with_unscored,
 )
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
-from lcclassify.nn.gru_inference import int8_products
+from lcclassify.nn.gru import with_products
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID, OBSERVATION_COLUMNS, LightCurves
 from lcclassify.surveys.canonical import canonicalise
@@ -97,7 +97,8 @@ class Predictor:
         self.batch_size = batch_size
         self.precision = str(precision)
         self._chunk_size = chunk_size
-        self._classifier = bundle.classifier.to(self.device).eval()
+        products = "int8" if self.precision == "int8" else "float32"
+        self._classifier = with_products(bundle.classifier.to(self.device).eval(), products)
 
     @classmethod
     def load(
@@ -238,9 +239,7 @@ class Predictor:
         )
 
     def _products(self) -> AbstractContextManager[object]:
-        """Return a context in which networks multiply matrices as `precision` says."""
-        if self.precision == "int8":
-            return int8_products()
+        """Return a context in which networks multiply matrices in bfloat16 if asked to."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
     def predict_light_curves(

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from itertools import chain
+from typing import Final, TypeVar
+
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from lcclassify.nn.gru_inference import gru_states
+from lcclassify.nn.gru_loop import gru_states
+from lcclassify.nn.layers import check_choice, machine_code_can
+from lcclassify.nn.pooling import TimePooling
+from lcclassify.nn.torch_gru import torch_states
 
+PRODUCTS: Final = {"float32": None, "bfloat16": torch.bfloat16, "int8": torch.int8}
 
-def reverse_within_length(sequences: Tensor, lengths: Tensor) -> Tensor:
-    """Turn each sequence round and leave its padding behind it.
-
-    Args:
-        sequences: ``(N, T, C)``, padded behind.
-        lengths: ``(N,) int64``, nights of each sequence, on the device of `sequences`.
-
-    Returns:
-        ``(N, T, C)`` with row ``t`` of an object taken from ``length - 1 - t``.
-    """
-    step = torch.arange(sequences.shape[1], device=sequences.device)
-    end = lengths[:, None]
-    source = torch.where(step < end, end - 1 - step, step)
-    return sequences.gather(1, source[:, :, None].expand_as(sequences))
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class GRULayer(nn.Module):
@@ -41,13 +35,21 @@ class GRULayer(nn.Module):
 
     Attributes:
         n_out: Channels out, u or 2u.
+        products: One of `PRODUCTS`: what matrices are multiplied in on a CPU where no
+            gradient is wanted, see `with_products`; autocast chooses it, too. With a gradient
+            a CPU multiplies as the parameters are.
+        compiled: Whether states are computed by compiled loops on a CPU, see
+            `use_torch_layers`.
     """
+
+    compiled = True
 
     def __init__(
         self, n_in: int, units: int, *, bidirectional: bool, bounded: bool = False
     ) -> None:
         super().__init__()
         self.bounded = bounded
+        self.products = "float32"
         self.gru = nn.GRU(n_in, units, batch_first=True, bidirectional=bidirectional)
         self.n_out = 2 * units if bidirectional else units
         for name, parameter in self.gru.named_parameters():
@@ -69,54 +71,54 @@ class GRULayer(nn.Module):
         Returns:
             ``(N, T, n_out) float32``; without meaning behind an object's length.
         """
-        # A trace cannot follow machine code.
-        traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        if sequences.device.type == "cpu" and not (torch.is_grad_enabled() or traced):
-            return self._inferred(sequences, lengths)
-        if lengths is None:
-            states: Tensor = self.gru(sequences)[0]
-            return states
-        if sequences.device.type != "cpu":
-            return self._packed(sequences, lengths)
-        return self._padded(sequences, lengths)
-
-    def _inferred(self, sequences: Tensor, lengths: Tensor | None) -> Tensor:
-        if lengths is None:
-            lengths = torch.full((len(sequences),), sequences.shape[1])
+        parameters = list(self.gru.parameters())
+        kept_in = parameters[0].dtype
         autocast = torch.is_autocast_enabled("cpu")
-        dtype = torch.get_autocast_dtype("cpu") if autocast else torch.float32
-        with torch.autocast("cpu", enabled=False):
-            return gru_states(self.gru, sequences, lengths, dtype, bounded=self.bounded)
+        if autocast and sequences.device.type == "cpu":
+            sequences = sequences.to(kept_in)
+        if not (self.compiled and machine_code_can(sequences)) or sequences.dtype != kept_in:
+            return torch_states(self.gru, sequences, lengths)
+        dtype = PRODUCTS[self.products]
+        if dtype is None and autocast:
+            dtype = torch.get_autocast_dtype("cpu")
+        return gru_states(parameters, sequences, lengths, dtype, bounded=self.bounded)
 
-    def _packed(self, sequences: Tensor, lengths: Tensor) -> Tensor:
-        """Run both directions in one call, as cuDNN does fastest."""
-        packed = pack_padded_sequence(
-            sequences, lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
-        states: Tensor = pad_packed_sequence(
-            self.gru(packed)[0], batch_first=True, total_length=sequences.shape[1]
-        )[0]
-        return states
 
-    def _padded(self, sequences: Tensor, lengths: Tensor) -> Tensor:
-        """Run each direction forwards over padded sequences, which is exact too.
+def with_products(module: Module, products: str) -> Module:
+    """Return the module with GRU layers that multiply matrices on a CPU as said.
 
-        Padding lies behind, so it cannot reach an earlier state of a forward
-        reading, and the backward reading is a forward one of sequences turned
-        round. On a CPU the backward pass of packed sequences is several times
-        slower than this.
-        """
-        forward = self._one_direction(sequences, "")
-        if not self.gru.bidirectional:
-            return forward
-        turned = self._one_direction(reverse_within_length(sequences, lengths), "_reverse")
-        return torch.cat([forward, reverse_within_length(turned, lengths)], dim=-1)
+    Args:
+        module: Has any number of GRU layers; is left as it is.
+        products: ``float32``; ``bfloat16``; or ``int8`` for products of 8-bit integers of the
+            states, and of the inputs where they are states. Only without gradients.
 
-    def _one_direction(self, sequences: Tensor, suffix: str) -> Tensor:
-        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-        parameters = [getattr(self.gru, name + suffix) for name in names]
-        start = sequences.new_zeros(1, sequences.shape[0], self.gru.hidden_size)
-        states: Tensor = torch.gru(
-            sequences, start, parameters, True, 1, 0.0, self.training, False, True
-        )[0]
-        return states
+    Returns:
+        The module itself if that is how it multiplies, else a copy that shares its tensors.
+
+    Raises:
+        ConfigError: There are no such products.
+    """
+    check_choice("products", products, list(PRODUCTS))
+    layers = [one for one in module.modules() if isinstance(one, GRULayer)]
+    if all(layer.products == products for layer in layers):
+        return module
+    tensors = chain(module.parameters(), module.buffers())
+    copy = deepcopy(module, {id(one): one for one in tensors})
+    for layer in copy.modules():
+        if isinstance(layer, GRULayer):
+            layer.products = products
+    return copy
+
+
+def use_torch_layers(module: nn.Module, *, torch_layers: bool = True) -> None:
+    """Let a module's layers compute as PyTorch does, to compare with; or by compiled loops again.
+
+    For all layers of a process: ``GRULayer.compiled = TimePooling.compiled = False``.
+
+    Args:
+        module: A network; its recurrent and pooling layers are changed.
+        torch_layers: Whether PyTorch's own operations are used.
+    """
+    for layer in module.modules():
+        if isinstance(layer, GRULayer | TimePooling):
+            layer.compiled = not torch_layers

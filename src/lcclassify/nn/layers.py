@@ -90,6 +90,14 @@ def check_choice(key: str, value: str, choices: Sequence[str]) -> str:
     return value
 
 
+def machine_code_can(values: Tensor) -> bool:
+    """Return whether compiled loops can read the values: on a CPU, and not to be traced."""
+    traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    if traced or torch.compiler.is_compiling():
+        return False
+    return values.device.type == "cpu" and values.dtype in (torch.float32, torch.float64)
+
+
 def dense(n_in: int, n_out: int) -> nn.Linear:
     """Return a linear layer with Glorot-uniform weights and zero biases."""
     layer = nn.Linear(n_in, n_out)
