@@ -18,6 +18,10 @@ from multiprocessing import forkserver
 from pathlib import Path
 from unittest import mock
 
+# Before NumPy and torch are imported: the tests' arrays and networks are too small to share
+# out between threads, and the other processors have tests of their own.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import polars as pl
 import pytest
@@ -83,6 +87,12 @@ def write_survey(folder, n_objects=N_OBJECTS, seed=0):
     observations.write_csv(folder / "observations.csv")
     objects.write_csv(folder / "objects.csv")
     return folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Return how many processes `-n auto` makes: each needs a gigabyte of memory."""
+    return min(os.cpu_count() or 1, 8)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,11 +4,13 @@
 `output`, `error` and `largest_file`.
 """
 
+import atexit
 import os
 import resource
 import runpy
 import signal
 import sys
+import threading
 from pathlib import Path
 
 given = globals()
@@ -23,4 +25,9 @@ if given["largest_file"] is not None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (given["largest_file"],) * 2)
 sys.argv = [given["script"], *given["words"]]
 sys.path.insert(0, str(Path(given["script"]).parent))
-runpy.run_path(given["script"], run_name="__main__")
+try:
+    runpy.run_path(given["script"], run_name="__main__")
+finally:
+    # As an interpreter ends, and a process of multiprocessing does not: pools shut down.
+    threading._shutdown()
+    atexit._run_exitfuncs()

@@ -201,17 +201,17 @@ def test_pruned_trials_train_fewer_epochs(tmp_path, train_command, search_words)
     for name in ("none", "median"):
         done = train_command(
             *words, "search.n_trials=12", f"search.name={name}", f"search.pruner.name={name}",
-            "model.fit.epochs=40", "model.optimizer.lr=choice(0.03,0.00001)", folder=tmp_path,
+            "model.fit.epochs=12", "model.optimizer.lr=choice(0.03,0.00001)", folder=tmp_path,
         )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
         table = rows(tmp_path / "searches" / name)
         best[name] = table[0]["val/loss"]
         stopped = [re.search(r"stopped after epoch (\d+)", row["reason"]) for row in table]
-        epochs[name] = sum(int(match[1]) if match else 40 for match in stopped)
+        epochs[name] = sum(int(match[1]) if match else 12 for match in stopped)
         states = {row["state"] for row in table}
         assert states == {"complete"} | ({"pruned"} if name == "median" else set())
     assert best["median"] == best["none"]
-    assert epochs["median"] < epochs["none"] == 12 * 40
+    assert epochs["median"] < epochs["none"] == 12 * 12
 
 
 @pytest.mark.parametrize(
