@@ -28,6 +28,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hypothesis import HealthCheck, settings
 from rich.console import Console
 
 from lcclassify.build import config_dir
@@ -48,6 +49,15 @@ TINY_GRU = (
     "fit.batch_size=32",
     "optimizer.lr=0.03",
 )
+
+# However busy the machine is, an example is not wrong because it took long.
+settings.register_profile(
+    "patient",
+    parent=settings.default,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("patient")
 
 
 def make_survey(n_objects=N_OBJECTS, seed=0):

@@ -175,7 +175,6 @@ def installed(tmp_path_factory):
     subprocess.run(
         [*build, "--no-index", "--quiet", "--wheel-dir", str(folder), str(ROOT)],
         check=True,
-        timeout=300,
         stdin=subprocess.DEVNULL,
     )
     (wheel,) = folder.glob("*.whl")
@@ -219,7 +218,6 @@ def test_installed_commands_work_from_an_empty_folder(
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
