@@ -251,6 +251,7 @@ def fork_server():
         [f"lcclassify.tasks.{name}" for name in ("train", "predict", "prepare", "trial")]
         + ["lcclassify.cli", "lcclassify.search.sweep", "hydra.main", "lightning.pytorch"]
         + ["matplotlib.figure", "optuna", "sklearn.metrics", "torch.utils.tensorboard"]
+        + ["torch", "torchmetrics", "polars", "pandas", "scipy.stats", "numba"]
     )
     with mock.patch.dict(os.environ, command_environment()):
         forkserver.ensure_running()
