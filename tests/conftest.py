@@ -6,11 +6,21 @@ are trained for a few epochs, so that a whole run takes a second or two.
 
 from __future__ import annotations
 
+import itertools
+import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
+import time
+from multiprocessing import forkserver
 from pathlib import Path
+from unittest import mock
+
+# Before NumPy and torch are imported: the tests' arrays and networks are too small to share
+# out between threads, and the other processors have tests of their own.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import polars as pl
@@ -18,6 +28,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hypothesis import HealthCheck, settings
 from rich.console import Console
 
 from lcclassify.build import config_dir
@@ -27,6 +38,8 @@ ROOT = Path(__file__).parents[1]
 CLASSES = ("flat", "fast", "slow")
 BANDS = ("g", "r")
 N_OBJECTS = 120
+# Seconds after which a process hangs for sure, however busy the machine is.
+PATIENCE = 600
 
 TINY_DENSE = ("network.units=[6]", "fit.epochs=3", "fit.batch_size=32", "optimizer.lr=0.03")
 TINY_GRU = (
@@ -36,6 +49,15 @@ TINY_GRU = (
     "fit.batch_size=32",
     "optimizer.lr=0.03",
 )
+
+# However busy the machine is, an example is not wrong because it took long.
+settings.register_profile(
+    "patient",
+    parent=settings.default,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("patient")
 
 
 def make_survey(n_objects=N_OBJECTS, seed=0):
@@ -75,6 +97,12 @@ def write_survey(folder, n_objects=N_OBJECTS, seed=0):
     observations.write_csv(folder / "observations.csv")
     objects.write_csv(folder / "objects.csv")
     return folder
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Return how many processes `-n auto` makes: each needs a gigabyte of memory."""
+    return min(os.cpu_count() or 1, 8)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -184,9 +212,83 @@ def command_environment():
     }
 
 
+class Started:
+    """A command in a process of its own, with as much of `subprocess.Popen` as tests need."""
+
+    def __init__(self, process, output, error):
+        self._process, self.output, self.error = process, output, error
+
+    @property
+    def returncode(self):
+        return self._process.exitcode
+
+    def poll(self):
+        return self.returncode
+
+    def communicate(self, timeout=PATIENCE):
+        """Wait for the end; return what the process wrote to stdout and stderr."""
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired(str(self.output), timeout)
+        return self.output.read_text(), self.error.read_text()
+
+    def send_signal(self, number):
+        if self.returncode is None:
+            os.kill(self._process.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
 @pytest.fixture(scope="session")
-def command():
-    """Start `train.py` in another process, as a user would."""
+def fork_server():
+    """A process that has imported what commands need, and becomes any number of them.
+
+    Of the seconds that a command takes to start nearly all go into imports. A process that
+    is forked after them is as good as a new one to send signals to, and there at once.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        [f"lcclassify.tasks.{name}" for name in ("train", "predict", "prepare", "trial")]
+        + ["lcclassify.cli", "lcclassify.search.sweep", "hydra.main", "lightning.pytorch"]
+        + ["matplotlib.figure", "optuna", "sklearn.metrics", "torch.utils.tensorboard"]
+        + ["torch", "torchmetrics", "polars", "pandas", "scipy.stats", "numba"]
+    )
+    with mock.patch.dict(os.environ, command_environment()):
+        forkserver.ensure_running()
+    return context
+
+
+@pytest.fixture(scope="session")
+def command(fork_server, tmp_path_factory):
+    """Start `train.py` or another script in a process of its own, as a user would."""
+    shown = tmp_path_factory.mktemp("shown")
+    numbers = itertools.count()
+
+    def start(*words, folder, script="train.py", largest_file=None):
+        number = next(numbers)
+        given = {
+            "script": str(ROOT / script),
+            "words": [*map(str, words)],
+            "folder": str(folder),
+            "output": shown / f"{number}.out",
+            "error": shown / f"{number}.err",
+            "largest_file": largest_file,
+        }
+        process = fork_server.Process(
+            target=runpy.run_path, args=(str(ROOT / "tests" / "forked.py"), given)
+        )
+        for path in (given["output"], given["error"]):
+            path.touch()
+        process.start()
+        return Started(process, given["output"], given["error"])
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def new_command():
+    """Start a script in an interpreter of its own, which takes seconds longer."""
 
     def start(*words, folder, script="train.py"):
         return subprocess.Popen(
@@ -205,15 +307,28 @@ def command():
 
 
 @pytest.fixture(scope="session")
-def train_command(command):
-    """Run `train.py` to its end in another process."""
+def train_command(command, new_command):
+    """Run `train.py` to its end in a process of its own, in a new interpreter if need be."""
 
-    def run(*words, folder, script="train.py", timeout=300):
-        process = command(*words, folder=folder, script=script)
+    def run(*words, folder, script="train.py", new=False):
+        process = (new_command if new else command)(*words, folder=folder, script=script)
         try:
-            out, err = process.communicate(timeout=timeout)
+            out, err = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def wait_for():
+    """Wait until something is true while a process goes on, or until the process has ended."""
+
+    def wait(condition, process):
+        end = time.monotonic() + PATIENCE
+        while not condition() and process.poll() is None:
+            assert time.monotonic() < end, "in vain"
+            time.sleep(0.005)
+
+    return wait

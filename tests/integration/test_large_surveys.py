@@ -3,12 +3,8 @@
 import json
 import random
 import re
-import resource
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -20,7 +16,6 @@ from lcclassify.tasks.prepare import prepare
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 N_OBJECTS = 900
 CHUNKS = ("chunk_rows=400", "engine.workers=2")  # some 60 chunks
 UNFINISHED = "and the same command goes on with"
@@ -85,47 +80,43 @@ def classify(straight, compose_config, tmp_path):
 
 
 @pytest.fixture
-def command(straight, tmp_path):
+def given(straight):
+    """Return the words of `predict.py` that are not about the survey."""
+    bundle = f"bundle={straight[0]}/bundle"
+    return [bundle, "output=out.parquet", "accelerator=cpu", *CHUNKS]
+
+
+@pytest.fixture
+def start(command, given, tmp_path):
     """Start `predict.py`, with files of a limited size if asked to."""
 
-    def start(words, *further, largest_file=None):
-        def limit():
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            if largest_file is not None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    def begun(words, **options):
+        return command(*words, *given, folder=tmp_path, script="predict.py", **options)
 
-        given = [f"bundle={straight[0]}/bundle", "output=out.parquet", "accelerator=cpu"]
-        return subprocess.Popen(
-            [sys.executable, str(ROOT / "predict.py"), *words, *given, *CHUNKS, *further],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=limit,
-        )
-
-    return start
+    return begun
 
 
 def finished(tmp_path):
     return len(list((tmp_path / "out.parquet.work" / "shards").glob("[0-9]*.json")))
 
 
-def wait_for_chunks(process, tmp_path, wanted):
+@pytest.fixture
+def wait_for_chunks(wait_for, tmp_path):
     """Wait until so many chunks are finished, or the process is."""
-    end = time.monotonic() + 120
-    while finished(tmp_path) < wanted and process.poll() is None:
-        assert time.monotonic() < end
-        time.sleep(0.002)
+
+    def wait(process, wanted):
+        wait_for(lambda: finished(tmp_path) >= wanted, process)
+
+    return wait
 
 
-def test_killed_at_ten_random_moments(sky, classify, command, tmp_path):
+def test_killed_at_ten_random_moments(sky, classify, start, wait_for_chunks, tmp_path):
     expected = classify(sky)[0].output.read_bytes()
     rng = random.Random(8)
     kept = []
     for _ in range(10):
-        process = command(sky)
-        wait_for_chunks(process, tmp_path, (kept[-1] if kept else 0) + rng.randint(0, 6))
+        process = start(sky)
+        wait_for_chunks(process, (kept[-1] if kept else 0) + rng.randint(0, 6))
         time.sleep(rng.uniform(0, 0.02))
         process.kill()
         process.communicate()
@@ -134,8 +125,8 @@ def test_killed_at_ten_random_moments(sky, classify, command, tmp_path):
         assert not (tmp_path / "out.parquet").exists()
     assert kept == sorted(kept)
     assert kept[-1] > 5
-    process = command(sky)
-    said, error = process.communicate(timeout=300)
+    process = start(sky)
+    said, error = process.communicate()
     assert (process.returncode, error) == (0, "")
     assert f"{kept[-1]} of " in said
     assert (tmp_path / "out.parquet").read_bytes() == expected
@@ -143,12 +134,12 @@ def test_killed_at_ten_random_moments(sky, classify, command, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_ctrl_c_and_changed_inputs(sky, classify, command, tmp_path):
+def test_ctrl_c_and_changed_inputs(sky, classify, start, wait_for_chunks, tmp_path):
     expected = classify(sky)[1]
-    process = command(sky)
-    wait_for_chunks(process, tmp_path, 5)
+    process = start(sky)
+    wait_for_chunks(process, 5)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=120)
+    _, error = process.communicate()
     assert process.returncode == 130
     assert re.match(rf"interrupted; \d+ of \d+ chunks are finished, {UNFINISHED}", error)
     assert len(error.splitlines()) == 1
@@ -164,10 +155,10 @@ def test_ctrl_c_and_changed_inputs(sky, classify, command, tmp_path):
     assert classify(sky, output="out.parquet")[1].equals(expected)
 
 
-def test_a_damaged_shard_is_made_again(sky, classify, command, tmp_path):
+def test_a_damaged_shard_is_made_again(sky, classify, start, wait_for_chunks, tmp_path):
     expected = classify(sky)[1]
-    process = command(sky)
-    wait_for_chunks(process, tmp_path, 5)
+    process = start(sky)
+    wait_for_chunks(process, 5)
     process.kill()
     process.communicate()
     shards = tmp_path / "out.parquet.work" / "shards"
@@ -182,28 +173,32 @@ def test_a_damaged_shard_is_made_again(sky, classify, command, tmp_path):
     assert table.equals(expected)
 
 
-def test_a_full_disk_ends_in_one_sentence_and_can_be_gone_on_with(sky, classify, command, tmp_path):
+def test_a_full_disk_ends_in_one_sentence_and_can_be_gone_on_with(sky, classify, start, tmp_path):
     expected = classify(sky)[0].output.read_bytes()
-    process = command(sky, largest_file=12_000)  # a shard is smaller, the table is not
-    _, error = process.communicate(timeout=300)
+    process = start(sky, largest_file=12_000)  # a shard is smaller, the table is not
+    _, error = process.communicate()
     assert process.returncode == 1
     assert len(error.splitlines()) == 1
     assert re.search(r"out\.parquet' cannot be written: .*File too large; what is", error)
     assert UNFINISHED in error
     n_finished = finished(tmp_path)
     assert n_finished > 10
-    process = command(sky)
-    said, error = process.communicate(timeout=300)
+    process = start(sky)
+    said, error = process.communicate()
     assert (process.returncode, error) == (0, "")
     assert f"{n_finished} of {n_finished} chunks were there already." in said
     assert (tmp_path / "out.parquet").read_bytes() == expected
 
 
-def test_dask_gives_the_same_table_and_keeps_its_logs_to_itself(sky, classify, command, tmp_path):
+def test_dask_gives_the_same_table_and_keeps_its_logs_to_itself(
+    sky, classify, given, train_command, tmp_path
+):
     expected = classify(sky)[0].output.read_bytes()
-    process = command(sky, "engine=dask")
-    said, error = process.communicate(timeout=300)
-    assert (process.returncode, error) == (0, "")
+    done = train_command(
+        *sky, *given, "engine=dask", folder=tmp_path, script="predict.py", new=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    said = done.stdout
     assert [line.split(":")[0] for line in said.splitlines()[-2:]] == ["Time", "Predictions"]
     assert "Scheduler" not in said
     assert (tmp_path / "out.parquet").read_bytes() == expected

@@ -1,6 +1,5 @@
 """Nightly sequences agree with the reference's golden values and with a peer."""
 
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -279,9 +278,10 @@ def test_other_objects_and_row_order_do_not_change_sequences(survey, curves_of, 
     np.testing.assert_array_equal(alone, together[offsets[first] : offsets[last]])
 
 
-def test_a_hundred_thousand_observations_of_one_object_take_seconds(curves_of):
+@pytest.mark.timeout(300)  # seconds if the time grows with their number, hours with its square
+def test_a_million_observations_of_one_object_come_to_an_end(curves_of):
     rng = np.random.default_rng(0)
-    count = 100_000
+    count = 1_000_000
     table = pl.DataFrame(
         {
             "object_id": np.ones(count, dtype=np.int64),
@@ -292,9 +292,7 @@ def test_a_hundred_thousand_observations_of_one_object_take_seconds(curves_of):
         }
     )
     curves = curves_of(table, None, 2)
-    begin = time.process_time()
     values, _ = build(curves, EVERYTHING)
-    assert time.process_time() - begin < 5
     assert len(values) > 2000
 
 

@@ -1,8 +1,6 @@
 """Trials are neither lost nor doubled, whoever dies and however many there are."""
 
 import json
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -209,17 +207,21 @@ def test_locks(tmp_path):
 # --- several processes ---------------------------------------------------------------
 
 
-def start(folder, n_trials, storage, pause):
-    script = Path(__file__).with_name("worker.py")
-    words = [folder, n_trials, storage, pause]
-    return subprocess.Popen([sys.executable, str(script), *map(str, words)])
+@pytest.fixture
+def start(command, tmp_path):
+    def begun(*words):
+        script = Path(__file__).with_name("worker.py")
+        return command(tmp_path, *words, folder=tmp_path, script=script)
+
+    return begun
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("storage", ["sqlite", "journal"])
-def test_processes_share_a_study(tmp_path, settings, space, storage):
-    workers = [start(tmp_path, 30, storage, 0.01) for _ in range(3)]
-    assert [worker.wait(120) for worker in workers] == [0, 0, 0]
+def test_processes_share_a_study(start, tmp_path, settings, space, storage):
+    workers = [start(30, storage, 0.01) for _ in range(3)]
+    shown = [worker.communicate() for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0, 0], shown
     study = SearchStudy(tmp_path, settings(n_trials=30, storage=storage), space, {"seed": 0})
     assert [trial.state for trial in study.trials()] == [TrialState.COMPLETE] * 30
     done = (tmp_path / "done").read_text().split()
@@ -230,7 +232,7 @@ def test_processes_share_a_study(tmp_path, settings, space, storage):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("storage", ["sqlite", "journal"])
-def test_killed_again_and_again(tmp_path, settings, space, storage):
+def test_killed_again_and_again(start, wait_for, tmp_path, settings, space, storage):
     def opened():
         return SearchStudy(tmp_path, settings(n_trials=20, storage=storage), space, {"seed": 0})
 
@@ -240,15 +242,13 @@ def test_killed_again_and_again(tmp_path, settings, space, storage):
 
     finished, kills = set(), 0
     for attempt in range(20):
-        worker = start(tmp_path, 20, storage, 0.2)
-        begun, limit = done(), time.monotonic() + 60
-        while worker.poll() is None and done() < begun + 3 and time.monotonic() < limit:
-            time.sleep(0.01)
+        worker, wanted = start(20, storage, 0.2), done() + 3
+        wait_for(lambda wanted=wanted: done() >= wanted, worker)
         if worker.poll() is not None:
             break
         time.sleep(0.05 * attempt)  # training, telling, asking, giving parameters
         worker.kill()
-        worker.wait()
+        worker.communicate()
         kills += 1
         now = {t.number for t in opened().trials() if t.state.is_finished()}
         assert finished <= now

@@ -1,8 +1,6 @@
 """`predict` needs a bundle and files only, says what it did, and damages nothing."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -363,19 +361,13 @@ def test_a_failure_leaves_the_earlier_output(run, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_command_line(survey, bundle_folder, tmp_path):
+def test_command_line(survey, bundle_folder, tmp_path, train_command):
     """As a user runs it: one sentence and exit code 1, or a file."""
 
-    def command(*arguments):
-        return subprocess.run(
-            [sys.executable, str(ROOT / "predict.py"), *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def command(*words, **options):
+        return train_command(*words, folder=tmp_path, script="predict.py", **options)
 
-    done = command(*survey, f"bundle={bundle_folder}", "output=result/out.csv")
+    done = command(*survey, f"bundle={bundle_folder}", "output=result/out.csv", new=True)
     assert done.returncode == 0, done.stderr
     assert len(pl.read_csv(tmp_path / "result" / "out.csv")) == N_OBJECTS
     for missing, match in (("bundle", "bundle="), ("output", "output="), ("survey", "survey")):

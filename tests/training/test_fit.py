@@ -77,7 +77,7 @@ def test_history_has_what_figures_need(context, new_member):
     _, fit = history_of(context, new_member(epochs=3, schedule={"kind": "cosine", "warmup": 0.2}))
     for epoch in fit.history:
         assert set(epoch) == {"epoch", "seconds", "lr", "train/loss", "val/loss", "val/accuracy"}
-        assert 0 < epoch["seconds"] < 60
+        assert 0 < epoch["seconds"] < 3600
     assert load_history(context.folder / "dense" / "holdout") == fit
 
 
