@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-from torch import Tensor
 
 from lcclassify.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:  # words cost a command's start nothing
+    import polars as pl
+    from numpy.typing import NDArray
+    from torch import Tensor
 
 # Columns of the canonical observation table, one row an observation, sorted by
 # (object_id, mjd, passband, flux_err, flux).
