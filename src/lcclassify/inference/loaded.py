@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from lcclassify.inference.bundle import DOCUMENT, WEIGHTS
+from lcclassify.inference.document import DOCUMENT, WEIGHTS
 from lcclassify.inference.predictor import Predictor
 
 HELD: Final = 2  # predictors kept, the last used ones

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
-import pandas as pd
 import polars as pl
 import torch
 from numpy.typing import NDArray
@@ -31,13 +30,16 @@ from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID, OBSERVATION_COLUMNS, LightCurves
 from lcclassify.surveys.canonical import canonicalise
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 ACCELERATORS: Final = ("auto", "cpu", "cuda", "gpu")  # the last two are the same
 # A recurrent network's states of a batch must fit into a core's cache; a GPU wants work.
 BATCH_SIZES: Final = {"cpu": 128, "cuda": 4096}
 PRECISIONS: Final = ("32", "bf16", "int8")
 CHUNK_SIZE: Final = 20_000  # objects prepared at a time: a few hundred megabytes
 
-Frame = TypeVar("Frame", pl.DataFrame, pd.DataFrame)
+Frame = TypeVar("Frame", pl.DataFrame, "pd.DataFrame")
 
 _logger = logging.getLogger(__name__)
 
@@ -282,7 +284,7 @@ class Predictor:
                 type, a passband unknown, or rows of an object contradict each other.
         """
         frame = self._classify(observations, objects)
-        return frame.to_pandas() if isinstance(observations, pd.DataFrame) else frame
+        return frame if isinstance(observations, pl.DataFrame) else frame.to_pandas()
 
     def _classify(self, observations: object, objects: object) -> pl.DataFrame:
         fitted = self.bundle.representation
@@ -338,26 +340,28 @@ def _own_stream(device: torch.device) -> AbstractContextManager[object]:
 
 def _polars(frame: object, argument: str, wanted: tuple[str, ...]) -> pl.DataFrame:
     """Return the wanted columns that a pandas or Polars table has."""
-    if isinstance(frame, pd.DataFrame):
-        present = [name for name in wanted if name in frame.columns]
-        names = list(frame.columns)
-        for name in present:
-            if names.count(name) > 1:
-                raise DataError(f"{argument} has {names.count(name)} columns named '{name}'")
-        try:
-            return pl.from_pandas(frame[present])
-        # Arrow has no type for some columns, such as complex numbers.
-        except (
-            TypeError,
-            ValueError,
-            NotImplementedError,
-            ImportError,
-            pl.exceptions.PolarsError,
-        ) as error:
-            reason = " ".join(str(error).split())
-            raise DataError(
-                f"{argument} holds a column of mixed or unusable type: {reason}"
-            ) from error
     if isinstance(frame, pl.DataFrame):
         return frame.select(name for name in wanted if name in frame.columns)
-    raise DataError(f"{argument} must be a pandas or Polars DataFrame, got {type(frame).__name__}")
+    import pandas as pd  # whoever has such a table has imported it already
+
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(
+            f"{argument} must be a pandas or Polars DataFrame, got {type(frame).__name__}"
+        )
+    present = [name for name in wanted if name in frame.columns]
+    names = list(frame.columns)
+    for name in present:
+        if names.count(name) > 1:
+            raise DataError(f"{argument} has {names.count(name)} columns named '{name}'")
+    try:
+        return pl.from_pandas(frame[present])
+    # Arrow has no type for some columns, such as complex numbers.
+    except (
+        TypeError,
+        ValueError,
+        NotImplementedError,
+        ImportError,
+        pl.exceptions.PolarsError,
+    ) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{argument} holds a column of mixed or unusable type: {reason}") from error

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 from uuid import uuid4
 
-import torch
-
 from lcclassify import __version__
 from lcclassify.errors import ConfigError
 from lcclassify.inference.shards import ShardRecord
@@ -205,6 +203,8 @@ def _workers(workers: int | None) -> int:
 @contextmanager
 def _one_thread_each(workers: int) -> Iterator[None]:
     """Give every worker one thread of torch: together they have one a core."""
+    import torch
+
     threads = torch.get_num_threads()
     if workers > 1:
         torch.set_num_threads(1)

@@ -7,24 +7,25 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
-from lcclassify.inference.loaded import loaded_predictor
 from lcclassify.inference.predictions import (
     NO_OBJECT_ROW,
     NO_OBSERVATION,
     Predictions,
     with_unscored,
 )
-from lcclassify.inference.predictor import Predictor
 from lcclassify.inference.shards import ShardRecord, ShardStore
-from lcclassify.representations.prepared import PreparedSet
-from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import FLUX, FLUX_ERR, LABEL, OBJECT_ID, SUBSET, LightCurves
 from lcclassify.surveys.chunks import Chunk, SurveyChunks
+
+if TYPE_CHECKING:
+    from lcclassify.inference.predictor import Predictor
+    from lcclassify.representations.prepared import PreparedSet
+    from lcclassify.representations.representation import FittedRepresentation
 
 # Tables of a shard.
 PREDICTIONS: Final = "predictions"
@@ -83,6 +84,8 @@ class ClassifyJob:
 
     def process(self, index: int) -> ShardRecord:
         """Take one chunk from the survey's files to its shard."""
+        from lcclassify.inference.loaded import loaded_predictor
+
         stages = Stages()
         predictor = loaded_predictor(self.bundle, self.accelerator, self.batch_size, self.precision)
         with stages("read"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from lcclassify.build import to_plain
+from lcclassify.build import instantiate, to_plain
 from lcclassify.errors import ConfigError, OutputError
 from lcclassify.schema import PlainConfig
 from lcclassify.tasks.plan import Plan, expand_model, make_plan
@@ -89,7 +89,7 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
         raise ConfigError("retrain needs the run whose head it trains anew: resume=FOLDER")
     # Written out at once: the searches that members come from may go on.
     config = expand_model(to_plain(cfg))
-    plan = make_plan(config)
+    plan = _check(config)
     if config["paths"].get("output_dir") is None:
         raise ConfigError("paths.output_dir must name the run's folder")
     folder = Path(str(config["paths"]["output_dir"])).absolute()
@@ -113,6 +113,16 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
         reason = error.strerror or str(error)
         raise OutputError(f"the run's folder '{folder}' cannot be written: {reason}") from error
     return Run(folder, config, plan)
+
+
+def _check(config: PlainConfig) -> Plan:
+    """Check all that can be checked without reading, what needs no torch first."""
+    survey, representation = config.get("survey"), config.get("representation")
+    if isinstance(survey, Mapping):
+        instantiate(survey).fingerprint()  # names files that are missing
+    if isinstance(representation, Mapping):
+        instantiate(representation)
+    return make_plan(config)
 
 
 def _is_of_a_run(path: Path) -> bool:
@@ -149,7 +159,7 @@ def _resume(cfg: DictConfig, overrides: Sequence[str]) -> Run:
         reason = " ".join(str(error).split())
         raise ConfigError(f"the configuration in '{folder}' cannot be read: {reason}") from error
     plain |= {"resume": None, "retrain": None}
-    run = Run(folder, plain, make_plan(plain))
+    run = Run(folder, plain, _check(plain))
     if retrain == "head":
         if run.plan.head is None:
             raise ConfigError(f"the run in '{folder}' has no head to train anew")
