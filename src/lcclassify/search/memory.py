@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import torch
-
 _SHARE: Final = 0.9  # of the memory that is free when a trial begins
 _WORDS: Final = (
     "out of memory",
@@ -22,6 +20,8 @@ _WORDS: Final = (
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an exception says that memory did not suffice."""
+    import torch
+
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError | OSError) and any(
@@ -36,6 +36,8 @@ def limited_memory() -> Iterator[None]:
     Linux promises more than it has, and then kills whoever uses it, the whole search
     included. GPU drivers reserve addresses beyond any memory, so there is no limit then.
     """
+    import torch
+
     free, used = _free(), _used()
     if free is None or used is None or torch.cuda.is_available():
         yield

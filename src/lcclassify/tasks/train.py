@@ -6,35 +6,26 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from omegaconf import DictConfig
 from rich.console import Console
 
 from lcclassify.errors import DataError
-from lcclassify.evaluation.metrics import Evaluation
-from lcclassify.evaluation.tensorboard import ValidationLog
-from lcclassify.inference import bundle as bundles
-from lcclassify.nn.batching import TensorSet
-from lcclassify.nn.stack import EnsembleClassifier
-from lcclassify.surveys.plasticc import PlasticcSurvey
 from lcclassify.tasks.console import FitConsole
-from lcclassify.tasks.inputs import TrainingInputs, read_inputs
 from lcclassify.tasks.plan import is_alone, trainer_arguments
-from lcclassify.tasks.results import cross_validation, report
 from lcclassify.tasks.runs import Run, open_run
-from lcclassify.tasks.scoring import Scoring
-from lcclassify.training.callbacks import EpochWatcher
-from lcclassify.training.members import (
-    FittedMember,
-    TrainingContext,
-    fit_member,
-    refit_member,
-)
 from lcclassify.training.settings import MemberSettings
-from lcclassify.training.splits import encode_labels
-from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
+
+# The configuration is checked before what takes seconds to import is.
+if TYPE_CHECKING:
+    from lcclassify.evaluation.metrics import Evaluation
+    from lcclassify.nn.stack import EnsembleClassifier
+    from lcclassify.tasks.inputs import TrainingInputs
+    from lcclassify.training.callbacks import EpochWatcher
+    from lcclassify.training.members import FittedMember, TrainingContext
+    from lcclassify.training.stacking import FittedHead
 
 
 @dataclass(frozen=True)
@@ -77,6 +68,14 @@ def train(
     started = time.perf_counter()
     console = console or Console()
     run = open_run(cfg, overrides)
+    from lcclassify.nn.stack import EnsembleClassifier
+    from lcclassify.surveys.plasticc import PlasticcSurvey
+    from lcclassify.tasks.inputs import read_inputs
+    from lcclassify.tasks.results import cross_validation, report
+    from lcclassify.tasks.scoring import Scoring
+    from lcclassify.training.members import fit_member, refit_member
+    from lcclassify.training.stacking import HEAD_FOLDS
+
     members, head, mode = run.plan.members, run.plan.head, run.plan.mode
     inputs = read_inputs(run, console)
     crossing = mode == "holdout" and run.plan.cross_validate
@@ -122,6 +121,13 @@ def train(
 
 
 def _context(run: Run, inputs: TrainingInputs, reporter: FitConsole) -> TrainingContext:
+    import torch
+
+    from lcclassify.evaluation.tensorboard import ValidationLog
+    from lcclassify.nn.batching import TensorSet
+    from lcclassify.training.members import TrainingContext
+    from lcclassify.training.splits import encode_labels
+
     config = run.config
     trainer = trainer_arguments(config["trainer"])
     on_cuda = trainer["accelerator"] in ("cuda", "gpu")
@@ -156,6 +162,8 @@ def _fit_head(
 ) -> FittedHead | None:
     if head is None:
         return None
+    from lcclassify.training.stacking import fit_head
+
     rows = fitted[0].rows
     if len(rows) == 0:
         raise DataError(
@@ -174,6 +182,8 @@ def _save_bundle(
     evaluations: Mapping[str, Evaluation],
     evaluated_on: str,
 ) -> Path:
+    from lcclassify.inference import bundle as bundles
+
     training = inputs.objects[inputs.split.rows("train")]
     counts = training["label"].value_counts()
     shown = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "weighted_log_loss", "ece")

@@ -26,14 +26,13 @@ from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
 from lcclassify.training.data import LightCurveDataModule
 from lcclassify.training.fit import FitResult, fit_network, load_history
 from lcclassify.training.seeds import derive_seed
-from lcclassify.training.settings import MemberSettings
+from lcclassify.training.settings import MODES, MemberSettings
 from lcclassify.training.splits import Split, check_folds, stratified_pair
 from lcclassify.training.tensorboard import Snapshot
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
-MODES: Final = ("oof", "holdout")
 PREDICTION_BATCH: Final = 1024
 
 
