@@ -58,11 +58,11 @@ class SearchSweeper(Sweeper):
         from omegaconf import OmegaConf, open_dict
         from rich.console import Console
 
-        from lcclassify.build import instantiate, to_plain
+        from lcclassify.build import to_plain
         from lcclassify.errors import ConfigError
         from lcclassify.schema import PlainConfig
         from lcclassify.search.sweep import Surroundings, run_search
-        from lcclassify.tasks.plan import make_plan
+        from lcclassify.tasks.runs import check_config
 
         config, context, launcher = self.config, self.hydra_context, self.launcher
         if config is None or context is None or launcher is None:
@@ -76,8 +76,7 @@ class SearchSweeper(Sweeper):
             return to_plain(task)
 
         def check(composed: PlainConfig) -> None:
-            make_plan(composed)
-            instantiate(composed["survey"]).fingerprint()  # names files that are missing
+            check_config(composed)
 
         run_search(
             Surroundings(

@@ -89,7 +89,7 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
         raise ConfigError("retrain needs the run whose head it trains anew: resume=FOLDER")
     # Written out at once: the searches that members come from may go on.
     config = expand_model(to_plain(cfg))
-    plan = _check(config)
+    plan = check_config(config)
     if config["paths"].get("output_dir") is None:
         raise ConfigError("paths.output_dir must name the run's folder")
     folder = Path(str(config["paths"]["output_dir"])).absolute()
@@ -115,13 +115,18 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
     return Run(folder, config, plan)
 
 
-def _check(config: PlainConfig) -> Plan:
-    """Check all that can be checked without reading, what needs no torch first."""
+def check_config(config: PlainConfig) -> Plan:
+    """Check all that can be checked without reading data, what needs no torch first.
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a value is invalid.
+        DataError: A file of the survey is missing.
+    """
     survey, representation = config.get("survey"), config.get("representation")
     if isinstance(survey, Mapping):
-        instantiate(survey).fingerprint()  # names files that are missing
+        instantiate(dict(survey)).fingerprint()  # names files that are missing
     if isinstance(representation, Mapping):
-        instantiate(representation)
+        instantiate(dict(representation))
     return make_plan(config)
 
 
@@ -159,7 +164,7 @@ def _resume(cfg: DictConfig, overrides: Sequence[str]) -> Run:
         reason = " ".join(str(error).split())
         raise ConfigError(f"the configuration in '{folder}' cannot be read: {reason}") from error
     plain |= {"resume": None, "retrain": None}
-    run = Run(folder, plain, _check(plain))
+    run = Run(folder, plain, check_config(plain))
     if retrain == "head":
         if run.plan.head is None:
             raise ConfigError(f"the run in '{folder}' has no head to train anew")
