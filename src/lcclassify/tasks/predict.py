@@ -121,7 +121,7 @@ def predict(cfg: DictConfig) -> PredictResult:
     begin = perf_counter()
     require(cfg, _MANDATORY)
     output = Path(str(cfg.output)).expanduser().absolute()
-    bundle = Path(str(cfg.bundle)).expanduser().absolute()
+    bundle = Path(str(cfg.bundle)).expanduser()
     # Whatever can be refused is refused before the long work, and before torch is there.
     form = output_format(output, cfg.format)
     check_writable(output)
@@ -149,7 +149,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             return ClassifyJob(
                 chunks=chunks,
                 store=store,
-                bundle=bundle,
+                bundle=bundle.absolute(),
                 flux_factor=factor,
                 keep_scores=evaluate,
                 accelerator=cfg.accelerator,
