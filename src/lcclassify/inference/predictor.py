@@ -29,6 +29,7 @@ from lcclassify.nn.gru_inference import int8_products
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID, OBSERVATION_COLUMNS, LightCurves
 from lcclassify.surveys.canonical import canonicalise
+from lcclassify.surveys.sortedids import positions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,7 +215,7 @@ class Predictor:
             members = np.full((n_objects, len(self.bundle.member_names), n_classes), np.nan)
         observed = np.zeros(n_objects, dtype=bool)
         if prepared is not None:
-            rows = object_ids.search_sorted(prepared.object_ids).to_numpy().astype(np.int64)
+            rows = positions(prepared.object_ids, object_ids)
             observed[rows] = True
             with _own_stream(self.device):
                 tensors = TensorSet.from_prepared(prepared).to(self.device)
@@ -235,7 +236,7 @@ class Predictor:
         return Predictions(
             object_ids=object_ids,
             probabilities=probabilities,
-            reasons=pl.Series([None, NO_OBSERVATION, NOT_FINITE], dtype=pl.String).gather(reasons),
+            reasons=pl.Series([None, NO_OBSERVATION, NOT_FINITE], dtype=pl.String)[reasons],
             members=members,
         )
 
@@ -341,7 +342,7 @@ def _own_stream(device: torch.device) -> AbstractContextManager[object]:
 def _polars(frame: object, argument: str, wanted: tuple[str, ...]) -> pl.DataFrame:
     """Return the wanted columns that a pandas or Polars table has."""
     if isinstance(frame, pl.DataFrame):
-        return frame.select(name for name in wanted if name in frame.columns)
+        return frame[[name for name in wanted if name in frame.columns]]
     import pandas as pd  # whoever has such a table has imported it already
 
     if not isinstance(frame, pd.DataFrame):

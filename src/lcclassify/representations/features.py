@@ -152,8 +152,8 @@ def feature_matrix(light_curves: LightCurves) -> FloatArray:
             if name in columns:
                 matrix[first:last, position] = columns[name]
     for name in light_curves.metadata_columns:
-        column = objects[name].cast(pl.Float64).fill_null(np.nan)
-        matrix[:, names.index(name)] = column.to_numpy()
+        # A null becomes NaN.
+        matrix[:, names.index(name)] = objects[name].cast(pl.Float64).to_numpy()
     # 0/0 and x/0 are undefined values, not numbers to learn from.
     matrix[~np.isfinite(matrix)] = np.nan
     return matrix
