@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
-
 from lcclassify.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:  # words cost a command's start nothing
+    import numpy as np
     import polars as pl
     from numpy.typing import NDArray
     from torch import Tensor
@@ -100,6 +99,8 @@ class Taxonomy:
 
     def weight_vector(self) -> NDArray[np.float64]:
         """Return the weights in output order, ``(K,) float64``."""
+        import numpy as np
+
         return np.array([self.weights.get(label, 1.0) for label in self.classes], dtype=np.float64)
 
 

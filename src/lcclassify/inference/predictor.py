@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.inference.bundle import Bundle, load
+from lcclassify.inference.frames import to_polars
 from lcclassify.inference.predictions import (
     NO_OBJECT_ROW,
     NO_OBSERVATION,
@@ -24,6 +25,7 @@ from lcclassify.inference.predictions import (
     concatenated,
     with_unscored,
 )
+from lcclassify.inference.threads import own_threads
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
 from lcclassify.nn.gru_inference import int8_products
 from lcclassify.representations.prepared import PreparedSet
@@ -58,12 +60,16 @@ class Predictor:
             those of recurrent layers in 8-bit integers, on a CPU. Both are faster where
             the processor has such products, and change probabilities by up to a hundredth.
         chunk_size: Objects prepared at a time.
+        threads: Batches scored at a time on a CPU, one in each thread; None for as many as
+            torch has been given threads. All predictors of a process that have equally many
+            share them. Other threads than these keep torch's settings.
 
     Attributes:
         bundle: The bundle.
         device: Where the networks run.
         batch_size: Objects scored at a time.
         precision: One of `PRECISIONS`.
+        threads: Batches scored at a time on a CPU.
 
     Raises:
         ConfigError: An argument is invalid, or there is no such accelerator.
@@ -81,11 +87,15 @@ class Predictor:
         batch_size: int | None = None,
         precision: str = "32",
         chunk_size: int = CHUNK_SIZE,
+        threads: int | None = None,
     ) -> None:
         self.device = _device(accelerator)
         if batch_size is None:
             batch_size = BATCH_SIZES[self.device.type]
-        for key, size in (("batch_size", batch_size), ("chunk_size", chunk_size)):
+        if threads is None:
+            threads = torch.get_num_threads()
+        sizes = {"batch_size": batch_size, "chunk_size": chunk_size, "threads": threads}
+        for key, size in sizes.items():
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise ConfigError(f"{key} must be an integer of at least 1, got {size!r}")
         self.bundle = bundle
@@ -99,6 +109,7 @@ class Predictor:
             )
         self.batch_size = batch_size
         self.precision = str(precision)
+        self.threads = threads
         self._chunk_size = chunk_size
         self._classifier = bundle.classifier.to(self.device).eval()
 
@@ -110,6 +121,7 @@ class Predictor:
         accelerator: str = "auto",
         batch_size: int | None = None,
         precision: str = "32",
+        threads: int | None = None,
     ) -> Predictor:
         """Return a predictor with the bundle of a folder.
 
@@ -118,7 +130,11 @@ class Predictor:
             ConfigError: An argument is invalid, or there is no such accelerator.
         """
         return cls(
-            load(folder), accelerator=accelerator, batch_size=batch_size, precision=precision
+            load(folder),
+            accelerator=accelerator,
+            batch_size=batch_size,
+            precision=precision,
+            threads=threads,
         )
 
     @property
@@ -188,7 +204,6 @@ class Predictor:
             return None
         return self.bundle.representation.prepare(light_curves)
 
-    @torch.inference_mode()
     def score(
         self,
         prepared: PreparedSet | None,
@@ -217,17 +232,13 @@ class Predictor:
         if prepared is not None:
             rows = positions(prepared.object_ids, object_ids)
             observed[rows] = True
-            with _own_stream(self.device):
-                tensors = TensorSet.from_prepared(prepared).to(self.device)
-                for batch_rows in length_sorted_batches(prepared.lengths, self.batch_size):
-                    with self._products():
-                        rounds = self._classifier.round_probabilities(tensors.batch(batch_rows))
-                    target = rows[batch_rows]
-                    probabilities[target] = self._classifier.combine(rounds).cpu().numpy()
-                    if members is not None:
-                        members[target] = rounds.mean(1).cpu().numpy()
-                    if progress is not None:
-                        progress(len(batch_rows))
+            for batch_rows, combined, each in self._scored(prepared):
+                target = rows[batch_rows]
+                probabilities[target] = combined
+                if members is not None:
+                    members[target] = each
+                if progress is not None:
+                    progress(len(batch_rows))
         if progress is not None and not observed.all():
             progress(int((~observed).sum()))
         finite = np.isfinite(probabilities).all(axis=1)
@@ -239,6 +250,34 @@ class Predictor:
             reasons=pl.Series([None, NO_OBSERVATION, NOT_FINITE], dtype=pl.String)[reasons],
             members=members,
         )
+
+    def _scored(
+        self, prepared: PreparedSet
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield rows of a prepared set with the ensemble's and the members' probabilities."""
+        tensors = TensorSet.from_prepared(prepared)
+        batches = length_sorted_batches(prepared.lengths, self.batch_size)
+        # The longest first: whoever is left alone at the end is soon done.
+        batches.reverse()
+
+        # Threads share neither of the contexts.
+        @torch.inference_mode()
+        def scored(
+            rows: NDArray[np.int64],
+        ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+            with self._products():
+                rounds = self._classifier.round_probabilities(tensors.batch(rows))
+            combined, each = self._classifier.combine(rounds), rounds.mean(1)
+            return rows, combined.cpu().numpy(), each.cpu().numpy()
+
+        if self.device.type != "cpu":
+            with _own_stream(self.device):
+                tensors = tensors.to(self.device)
+                yield from map(scored, batches)
+        elif len(batches) == 1 and torch.get_num_threads() == 1:
+            yield scored(batches[0])
+        else:
+            yield from own_threads(self.threads).map(scored, batches)
 
     def _products(self) -> AbstractContextManager[object]:
         """Return a context in which networks multiply matrices as `precision` says."""
@@ -290,10 +329,10 @@ class Predictor:
     def _classify(self, observations: object, objects: object) -> pl.DataFrame:
         fitted = self.bundle.representation
         carried = fitted.metadata if objects is None else ()
-        rows = _polars(observations, "observations", (*OBSERVATION_COLUMNS, *carried))
+        rows = to_polars(observations, "observations", (*OBSERVATION_COLUMNS, *carried))
         table = None
         if objects is not None:
-            table = _polars(objects, "objects", (OBJECT_ID, *fitted.metadata))
+            table = to_polars(objects, "objects", (OBJECT_ID, *fitted.metadata))
         curves, report = canonicalise(rows, table, fitted.passbands, metadata=fitted.metadata)
         for sentence in report.sentences():
             _logger.warning("%s", sentence)
@@ -337,32 +376,3 @@ def _own_stream(device: torch.device) -> AbstractContextManager[object]:
     stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream(device))  # the weights may be on their way
     return torch.cuda.stream(stream)
-
-
-def _polars(frame: object, argument: str, wanted: tuple[str, ...]) -> pl.DataFrame:
-    """Return the wanted columns that a pandas or Polars table has."""
-    if isinstance(frame, pl.DataFrame):
-        return frame[[name for name in wanted if name in frame.columns]]
-    import pandas as pd  # whoever has such a table has imported it already
-
-    if not isinstance(frame, pd.DataFrame):
-        raise DataError(
-            f"{argument} must be a pandas or Polars DataFrame, got {type(frame).__name__}"
-        )
-    present = [name for name in wanted if name in frame.columns]
-    names = list(frame.columns)
-    for name in present:
-        if names.count(name) > 1:
-            raise DataError(f"{argument} has {names.count(name)} columns named '{name}'")
-    try:
-        return pl.from_pandas(frame[present])
-    # Arrow has no type for some columns, such as complex numbers.
-    except (
-        TypeError,
-        ValueError,
-        NotImplementedError,
-        ImportError,
-        pl.exceptions.PolarsError,
-    ) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{argument} holds a column of mixed or unusable type: {reason}") from error

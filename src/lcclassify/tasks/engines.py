@@ -24,7 +24,13 @@ class ChunkJob(Protocol):
 
 
 class Engine(Protocol):
-    """Has chunks worked on."""
+    """Has chunks worked on.
+
+    Attributes:
+        threads: Batches that a process may score at a time, whichever chunks they are of.
+    """
+
+    threads: int
 
     def run(self, job: ChunkJob, indices: Sequence[int]) -> Iterator[ShardRecord]:
         """Yield the records of chunks as they are finished, in any order.
@@ -48,26 +54,26 @@ class LocalEngine:
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = _workers(workers)
+        self.threads = self.workers
 
     def run(self, job: ChunkJob, indices: Sequence[int]) -> Iterator[ShardRecord]:
         """Yield the records of chunks as they are finished."""
         waiting = iter(indices)
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="chunk")
         begun: set[Future[ShardRecord]] = set()
-        with _one_thread_each(self.workers):
-            try:
-                while True:
-                    for index in waiting:
-                        begun.add(pool.submit(job.process, index))
-                        if len(begun) == self.workers:
-                            break
-                    if not begun:
-                        return
-                    finished, begun = wait(begun, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        yield future.result()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        try:
+            while True:
+                for index in waiting:
+                    begun.add(pool.submit(job.process, index))
+                    if len(begun) == self.workers:
+                        break
+                if not begun:
+                    return
+                finished, begun = wait(begun, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 class DaskEngine:
@@ -91,6 +97,7 @@ class DaskEngine:
             )
         self.address = address
         self.workers = _workers(workers)
+        self.threads = 1
         _distributed()
 
     def run(self, job: ChunkJob, indices: Sequence[int]) -> Iterator[ShardRecord]:
@@ -198,17 +205,3 @@ def _workers(workers: int | None) -> int:
     if workers is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     return options.whole(workers, "engine.workers", 1)
-
-
-@contextmanager
-def _one_thread_each(workers: int) -> Iterator[None]:
-    """Give every worker one thread of torch: together they have one a core."""
-    import torch
-
-    threads = torch.get_num_threads()
-    if workers > 1:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

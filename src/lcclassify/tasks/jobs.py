@@ -71,6 +71,7 @@ class ClassifyJob:
         accelerator: As of `Predictor`.
         batch_size: As of `Predictor`.
         precision: As of `Predictor`.
+        threads: As of `Predictor`; all chunks that a process works on share them.
     """
 
     chunks: SurveyChunks
@@ -81,13 +82,16 @@ class ClassifyJob:
     accelerator: str
     batch_size: int | None
     precision: str
+    threads: int
 
     def process(self, index: int) -> ShardRecord:
         """Take one chunk from the survey's files to its shard."""
         from lcclassify.inference.loaded import loaded_predictor
 
         stages = Stages()
-        predictor = loaded_predictor(self.bundle, self.accelerator, self.batch_size, self.precision)
+        predictor = loaded_predictor(
+            self.bundle, self.accelerator, self.batch_size, self.precision, self.threads
+        )
         with stages("read"):
             chunk = self.chunks.read(index)
             curves = with_flux_factor(chunk.light_curves, self.flux_factor)

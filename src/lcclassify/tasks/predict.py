@@ -131,13 +131,11 @@ def predict(cfg: DictConfig) -> PredictResult:
     others = [_beside(output, kind) for kind in (MANIFEST, METRICS, REJECTS)]
     check_apart([output, *others], [*survey.files(), bundle])
     engine: Engine = instantiate(cfg.engine)
-    from lcclassify.inference.predictor import Predictor
+    from lcclassify.inference.loaded import loaded_predictor
 
-    predictor = Predictor.load(
-        bundle,
-        accelerator=cfg.accelerator,
-        batch_size=cfg.batch_size,
-        precision=str(cfg.precision),
+    # The same that the chunks will ask for.
+    predictor = loaded_predictor(
+        bundle, cfg.accelerator, cfg.batch_size, str(cfg.precision), engine.threads
     )
     work = output.with_name(f"{output.name}.work")
     with working_folder(work):
@@ -155,6 +153,7 @@ def predict(cfg: DictConfig) -> PredictResult:
                 accelerator=cfg.accelerator,
                 batch_size=cfg.batch_size,
                 precision=predictor.precision,
+                threads=engine.threads,
             )
 
         description = {
