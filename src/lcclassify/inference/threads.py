@@ -44,6 +44,7 @@ def _alone() -> None:
         before: list[int] = []
         _in_new_thread(lambda: before.append(torch.get_num_threads()))
         torch.set_num_threads(1)
+        torch.get_num_threads()  # a thread takes the number as its own when it is asked for
         _in_new_thread(lambda: torch.set_num_threads(before[0]))
 
 
