@@ -87,6 +87,22 @@ def test_row_order_and_company_change_nothing(bundle, tables, expected):
     np.testing.assert_allclose(numbers(alone), numbers(expected)[some], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["polars", "pandas"])
+def test_each_object_alone_gets_what_it_gets_in_the_table(bundle, tables, expected, kind):
+    predictor = Predictor(bundle, accelerator="cpu")
+    for row in range(len(expected)):
+        one = [table.filter(pl.col("object_id") == row) for table in tables]
+        if kind == "pandas":
+            alone = pl.from_pandas(predictor.predict_proba(*(table.to_pandas() for table in one)))
+        else:
+            alone = predictor.predict_proba(*one)
+        np.testing.assert_allclose(
+            numbers(alone).astype(float), numbers(expected)[[row]], rtol=0, atol=1e-6
+        )
+        for column in ("object_id", "predicted_class", "reason"):
+            assert alone[column].to_list() == [expected[column][row]]
+
+
 def test_string_ids_are_chunked_in_their_own_order(bundle):
     from_strings = []
     for chunk_size in (7, 1000):
