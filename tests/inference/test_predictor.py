@@ -299,6 +299,28 @@ def test_load_is_exported_and_the_import_is_lazy(bundle, tmp_path):
     assert output.strip() == "False"
 
 
+def test_classifying_needs_nothing_of_training(bundle, tables, tmp_path):
+    folder = save(bundle, tmp_path / "bundle")
+    for name, table in zip(("observations", "objects"), tables, strict=True):
+        table.write_parquet(tmp_path / f"{name}.parquet")
+    script = (
+        "import sys, lcclassify, polars as pl;"
+        "classifier = lcclassify.load(sys.argv[1], accelerator='cpu');"
+        "classifier.predict_proba(*(pl.read_parquet(f'{name}.parquet')"
+        " for name in ('observations', 'objects')));"
+        "print([name for name in ('astropy', 'lightning', 'torchmetrics', 'matplotlib', 'sklearn',"
+        " 'optuna', 'pandas', 'tensorboard', 'hydra') if name in sys.modules])"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", script, folder],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    ).stdout
+    assert output.strip() == "[]"
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_and_cpu_agree(bundle, light_curves, expected):
     found = Predictor(bundle, accelerator="cuda").predict_light_curves(light_curves)
