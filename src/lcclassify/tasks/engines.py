@@ -46,7 +46,8 @@ class LocalEngine:
     lock, so that one thread reads while the other one classifies.
 
     Args:
-        workers: Chunks worked on at a time; None for one a core.
+        workers: Chunks worked on at a time, and threads for the batches of all of them: a
+            chunk alone has them to itself. None for one a core.
 
     Raises:
         ConfigError: It is no whole number of at least 1.
