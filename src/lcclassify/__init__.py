@@ -20,6 +20,7 @@ def load(
     accelerator: str = "auto",
     batch_size: int | None = None,
     precision: str = "32",
+    threads: int | None = None,
 ) -> Predictor:
     """Load a trained classifier.
 
@@ -28,6 +29,7 @@ def load(
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
         batch_size: Objects scored at a time; None for what is fast on the device.
         precision: ``32``; ``bf16`` or ``int8``: faster, and probabilities change by about 0.01.
+        threads: Batches scored at a time on a CPU; None for as many as torch has threads.
 
     Returns:
         A predictor, whose `predict_proba` takes pandas or Polars tables.
@@ -43,4 +45,10 @@ def load(
     # torch and its kin take seconds to import; `import lcclassify` alone does not wait.
     from lcclassify.inference.predictor import Predictor
 
-    return Predictor.load(path, accelerator=accelerator, batch_size=batch_size, precision=precision)
+    return Predictor.load(
+        path,
+        accelerator=accelerator,
+        batch_size=batch_size,
+        precision=precision,
+        threads=threads,
+    )

@@ -154,6 +154,15 @@ def _short(folder: Path) -> Path:
     return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
+def _without_spinning() -> None:
+    """Keep libraries from starting threads that wait for each other by spinning.
+
+    The commands share their work out by chunks and batches instead. It must be said before
+    the libraries are there; a user's own word counts more.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 def train() -> None:
     """Entry point of `train.py` and `lcclassify-train`."""
 
@@ -186,6 +195,7 @@ def predict() -> None:
     """Entry point of `predict.py` and `lcclassify-predict`."""
 
     def task(cfg: DictConfig, overrides: list[str]) -> None:
+        _without_spinning()
         from lcclassify.tasks.predict import predict as run
 
         run(cfg)
@@ -197,6 +207,7 @@ def prepare() -> None:
     """Entry point of `prepare.py` and `lcclassify-prepare`."""
 
     def task(cfg: DictConfig, overrides: list[str]) -> None:
+        _without_spinning()
         from lcclassify.tasks.prepare import prepare as run
 
         run(cfg)
@@ -208,6 +219,7 @@ def simulate() -> None:
     """Entry point of `simulate.py` and `lcclassify-simulate`."""
 
     def task(cfg: DictConfig, overrides: list[str]) -> None:
+        _without_spinning()
         from lcclassify.tasks.simulate import simulate as run
 
         run(cfg)

@@ -6,10 +6,12 @@ import gzip
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
-import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 
 class GrowingTable:
@@ -50,6 +52,8 @@ class GrowingTable:
 
 
 def _parquet(path: Path) -> tuple[Callable[[pl.DataFrame], None], Callable[[], None]]:
+    import pyarrow.parquet as pq
+
     writer: list[pq.ParquetWriter] = []
 
     def append(table: pl.DataFrame) -> None:

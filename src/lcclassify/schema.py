@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
-
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lcclassify.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:  # words cost a command's start nothing
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+    from torch import Tensor
 
 # Columns of the canonical observation table, one row an observation, sorted by
 # (object_id, mjd, passband, flux_err, flux).
@@ -98,6 +99,8 @@ class Taxonomy:
 
     def weight_vector(self) -> NDArray[np.float64]:
         """Return the weights in output order, ``(K,) float64``."""
+        import numpy as np
+
         return np.array([self.weights.get(label, 1.0) for label in self.classes], dtype=np.float64)
 
 

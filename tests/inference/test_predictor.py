@@ -87,6 +87,22 @@ def test_row_order_and_company_change_nothing(bundle, tables, expected):
     np.testing.assert_allclose(numbers(alone), numbers(expected)[some], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["polars", "pandas"])
+def test_each_object_alone_gets_what_it_gets_in_the_table(bundle, tables, expected, kind):
+    predictor = Predictor(bundle, accelerator="cpu")
+    for row in range(len(expected)):
+        one = [table.filter(pl.col("object_id") == row) for table in tables]
+        if kind == "pandas":
+            alone = pl.from_pandas(predictor.predict_proba(*(table.to_pandas() for table in one)))
+        else:
+            alone = predictor.predict_proba(*one)
+        np.testing.assert_allclose(
+            numbers(alone).astype(float), numbers(expected)[[row]], rtol=0, atol=1e-6
+        )
+        for column in ("object_id", "predicted_class", "reason"):
+            assert alone[column].to_list() == [expected[column][row]]
+
+
 def test_string_ids_are_chunked_in_their_own_order(bundle):
     from_strings = []
     for chunk_size in (7, 1000):
@@ -281,6 +297,28 @@ def test_load_is_exported_and_the_import_is_lazy(bundle, tmp_path):
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
     ).stdout
     assert output.strip() == "False"
+
+
+def test_classifying_needs_nothing_of_training(bundle, tables, tmp_path):
+    folder = save(bundle, tmp_path / "bundle")
+    for name, table in zip(("observations", "objects"), tables, strict=True):
+        table.write_parquet(tmp_path / f"{name}.parquet")
+    script = (
+        "import sys, lcclassify, polars as pl;"
+        "classifier = lcclassify.load(sys.argv[1], accelerator='cpu');"
+        "classifier.predict_proba(*(pl.read_parquet(f'{name}.parquet')"
+        " for name in ('observations', 'objects')));"
+        "print([name for name in ('astropy', 'lightning', 'torchmetrics', 'matplotlib', 'sklearn',"
+        " 'optuna', 'pandas', 'tensorboard', 'hydra') if name in sys.modules])"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", script, folder],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    ).stdout
+    assert output.strip() == "[]"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

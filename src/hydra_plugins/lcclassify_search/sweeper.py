@@ -59,12 +59,13 @@ class SearchSweeper(Sweeper):
         from omegaconf import OmegaConf, open_dict
         from rich.console import Console
 
-        from lcclassify.build import instantiate, to_plain
+        from lcclassify.build import to_plain
         from lcclassify.errors import ConfigError
         from lcclassify.schema import PlainConfig
         from lcclassify.search.launching import Surroundings
         from lcclassify.search.sweep import run_search
-        from lcclassify.tasks.plan import make_plan, worker_count
+        from lcclassify.tasks.plan import worker_count
+        from lcclassify.tasks.runs import check_config
         from lcclassify.tasks.trial import train_in_process
 
         config, context, launcher = self.config, self.hydra_context, self.launcher
@@ -94,8 +95,7 @@ class SearchSweeper(Sweeper):
                 OmegaConf.save(part, folder / ".hydra" / f"{name}.yaml")
 
         def check(composed: PlainConfig) -> None:
-            make_plan(composed)
-            instantiate(composed["survey"]).fingerprint()  # names files that are missing
+            check_config(composed)
 
         whole = plain(config)
         run_search(

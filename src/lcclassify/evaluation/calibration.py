@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 from lcclassify.errors import DataError
 from lcclassify.evaluation.inputs import check_labelled, check_probabilities, check_targets
@@ -166,6 +164,8 @@ def fit_temperature(log_probabilities: ArrayLike, targets: ArrayLike) -> float:
         )
     y = check_targets(targets, *logs.shape)
     rows = np.arange(y.size)
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
 
     def loss(log_inverse: float) -> float:
         return -float(log_softmax(logs * np.exp(log_inverse), axis=1)[rows, y].mean())
@@ -200,5 +200,7 @@ def scale_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[n
     """
     if not np.isfinite(temperature) or temperature <= 0:
         raise DataError(f"temperature must be positive and finite, got {temperature}")
+    from scipy.special import log_softmax
+
     logs = to_log_probabilities(probabilities)
     return np.asarray(np.exp(log_softmax(logs / temperature, axis=1)), dtype=np.float64)

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lcclassify.errors import DataError
 from lcclassify.evaluation.calibration import (
@@ -164,11 +163,15 @@ def roc_auc(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
 
     NaN for a class without objects, or without objects of another class beside it.
     """
+    from sklearn.metrics import roc_auc_score
+
     return _one_vs_rest(roc_auc_score, probabilities, targets)
 
 
 def average_precision(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
     """Return ``(K,)``: each class's one-vs-rest average precision; NaN as in `roc_auc`."""
+    from sklearn.metrics import average_precision_score
+
     return _one_vs_rest(average_precision_score, probabilities, targets)
 
 

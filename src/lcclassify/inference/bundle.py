@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -28,17 +27,20 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from lcclassify.errors import BundleError, LcclassifyError, OutputError
+from lcclassify.inference.document import (
+    DOCUMENT,
+    FORMAT_VERSION,
+    WEIGHTS,
+    read_bytes,
+    read_document,
+    version_of,
+)
 from lcclassify.inference.model_card import model_card
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.nn.submodel import Submodel
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import PlainConfig, Taxonomy
 
-FORMAT_VERSION: Final = 2  # raise when a bundle written now cannot be read by older code
-READABLE_VERSIONS: Final = (1, 2)  # 1: the input transforms had no clip
-
-DOCUMENT: Final = "bundle.yaml"
-WEIGHTS: Final = "weights.safetensors"
 CARD: Final = "MODEL_CARD.md"
 
 _LIBRARIES: Final = ("lcclassify", "torch", "numpy", "polars", "safetensors")
@@ -154,15 +156,8 @@ def load(folder: str | Path) -> Bundle:
             fit what this version of lcclassify computes.
     """
     folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        found = "is not a folder" if folder.exists() else "does not exist"
-        raise BundleError(f"bundle='{folder}' must be the folder of a bundle, but it {found}")
-    if not (folder / DOCUMENT).is_file():
-        inner = folder / "bundle"
-        hint = f": did you mean '{inner}'?" if (inner / DOCUMENT).is_file() else ""
-        raise BundleError(f"the bundle '{folder}' has no file {DOCUMENT}{hint}")
-    document = _read_document(folder / DOCUMENT)
-    content = _read_bytes(folder / WEIGHTS)
+    document = read_document(folder)
+    content = read_bytes(folder / WEIGHTS)
     with _blaming(folder / DOCUMENT):
         representation = FittedRepresentation.from_state(document["representation"])
         for kind, names in _names(representation).items():
@@ -204,14 +199,8 @@ def load(folder: str | Path) -> Bundle:
 # --- writing ------------------------------------------------------------------------
 
 
-def fingerprint(folder: str | Path) -> str:
-    """Return a checksum of all that a loaded bundle is."""
-    # The document holds the checksum of the weights.
-    return hashlib.sha256(_read_bytes(Path(folder) / DOCUMENT)).hexdigest()
-
-
 def _document(bundle: Bundle, weights_sha256: str) -> PlainConfig:
-    versions = {name: _version(name) for name in _LIBRARIES}
+    versions = {name: version_of(name) for name in _LIBRARIES}
     provenance = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **versions},
@@ -237,13 +226,6 @@ def _document(bundle: Bundle, weights_sha256: str) -> PlainConfig:
     }
     plain: PlainConfig = _plain(document, "bundle")
     return plain
-
-
-def _version(library: str) -> str:
-    try:
-        return metadata.version(library)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -289,52 +271,6 @@ def _names(representation: FittedRepresentation) -> dict[str, tuple[str, ...]]:
         "context_names": representation.context_names,
         "channel_names": representation.channel_names,
     }
-
-
-def _read_bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except FileNotFoundError:
-        raise BundleError(f"the bundle '{file.parent}' has no file {file.name}") from None
-    except OSError as error:
-        raise BundleError(f"{file} cannot be read: {error.strerror or error}") from error
-
-
-def _read_document(file: Path) -> PlainConfig:
-    try:
-        document = yaml.safe_load(_read_bytes(file).decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise BundleError(f"{file} is damaged: {reason}") from error
-    if not isinstance(document, dict):
-        raise BundleError(f"{file} must hold a mapping, got {type(document).__name__}")
-    version = document.get("format_version")
-    if version not in READABLE_VERSIONS or isinstance(version, bool):
-        readable = " and ".join(str(known) for known in READABLE_VERSIONS)
-        raise BundleError(
-            f"{file} has the format version {version!r}, and this version of lcclassify "
-            f"({_version('lcclassify')}) reads format versions {readable}"
-        )
-    expected: dict[str, type | tuple[type, ...]] = {
-        "weights_sha256": str,
-        "classes": list,
-        "zeropoint": (int, float, type(None)),
-        "representation": dict,
-        "feature_names": list,
-        "context_names": list,
-        "channel_names": list,
-        "members": list,
-        "ensemble": dict,
-        "provenance": dict,
-    }
-    for key, kind in expected.items():
-        if key not in document:
-            raise BundleError(f"{file} lacks the key '{key}'")
-        if not isinstance(document[key], kind):
-            raise BundleError(
-                f"{file}: '{key}' is of the wrong type {type(document[key]).__name__}"
-            )
-    return document
 
 
 @contextmanager

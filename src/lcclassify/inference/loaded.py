@@ -6,18 +6,22 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from lcclassify.inference.bundle import DOCUMENT, WEIGHTS
+from lcclassify.inference.document import DOCUMENT, WEIGHTS
 from lcclassify.inference.predictor import Predictor
 
 HELD: Final = 2  # predictors kept, the last used ones
 
 _Stamp = tuple[tuple[int, int, int], ...]
-_held: dict[tuple[Path, str, int | None, str], tuple[_Stamp | None, Predictor]] = {}
+_held: dict[tuple[Path, str, int | None, str, int | None], tuple[_Stamp | None, Predictor]] = {}
 _loading = Lock()
 
 
 def loaded_predictor(
-    folder: str | Path, accelerator: str, batch_size: int | None, precision: str = "32"
+    folder: str | Path,
+    accelerator: str,
+    batch_size: int | None,
+    precision: str = "32",
+    threads: int | None = None,
 ) -> Predictor:
     """Return a predictor with the bundle of a folder, read once in this process.
 
@@ -28,19 +32,24 @@ def loaded_predictor(
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
         batch_size: Objects scored at a time; None for what is fast on the device.
         precision: As of `Predictor`.
+        threads: As of `Predictor`.
 
     Raises:
         BundleError: The bundle cannot be used.
         ConfigError: An argument is invalid, or there is no such accelerator.
     """
     folder = Path(folder).expanduser().absolute()
-    key = (folder, accelerator, batch_size, precision)
+    key = (folder, accelerator, batch_size, precision, threads)
     with _loading:
         stamp = _stamp(folder)
         found = _held.pop(key, None)
         if found is None or stamp is None or found[0] != stamp:
             predictor = Predictor.load(
-                folder, accelerator=accelerator, batch_size=batch_size, precision=precision
+                folder,
+                accelerator=accelerator,
+                batch_size=batch_size,
+                precision=precision,
+                threads=threads,
             )
             found = (stamp, predictor)
         _held[key] = found

@@ -45,6 +45,8 @@ class Predictions:
     @property
     def scored(self) -> NDArray[np.bool_]:
         """Whether each object has probabilities, ``(N,) bool``."""
+        if self.reasons.null_count() == len(self):
+            return np.ones(len(self), dtype=bool)
         scored: NDArray[np.bool_] = self.reasons.is_null().to_numpy()
         return scored
 
@@ -61,14 +63,14 @@ class Predictions:
         """
         best = np.where(self.scored, np.nan_to_num(self.probabilities).argmax(axis=1), len(classes))
         columns = {
-            f"{CLASS_PREFIX}{label}": pl.Series(self.probabilities[:, k]).fill_nan(None)
+            f"{CLASS_PREFIX}{label}": pl.Series(self.probabilities[:, k], nan_to_null=True)
             for k, label in enumerate(classes)
         }
         return pl.DataFrame(
             {
                 OBJECT_ID: self.object_ids,
                 **columns,
-                PREDICTED_CLASS: pl.Series([*classes, None], dtype=pl.String).gather(best),
+                PREDICTED_CLASS: pl.Series([*classes, None], dtype=pl.String)[best],
                 REASON: self.reasons,
             }
         )

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
-import pandas as pd
 import polars as pl
 import torch
 from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.inference.bundle import Bundle, load
+from lcclassify.inference.frames import to_polars
 from lcclassify.inference.predictions import (
     NO_OBJECT_ROW,
     NO_OBSERVATION,
@@ -25,11 +25,16 @@ from lcclassify.inference.predictions import (
     concatenated,
     with_unscored,
 )
+from lcclassify.inference.threads import own_threads
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
 from lcclassify.nn.gru import with_products
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID, OBSERVATION_COLUMNS, LightCurves
 from lcclassify.surveys.canonical import canonicalise
+from lcclassify.surveys.sortedids import positions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ACCELERATORS: Final = ("auto", "cpu", "cuda", "gpu")  # the last two are the same
 # A recurrent network's states of a batch must fit into a core's cache; a GPU wants work.
@@ -37,7 +42,7 @@ BATCH_SIZES: Final = {"cpu": 128, "cuda": 4096}
 PRECISIONS: Final = ("32", "bf16", "int8")
 CHUNK_SIZE: Final = 20_000  # objects prepared at a time: a few hundred megabytes
 
-Frame = TypeVar("Frame", pl.DataFrame, pd.DataFrame)
+Frame = TypeVar("Frame", pl.DataFrame, "pd.DataFrame")
 
 _logger = logging.getLogger(__name__)
 
@@ -55,12 +60,16 @@ class Predictor:
             those of recurrent layers in 8-bit integers, on a CPU. Both are faster where
             the processor has such products, and change probabilities by up to a hundredth.
         chunk_size: Objects prepared at a time.
+        threads: Batches scored at a time on a CPU, one in each thread; None for as many as
+            torch has been given threads. All predictors of a process that have equally many
+            share them. Other threads than these keep torch's settings.
 
     Attributes:
         bundle: The bundle.
         device: Where the networks run.
         batch_size: Objects scored at a time.
         precision: One of `PRECISIONS`.
+        threads: Batches scored at a time on a CPU.
 
     Raises:
         ConfigError: An argument is invalid, or there is no such accelerator.
@@ -78,11 +87,15 @@ class Predictor:
         batch_size: int | None = None,
         precision: str = "32",
         chunk_size: int = CHUNK_SIZE,
+        threads: int | None = None,
     ) -> None:
         self.device = _device(accelerator)
         if batch_size is None:
             batch_size = BATCH_SIZES[self.device.type]
-        for key, size in (("batch_size", batch_size), ("chunk_size", chunk_size)):
+        if threads is None:
+            threads = torch.get_num_threads()
+        sizes = {"batch_size": batch_size, "chunk_size": chunk_size, "threads": threads}
+        for key, size in sizes.items():
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise ConfigError(f"{key} must be an integer of at least 1, got {size!r}")
         self.bundle = bundle
@@ -96,6 +109,7 @@ class Predictor:
             )
         self.batch_size = batch_size
         self.precision = str(precision)
+        self.threads = threads
         self._chunk_size = chunk_size
         products = "int8" if self.precision == "int8" else "float32"
         self._classifier = with_products(bundle.classifier.to(self.device).eval(), products)
@@ -108,6 +122,7 @@ class Predictor:
         accelerator: str = "auto",
         batch_size: int | None = None,
         precision: str = "32",
+        threads: int | None = None,
     ) -> Predictor:
         """Return a predictor with the bundle of a folder.
 
@@ -116,7 +131,11 @@ class Predictor:
             ConfigError: An argument is invalid, or there is no such accelerator.
         """
         return cls(
-            load(folder), accelerator=accelerator, batch_size=batch_size, precision=precision
+            load(folder),
+            accelerator=accelerator,
+            batch_size=batch_size,
+            precision=precision,
+            threads=threads,
         )
 
     @property
@@ -186,7 +205,6 @@ class Predictor:
             return None
         return self.bundle.representation.prepare(light_curves)
 
-    @torch.inference_mode()
     def score(
         self,
         prepared: PreparedSet | None,
@@ -213,19 +231,15 @@ class Predictor:
             members = np.full((n_objects, len(self.bundle.member_names), n_classes), np.nan)
         observed = np.zeros(n_objects, dtype=bool)
         if prepared is not None:
-            rows = object_ids.search_sorted(prepared.object_ids).to_numpy().astype(np.int64)
+            rows = positions(prepared.object_ids, object_ids)
             observed[rows] = True
-            with _own_stream(self.device):
-                tensors = TensorSet.from_prepared(prepared).to(self.device)
-                for batch_rows in length_sorted_batches(prepared.lengths, self.batch_size):
-                    with self._products():
-                        rounds = self._classifier.round_probabilities(tensors.batch(batch_rows))
-                    target = rows[batch_rows]
-                    probabilities[target] = self._classifier.combine(rounds).cpu().numpy()
-                    if members is not None:
-                        members[target] = rounds.mean(1).cpu().numpy()
-                    if progress is not None:
-                        progress(len(batch_rows))
+            for batch_rows, combined, each in self._scored(prepared):
+                target = rows[batch_rows]
+                probabilities[target] = combined
+                if members is not None:
+                    members[target] = each
+                if progress is not None:
+                    progress(len(batch_rows))
         if progress is not None and not observed.all():
             progress(int((~observed).sum()))
         finite = np.isfinite(probabilities).all(axis=1)
@@ -234,9 +248,37 @@ class Predictor:
         return Predictions(
             object_ids=object_ids,
             probabilities=probabilities,
-            reasons=pl.Series([None, NO_OBSERVATION, NOT_FINITE], dtype=pl.String).gather(reasons),
+            reasons=pl.Series([None, NO_OBSERVATION, NOT_FINITE], dtype=pl.String)[reasons],
             members=members,
         )
+
+    def _scored(
+        self, prepared: PreparedSet
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+        """Yield rows of a prepared set with the ensemble's and the members' probabilities."""
+        tensors = TensorSet.from_prepared(prepared)
+        batches = length_sorted_batches(prepared.lengths, self.batch_size)
+        # The longest first: whoever is left alone at the end is soon done.
+        batches.reverse()
+
+        # Threads share neither of the contexts.
+        @torch.inference_mode()
+        def scored(
+            rows: NDArray[np.int64],
+        ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+            with self._products():
+                rounds = self._classifier.round_probabilities(tensors.batch(rows))
+            combined, each = self._classifier.combine(rounds), rounds.mean(1)
+            return rows, combined.cpu().numpy(), each.cpu().numpy()
+
+        if self.device.type != "cpu":
+            with _own_stream(self.device):
+                tensors = tensors.to(self.device)
+                yield from map(scored, batches)
+        elif len(batches) == 1 and torch.get_num_threads() == 1:
+            yield scored(batches[0])
+        else:
+            yield from own_threads(self.threads).map(scored, batches)
 
     def _products(self) -> AbstractContextManager[object]:
         """Return a context in which networks multiply matrices in bfloat16 if asked to."""
@@ -281,15 +323,15 @@ class Predictor:
                 type, a passband unknown, or rows of an object contradict each other.
         """
         frame = self._classify(observations, objects)
-        return frame.to_pandas() if isinstance(observations, pd.DataFrame) else frame
+        return frame if isinstance(observations, pl.DataFrame) else frame.to_pandas()
 
     def _classify(self, observations: object, objects: object) -> pl.DataFrame:
         fitted = self.bundle.representation
         carried = fitted.metadata if objects is None else ()
-        rows = _polars(observations, "observations", (*OBSERVATION_COLUMNS, *carried))
+        rows = to_polars(observations, "observations", (*OBSERVATION_COLUMNS, *carried))
         table = None
         if objects is not None:
-            table = _polars(objects, "objects", (OBJECT_ID, *fitted.metadata))
+            table = to_polars(objects, "objects", (OBJECT_ID, *fitted.metadata))
         curves, report = canonicalise(rows, table, fitted.passbands, metadata=fitted.metadata)
         for sentence in report.sentences():
             _logger.warning("%s", sentence)
@@ -333,30 +375,3 @@ def _own_stream(device: torch.device) -> AbstractContextManager[object]:
     stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream(device))  # the weights may be on their way
     return torch.cuda.stream(stream)
-
-
-def _polars(frame: object, argument: str, wanted: tuple[str, ...]) -> pl.DataFrame:
-    """Return the wanted columns that a pandas or Polars table has."""
-    if isinstance(frame, pd.DataFrame):
-        present = [name for name in wanted if name in frame.columns]
-        names = list(frame.columns)
-        for name in present:
-            if names.count(name) > 1:
-                raise DataError(f"{argument} has {names.count(name)} columns named '{name}'")
-        try:
-            return pl.from_pandas(frame[present])
-        # Arrow has no type for some columns, such as complex numbers.
-        except (
-            TypeError,
-            ValueError,
-            NotImplementedError,
-            ImportError,
-            pl.exceptions.PolarsError,
-        ) as error:
-            reason = " ".join(str(error).split())
-            raise DataError(
-                f"{argument} holds a column of mixed or unusable type: {reason}"
-            ) from error
-    if isinstance(frame, pl.DataFrame):
-        return frame.select(name for name in wanted if name in frame.columns)
-    raise DataError(f"{argument} must be a pandas or Polars DataFrame, got {type(frame).__name__}")

@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import optimize, stats
 from torch import Tensor
 
 # Where the plain fit fails, the power is sought here: every power outside makes
@@ -51,6 +50,8 @@ def fit_power(values: NDArray[np.float64]) -> float:
     """
     if values.size < 2 or is_constant(values):
         return 1.0
+    from scipy import optimize, stats  # for fitting alone, and slow to import
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:

@@ -11,6 +11,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -62,6 +63,14 @@ ALL_PASSBANDS: Final = (
     (BY_RATIO_SQ, ("min", "max", "mean", "sum", "skew")),
 )
 
+_QUANTITIES: Final = (FLUX, FLUX_ERR, DETECTED, RATIO_SQ, BY_RATIO_SQ)
+# Whose medians are wanted in each passband, and of all observations.
+_MEDIANS: Final = np.array(
+    [
+        ["median" in dict(table).get(name, ()) for table in (PER_PASSBAND, ALL_PASSBANDS)]
+        for name in _QUANTITIES
+    ]
+)
 
 # Further features, each of the statistics `s` of the same observations: of all, ...
 Statistics = Callable[[str], FloatArray]
@@ -104,6 +113,11 @@ def feature_names(passbands: Passbands, metadata: Sequence[str]) -> tuple[str, .
     Raises:
         ConfigError: A metadata column has the name of a feature.
     """
+    return _feature_names(passbands, tuple(metadata))
+
+
+@cache
+def _feature_names(passbands: Passbands, metadata: tuple[str, ...]) -> tuple[str, ...]:
     bands = range(len(passbands))
     names = [
         *(f"{name}_{band}" for name in _names(PER_PASSBAND) for band in bands),
@@ -152,8 +166,8 @@ def feature_matrix(light_curves: LightCurves) -> FloatArray:
             if name in columns:
                 matrix[first:last, position] = columns[name]
     for name in light_curves.metadata_columns:
-        column = objects[name].cast(pl.Float64).fill_null(np.nan)
-        matrix[:, names.index(name)] = column.to_numpy()
+        # A null becomes NaN.
+        matrix[:, names.index(name)] = objects[name].cast(pl.Float64).to_numpy()
     # 0/0 and x/0 are undefined values, not numbers to learn from.
     matrix[~np.isfinite(matrix)] = np.nan
     return matrix
@@ -167,19 +181,13 @@ def _aggregate(observations: pl.DataFrame, bounds: IntArray, n_bands: int) -> di
     with np.errstate(over="ignore"):
         ratio_sq = (flux / flux_err) ** 2
         by_ratio_sq = flux * ratio_sq
-    quantities = (FLUX, FLUX_ERR, DETECTED, RATIO_SQ, BY_RATIO_SQ)
     values, counts, spans = statistics(
         bounds,
         observations[PASSBAND].to_numpy(),
         detected,
         observations[MJD].to_numpy(),
         np.stack([flux, flux_err, detected.astype(np.float64), ratio_sq, by_ratio_sq]),
-        np.array(
-            [
-                ["median" in dict(table).get(name, ()) for table in (PER_PASSBAND, ALL_PASSBANDS)]
-                for name in quantities
-            ]
-        ),
+        _MEDIANS,
         n_bands,
     )
 
@@ -187,7 +195,7 @@ def _aggregate(observations: pl.DataFrame, bounds: IntArray, n_bands: int) -> di
         def column(name: str) -> FloatArray:
             quantity, _, statistic = name.rpartition("_")
             one: FloatArray = values[
-                :, group, quantities.index(quantity), STATISTICS.index(statistic)
+                :, group, _QUANTITIES.index(quantity), STATISTICS.index(statistic)
             ]
             return one
 

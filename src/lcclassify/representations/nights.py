@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from lcclassify.compiled import compiled
 from lcclassify.errors import DataError
 from lcclassify.schema import DETECTED, FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND, LightCurves
+from lcclassify.surveys.sortedids import positions, run_starts, within
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -54,9 +55,10 @@ def object_bounds(light_curves: LightCurves) -> IntArray:
             are of objects that the object table does not have.
     """
     ids = light_curves.objects[OBJECT_ID]
-    runs = light_curves.observations[OBJECT_ID].rle().struct.unnest()
+    rows = light_curves.observations[OBJECT_ID]
+    starts = run_starts(rows)
     counts = np.zeros(len(ids), dtype=np.int64)
-    counts[_positions(runs["value"], ids)] = runs["len"].to_numpy()
+    counts[_positions(rows[starts], ids)] = np.diff(starts, append=len(rows))
     return np.concatenate([[0], np.cumsum(counts)])
 
 
@@ -122,17 +124,18 @@ def _positions(run_ids: pl.Series, ids: pl.Series) -> IntArray:
     """Return where in the object table each run of observations belongs."""
     if not len(run_ids):
         return np.zeros(0, dtype=np.int64)
-    if not ids.is_sorted() or not run_ids.is_sorted() or run_ids.n_unique() < len(run_ids):
+    # Neighbouring runs differ: sorted ones are all of other objects.
+    if not ids.is_sorted() or not run_ids.is_sorted():
         raise DataError(
             f"the light curves are not sorted by {OBJECT_ID}: canonicalise the tables first"
         )
-    unknown = run_ids.filter(~run_ids.is_in(ids.implode()))
+    unknown = run_ids.filter(~within(run_ids, ids))
     if len(unknown):
         raise DataError(
             f"{len(unknown):,} objects have observations but no row in the object table, the "
             f"first is object {unknown[0]}"
         )
-    return ids.search_sorted(run_ids).to_numpy().astype(np.int64)
+    return positions(run_ids, ids)
 
 
 def group_nights(light_curves: LightCurves, length: float = NIGHT_LENGTH) -> Nights:

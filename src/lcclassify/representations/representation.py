@@ -27,6 +27,7 @@ from lcclassify.representations.sequences import (
 )
 from lcclassify.schema import FLUX, FLUX_ERR, OBJECT_ID, LightCurves, Passbands
 from lcclassify.surveys import options
+from lcclassify.surveys.sortedids import distinct_sorted
 
 FLUX_SCALINGS: Final = ("none", "log2_range")
 CONTEXT_KINDS: Final = ("metadata", "log_flux_scale")
@@ -234,11 +235,12 @@ class FittedRepresentation:
         """
         self._check(light_curves)
         # Further metadata columns of the survey are none of the bundle's business.
-        observed = light_curves.objects.select(OBJECT_ID, *self.metadata)
-        ids = light_curves.observations[OBJECT_ID].unique()
+        observed = light_curves.objects[[OBJECT_ID, *self.metadata]]
+        ids = distinct_sorted(light_curves.observations[OBJECT_ID])
         if len(ids) != len(observed):
             observed = observed.filter(pl.col(OBJECT_ID).is_in(ids.implode()))
-        observed = observed.sort(OBJECT_ID)
+        if not observed[OBJECT_ID].is_sorted():
+            observed = observed.sort(OBJECT_ID)
         light_curves = replace(light_curves, objects=observed)
         scaled = add_flux_noise(light_curves, self.settings.noise, self.seed)
         factor = self.flux_factor
@@ -320,7 +322,7 @@ def _as_list(values: tuple[float, float] | None) -> list[float] | None:
 
 
 def _column(table: pl.DataFrame, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return table[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return table[name].cast(pl.Float64).to_numpy()  # a null becomes NaN
 
 
 def _matrix(

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import torch
-
 _SHARE: Final = 0.9  # of the memory that is free when a trial begins
 
 
@@ -20,6 +18,8 @@ def limited_memory() -> Iterator[None]:
     Linux promises more than it has, and then kills whoever uses it, the whole search
     included. GPU drivers reserve addresses beyond any memory, so there is no limit then.
     """
+    import torch
+
     free, used = _free(), _used()
     if free is None or used is None or torch.cuda.is_available():
         yield

@@ -7,14 +7,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lcclassify.errors import TrainingError
-from lcclassify.nn.submodel import Submodel
 from lcclassify.search.metrics import METRICS
-from lcclassify.training.fit import FitResult, load_history
+
+if TYPE_CHECKING:
+    from lcclassify.training.fit import FitResult
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def training_seconds(folder: Path) -> float:
 
 def _fits(folder: Path) -> dict[Path, FitResult]:
     """Return the fits that watch themselves on objects they do not train on."""
+    from lcclassify.training.fit import load_history
+
     fits: dict[Path, FitResult] = {}
     for path in sorted((folder / "fits").glob("*/*")):
         history = load_history(path)
@@ -73,6 +76,8 @@ def _read(folder: Path, fits: Mapping[Path, FitResult], name: str) -> Objective:
     if name == "seconds":
         return _over([_seconds(fit) for fit in fits.values()])
     if name == "parameters":
+        from lcclassify.nn.submodel import Submodel
+
         stored = json.loads((next(iter(fits)) / "submodel.json").read_text())
         network = Submodel.from_config(stored)
         return Objective(float(sum(p.numel() for p in network.parameters())), None)

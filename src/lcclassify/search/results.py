@@ -16,7 +16,6 @@ from rich.table import Table
 
 from lcclassify.errors import OutputError
 from lcclassify.search.experiment import write_experiment
-from lcclassify.search.figures import draw_figures
 from lcclassify.search.locks import SearchLocks
 from lcclassify.search.metrics import in_words
 from lcclassify.search.ranking import ORDER, complete, ranked
@@ -47,6 +46,8 @@ def write_results(
             if best:
                 files.append(write_experiment(folder, settings, best[0], len(trials)))
             if figures:
+                from lcclassify.search.figures import draw_figures
+
                 files += draw_figures(study, settings, folder / "figures")
         except OSError as error:
             reason = error.strerror or str(error)

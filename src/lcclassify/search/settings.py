@@ -10,8 +10,6 @@ from typing import Any, Final
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.schema import PlainConfig
 from lcclassify.search.metrics import METRICS, Direction, Metric
-from lcclassify.search.pruners import check_pruner
-from lcclassify.search.samplers import check_sampler
 
 KEYS: Final = (
     "name",
@@ -86,6 +84,9 @@ class SearchSettings:
                 f"search.storage is '{storage}': known: sqlite, journal, or the URL of a database"
             )
         objectives = _objectives(config["objective"])
+        from lcclassify.search.pruners import check_pruner  # these need Optuna
+        from lcclassify.search.samplers import check_sampler
+
         check_sampler(config["sampler"], len(objectives))
         check_pruner(config["pruner"])
         settings = cls(

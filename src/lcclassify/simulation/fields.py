@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from astropy import units
-from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -88,6 +86,9 @@ def even_positions(n: int, south: float, north: float, turn: float) -> FloatArra
 
 def galactic(position: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return Galactic longitude and latitude in degrees of ``(n, 2)`` ra and decl in degrees."""
+    from astropy import units
+    from astropy.coordinates import SkyCoord
+
     there = SkyCoord(position[:, 0] * units.deg, position[:, 1] * units.deg).galactic
     return np.asarray(there.l.deg), np.asarray(there.b.deg)
 

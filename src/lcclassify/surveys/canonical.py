@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from lcclassify.errors import ConfigError, DataError
@@ -39,6 +40,7 @@ from lcclassify.surveys.objecttable import (
     require,
 )
 from lcclassify.surveys.report import ReadReport
+from lcclassify.surveys.sortedids import distinct_sorted, positions, within
 
 DETECTION_SNR: Final = 5.0  # flux / flux_err from which an observation counts as a detection
 
@@ -146,11 +148,11 @@ def canonicalise_part(
         table = canonical_objects(carried, taxonomy, metadata)
     rows, report = _canonical_rows(observations, table, passbands, snr)
     observed = distinct_sorted(rows[OBJECT_ID])
-    own = table[_positions(observed, table[OBJECT_ID])]
+    own = table[positions(observed, table[OBJECT_ID])]
     seen = distinct_sorted(
         identifier(observations[OBJECT_ID], "observation table").cast(table.schema[OBJECT_ID])
     )
-    unobserved = seen.filter(~_within(seen, observed) & ~_within(seen, report.orphan_ids))
+    unobserved = seen.filter(~within(seen, observed) & ~within(seen, report.orphan_ids))
     report = replace(
         report,
         objects_without_observations=len(unobserved),
@@ -164,11 +166,13 @@ def _canonical_rows(
 ) -> tuple[pl.DataFrame, ReadReport]:
     """Return the usable rows of the known objects, and what was left out."""
     require(observations, (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR), "observation table")
-    rows = observations.select(
-        identifier(observations[OBJECT_ID], "observation table"),
-        *(number(observations, name, "observation table") for name in (MJD, FLUX, FLUX_ERR)),
-        passband_index(observations, passbands),
-        *([boolean(observations, DETECTED)] if DETECTED in observations.columns else []),
+    rows = pl.DataFrame(
+        [
+            identifier(observations[OBJECT_ID], "observation table"),
+            *(number(observations, name, "observation table") for name in (MJD, FLUX, FLUX_ERR)),
+            passband_index(observations, passbands),
+            *([boolean(observations, DETECTED)] if DETECTED in observations.columns else []),
+        ]
     )
     rows = _with_id_type(rows, table)
     rows, orphan_ids, orphan_rows = _without_orphans(rows, table)
@@ -200,7 +204,9 @@ def _checked_snr(detection_snr: float) -> float:
 def _with_id_type(rows: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
     """Return the rows if their ids are of the table's type; without rows they have none."""
     ours, theirs = rows.schema[OBJECT_ID], table.schema[OBJECT_ID]
-    if ours == theirs or not rows.height:
+    if ours == theirs:
+        return rows
+    if not rows.height:
         return rows.cast({OBJECT_ID: theirs})
     kinds = {pl.Int64(): "integers", pl.String(): "strings"}
     such = f" (such as {table[OBJECT_ID][0]!r})" if table.height else ""
@@ -216,7 +222,7 @@ def _without_orphans(
 ) -> tuple[pl.DataFrame, pl.Series, int]:
     """Return the rows of known objects, the ids of the others and how many rows they had."""
     ids = distinct_sorted(rows[OBJECT_ID])
-    orphans = ids.filter(~_within(ids, table[OBJECT_ID]))
+    orphans = ids.filter(~within(ids, table[OBJECT_ID]))
     if not len(orphans):
         return rows, orphans, 0
     known = rows.filter(~rows[OBJECT_ID].is_in(orphans.implode()))
@@ -238,49 +244,26 @@ def check_common(report: ReadReport, table: pl.DataFrame) -> None:
         )
 
 
-def distinct_sorted(ids: pl.Series) -> pl.Series:
-    """Return the distinct ids in their order; those of a sorted table cost little."""
-    if ids.is_sorted():
-        return ids.filter((ids != ids.shift(1)).fill_null(True))
-    return ids.unique().sort()
-
-
-def _positions(ids: pl.Series, among: pl.Series) -> pl.Series:
-    """Return where sorted ids stand, or would stand, among other sorted ones."""
-    return among.search_sorted(ids)
-
-
-def _within(ids: pl.Series, among: pl.Series) -> pl.Series:
-    """Say of each of some sorted ids whether it is one of other sorted ones.
-
-    A few ids are looked for in a long table, so bisection costs less than a join.
-    """
-    if not len(among) or not len(ids):
-        return pl.Series([False] * len(ids), dtype=pl.Boolean)
-    found = _positions(ids, among).clip(upper_bound=len(among) - 1)
-    return among.gather(found) == ids
-
-
 def _cleaned(rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     """Drop rows that no numerics can use; a row counts under its first fault only."""
-    time, flux = pl.col(MJD).is_finite(), pl.col(FLUX).is_finite()
-    error = pl.col(FLUX_ERR).is_finite() & (pl.col(FLUX_ERR) > 0)
-    time, flux, error = (test.fill_null(False) for test in (time, flux, error))
-    counts = rows.select(
-        bad_mjd=(~time).sum(),
-        nan_flux=(time & ~flux).sum(),
-        bad_flux_err=(time & flux & ~error).sum(),
-    ).row(0, named=True)
+    # A null becomes NaN.
+    time, flux, error = (np.isfinite(rows[name].to_numpy()) for name in (MJD, FLUX, FLUX_ERR))
+    error = error & (rows[FLUX_ERR].to_numpy() > 0)
+    counts = {
+        "bad_mjd": int((~time).sum()),
+        "nan_flux": int((time & ~flux).sum()),
+        "bad_flux_err": int((time & flux & ~error).sum()),
+    }
     if any(counts.values()):
         rows = rows.filter(time & flux & error)
-    return rows, {name: int(count) for name, count in counts.items()}
+    return rows, counts
 
 
 def _with_detections(rows: pl.DataFrame, snr: float) -> tuple[pl.DataFrame, int]:
     """Fill `detected` from the signal-to-noise ratio where the survey does not state it."""
-    significant = (pl.col(FLUX) / pl.col(FLUX_ERR)) >= snr
+    significant = (rows[FLUX] / rows[FLUX_ERR] >= snr).alias(DETECTED)
     if DETECTED not in rows.columns:
-        return rows.with_columns(significant.alias(DETECTED)), 0
+        return rows.hstack([significant]), 0
     unstated = rows[DETECTED].null_count()
     if unstated:
         rows = rows.with_columns(pl.col(DETECTED).fill_null(significant))
@@ -289,9 +272,9 @@ def _with_detections(rows: pl.DataFrame, snr: float) -> tuple[pl.DataFrame, int]
 
 def _sorted_distinct(rows: pl.DataFrame) -> pl.DataFrame:
     """Sort by all columns, so that exact duplicates are neighbours, and keep one of each."""
-    rows = rows.select(OBSERVATION_COLUMNS)
+    rows = rows[list(OBSERVATION_COLUMNS)]
     if _strictly_ascending(rows):
-        return rows.with_columns(pl.col(OBJECT_ID).set_sorted())
+        return rows.replace_column(0, rows[OBJECT_ID].set_sorted())
     rows = rows.sort(_SORT_ORDER)
     repeats = rows.select(pl.all_horizontal(pl.all() == pl.all().shift(1))).to_series()
     repeats = repeats.fill_null(False)

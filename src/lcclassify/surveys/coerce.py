@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from lcclassify.errors import DataError, did_you_mean
@@ -116,7 +117,11 @@ def number(table: pl.DataFrame, name: str, what: str) -> pl.Series:
 
 def finite_or_null(column: pl.Series) -> pl.Series:
     """Return a Float64 column with null in place of NaN and infinities."""
-    return column.set(~column.is_finite(), None)
+    values = column.to_numpy()  # a null becomes NaN
+    finite = np.isfinite(values)
+    if finite.all():
+        return column
+    return pl.Series(column.name, np.where(finite, values, np.nan), nan_to_null=True)
 
 
 def boolean(table: pl.DataFrame, name: str) -> pl.Series:
@@ -125,6 +130,8 @@ def boolean(table: pl.DataFrame, name: str) -> pl.Series:
     Raises:
         DataError: If a value is neither true nor false (1 or 0, in numbers or text).
     """
+    if table.schema[name] == pl.Boolean:
+        return table[name]
     truth, bad, absent = _flags(table, name)
     _refuse(table, name, bad, "observation table", "0 or 1")
     return truth.set(absent, None).alias(name)
@@ -180,7 +187,11 @@ def passband_index(table: pl.DataFrame, passbands: Passbands) -> pl.Series:
     if isinstance(column.dtype, pl.Categorical | pl.Enum):
         column = column.cast(pl.String)
     known = _known_passbands(column, passbands)
-    words = column.cast(pl.String).str.strip_chars()
+    words = column.cast(pl.String)
+    exact = words.cast(pl.Enum(known), strict=False)
+    if not exact.null_count():
+        return exact.to_physical().cast(pl.UInt8)
+    words = words.str.strip_chars()
     index = words.replace_strict(
         list(known), range(len(known)), default=None, return_dtype=pl.UInt8
     )

@@ -10,6 +10,7 @@ import polars as pl
 from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, Taxonomy
 from lcclassify.surveys.coerce import finite_or_null, identifier, label_text, number
+from lcclassify.surveys.sortedids import is_distinct_sorted
 
 _SUBSETS: Final = ("train", "held_out", "test")
 
@@ -59,12 +60,15 @@ def canonical_objects(
     if taxonomy is not None:
         _check_words(table, LABEL, taxonomy.classes, "class")
     _check_words(table, SUBSET, _SUBSETS, "subset")
-    table = table.unique().sort(OBJECT_ID)
-    _check_no_contradiction(table)
+    if not is_distinct_sorted(table[OBJECT_ID]):
+        table = table.unique().sort(OBJECT_ID)
+        _check_no_contradiction(table)
     return table
 
 
 def _check_words(table: pl.DataFrame, column: str, known: Sequence[str], what: str) -> None:
+    if table[column].null_count() == table.height:
+        return
     unknown = table.filter(pl.col(column).is_not_null() & ~pl.col(column).is_in(list(known)))
     if unknown.height:
         word = str(unknown[column].min())

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 from uuid import uuid4
 
-import torch
-
 from lcclassify import __version__
 from lcclassify.errors import ConfigError
 from lcclassify.inference.shards import ShardRecord
@@ -26,7 +24,13 @@ class ChunkJob(Protocol):
 
 
 class Engine(Protocol):
-    """Has chunks worked on."""
+    """Has chunks worked on.
+
+    Attributes:
+        threads: Batches that a process may score at a time, whichever chunks they are of.
+    """
+
+    threads: int
 
     def run(self, job: ChunkJob, indices: Sequence[int]) -> Iterator[ShardRecord]:
         """Yield the records of chunks as they are finished, in any order.
@@ -42,7 +46,8 @@ class LocalEngine:
     lock, so that one thread reads while the other one classifies.
 
     Args:
-        workers: Chunks worked on at a time; None for one a core.
+        workers: Chunks worked on at a time, and threads for the batches of all of them: a
+            chunk alone has them to itself. None for one a core.
 
     Raises:
         ConfigError: It is no whole number of at least 1.
@@ -50,26 +55,26 @@ class LocalEngine:
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = _workers(workers)
+        self.threads = self.workers
 
     def run(self, job: ChunkJob, indices: Sequence[int]) -> Iterator[ShardRecord]:
         """Yield the records of chunks as they are finished."""
         waiting = iter(indices)
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="chunk")
         begun: set[Future[ShardRecord]] = set()
-        with _one_thread_each(self.workers):
-            try:
-                while True:
-                    for index in waiting:
-                        begun.add(pool.submit(job.process, index))
-                        if len(begun) == self.workers:
-                            break
-                    if not begun:
-                        return
-                    finished, begun = wait(begun, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        yield future.result()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        try:
+            while True:
+                for index in waiting:
+                    begun.add(pool.submit(job.process, index))
+                    if len(begun) == self.workers:
+                        break
+                if not begun:
+                    return
+                finished, begun = wait(begun, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 class DaskEngine:
@@ -93,6 +98,7 @@ class DaskEngine:
             )
         self.address = address
         self.workers = _workers(workers)
+        self.threads = 1
         _distributed()
 
     def run(self, job: ChunkJob, indices: Sequence[int]) -> Iterator[ShardRecord]:
@@ -200,15 +206,3 @@ def _workers(workers: int | None) -> int:
     if workers is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     return options.whole(workers, "engine.workers", 1)
-
-
-@contextmanager
-def _one_thread_each(workers: int) -> Iterator[None]:
-    """Give every worker one thread of torch: together they have one a core."""
-    threads = torch.get_num_threads()
-    if workers > 1:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

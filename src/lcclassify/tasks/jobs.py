@@ -7,24 +7,25 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
-from lcclassify.inference.loaded import loaded_predictor
 from lcclassify.inference.predictions import (
     NO_OBJECT_ROW,
     NO_OBSERVATION,
     Predictions,
     with_unscored,
 )
-from lcclassify.inference.predictor import Predictor
 from lcclassify.inference.shards import ShardRecord, ShardStore
-from lcclassify.representations.prepared import PreparedSet
-from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import FLUX, FLUX_ERR, LABEL, OBJECT_ID, SUBSET, LightCurves
 from lcclassify.surveys.chunks import Chunk, SurveyChunks
+
+if TYPE_CHECKING:
+    from lcclassify.inference.predictor import Predictor
+    from lcclassify.representations.prepared import PreparedSet
+    from lcclassify.representations.representation import FittedRepresentation
 
 # Tables of a shard.
 PREDICTIONS: Final = "predictions"
@@ -70,6 +71,7 @@ class ClassifyJob:
         accelerator: As of `Predictor`.
         batch_size: As of `Predictor`.
         precision: As of `Predictor`.
+        threads: As of `Predictor`; all chunks that a process works on share them.
     """
 
     chunks: SurveyChunks
@@ -80,11 +82,16 @@ class ClassifyJob:
     accelerator: str
     batch_size: int | None
     precision: str
+    threads: int
 
     def process(self, index: int) -> ShardRecord:
         """Take one chunk from the survey's files to its shard."""
+        from lcclassify.inference.loaded import loaded_predictor
+
         stages = Stages()
-        predictor = loaded_predictor(self.bundle, self.accelerator, self.batch_size, self.precision)
+        predictor = loaded_predictor(
+            self.bundle, self.accelerator, self.batch_size, self.precision, self.threads
+        )
         with stages("read"):
             chunk = self.chunks.read(index)
             curves = with_flux_factor(chunk.light_curves, self.flux_factor)

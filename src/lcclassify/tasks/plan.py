@@ -7,16 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-import torch
-
 from lcclassify.build import instantiate
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
-from lcclassify.nn.build import build_head, build_network
 from lcclassify.schema import InputSizes, PlainConfig
-from lcclassify.training.fit import check_trainer
-from lcclassify.training.members import MODES
-from lcclassify.training.settings import MemberSettings, check_whole
+from lcclassify.training.settings import MODES, MemberSettings, check_whole
 from lcclassify.training.splits import SplitSettings
 
 _KEYS: Final = (
@@ -106,6 +101,8 @@ def make_plan(config: PlainConfig) -> Plan:
         )
     model = expand_model(config)["model"]
     members, head = _model(model)
+    from lcclassify.training.fit import check_trainer  # Lightning comes last
+
     check_trainer(trainer_arguments(config["trainer"]))
     worker_count(config["trainer"])
     return Plan(
@@ -141,6 +138,8 @@ def trainer_arguments(config: Mapping[str, Any]) -> PlainConfig:
     Raises:
         ConfigError: The strategy would start the whole command again in each process.
     """
+    import torch
+
     arguments = {key: value for key, value in config.items() if key != "workers"}
     if arguments.get("accelerator", "auto") == "auto":
         # The transforms need float64, which Apple's GPUs lack.
@@ -205,6 +204,8 @@ def _model(config: PlainConfig) -> tuple[tuple[MemberSettings, ...], MemberSetti
         raise ConfigError(f"model.head and a member share the name '{head.name}'")
     if head.replicas != 1:
         raise ConfigError("model.head.replicas must be 1: a head is a single fit")
+    from lcclassify.nn.build import build_head
+
     with _blaming("model.head"):
         build_head(head.network, len(members), _SIZES.n_classes)
         _check_optimizer(head)
@@ -212,12 +213,16 @@ def _model(config: PlainConfig) -> tuple[tuple[MemberSettings, ...], MemberSetti
 
 
 def _check_member(where: str, member: MemberSettings) -> None:
+    from lcclassify.nn.build import build_network
+
     with _blaming(where):
         build_network(member.network, _SIZES)
         _check_optimizer(member)
 
 
 def _check_optimizer(member: MemberSettings) -> None:
+    import torch
+
     instantiate(member.optimizer, [torch.nn.Parameter(torch.zeros(1))])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -23,9 +23,8 @@ from lcclassify.evaluation.report import (
     per_class_table,
     write_metrics,
 )
-from lcclassify.inference import bundle as bundles
+from lcclassify.inference.document import fingerprint, read_document
 from lcclassify.inference.predictions import NO_OBSERVATION, Predictions
-from lcclassify.inference.predictor import Predictor
 from lcclassify.inference.shards import ShardStore
 from lcclassify.inference.writer import (
     check_writable,
@@ -53,6 +52,9 @@ from lcclassify.tasks.surveying import (
     unobserved_ids,
     write_rejects,
 )
+
+if TYPE_CHECKING:
+    from lcclassify.inference.predictor import Predictor
 
 # Ends of the names of the files beside the predictions.
 MANIFEST: Final = "manifest.json"
@@ -119,36 +121,39 @@ def predict(cfg: DictConfig) -> PredictResult:
     begin = perf_counter()
     require(cfg, _MANDATORY)
     output = Path(str(cfg.output)).expanduser().absolute()
-    # Whatever can be refused is refused before the long work.
+    bundle = Path(str(cfg.bundle)).expanduser()
+    # Whatever can be refused is refused before the long work, and before torch is there.
     form = output_format(output, cfg.format)
     check_writable(output)
-    predictor = Predictor.load(
-        str(cfg.bundle),
-        accelerator=cfg.accelerator,
-        batch_size=cfg.batch_size,
-        precision=str(cfg.precision),
-    )
     evaluate, restart = (check_flag(key, cfg[key]) for key in ("evaluate", "restart"))
+    read_document(bundle)
     survey: Survey = instantiate(cfg.survey)
     others = [_beside(output, kind) for kind in (MANIFEST, METRICS, REJECTS)]
-    check_apart([output, *others], [*survey.files(), Path(str(cfg.bundle)).expanduser()])
+    check_apart([output, *others], [*survey.files(), bundle])
     engine: Engine = instantiate(cfg.engine)
+    from lcclassify.inference.loaded import loaded_predictor
+
+    # The same that the chunks will ask for.
+    predictor = loaded_predictor(
+        bundle, cfg.accelerator, cfg.batch_size, str(cfg.precision), engine.threads
+    )
     work = output.with_name(f"{output.name}.work")
     with working_folder(work):
         chunks = survey.chunks(labels=evaluate, rows=cfg.chunk_rows, on_error=cfg.on_error)
         factor, sentences = flux_factor(chunks.zeropoint, predictor.bundle.zeropoint)
-        key = bundles.fingerprint(str(cfg.bundle))
+        key = fingerprint(bundle)
 
         def job(chunks: SurveyChunks, store: ShardStore) -> ClassifyJob:
             return ClassifyJob(
                 chunks=chunks,
                 store=store,
-                bundle=Path(str(cfg.bundle)).expanduser().absolute(),
+                bundle=bundle.absolute(),
                 flux_factor=factor,
                 keep_scores=evaluate,
                 accelerator=cfg.accelerator,
                 batch_size=cfg.batch_size,
                 precision=predictor.precision,
+                threads=engine.threads,
             )
 
         description = {

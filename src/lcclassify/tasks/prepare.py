@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 from omegaconf import DictConfig
@@ -17,10 +17,9 @@ from lcclassify import __version__
 from lcclassify.build import instantiate
 from lcclassify.errors import ConfigError, DataError, OutputError, check_flag, did_you_mean
 from lcclassify.evaluation.report import write_metrics
-from lcclassify.inference import bundle as bundles
+from lcclassify.inference.document import fingerprint, read_document
 from lcclassify.inference.shards import ShardStore
 from lcclassify.inference.writer import check_writable, write_table
-from lcclassify.representations.representation import FittedRepresentation, Representation
 from lcclassify.schema import LightCurves
 from lcclassify.surveys.base import ReadReport, Survey
 from lcclassify.surveys.chunks import SurveyChunks
@@ -43,6 +42,10 @@ from lcclassify.tasks.surveying import (
     write_rejects,
 )
 from lcclassify.training.settings import check_whole
+
+if TYPE_CHECKING:
+    from lcclassify.inference.bundle import Bundle
+    from lcclassify.representations.representation import FittedRepresentation, Representation
 
 FORMATS: Final = ("parquet", "csv")
 TABLES: Final = (FEATURES, CONTEXT, SEQUENCES)
@@ -110,12 +113,15 @@ def prepare(cfg: DictConfig) -> PrepareResult:
     if output.exists() and not output.is_dir():
         raise OutputError(f"output='{output}' must be a folder, but it is a file")
     check_writable(output / MANIFEST)
-    bundle = None if cfg.bundle is None else bundles.load(str(cfg.bundle))
+    if cfg.bundle is not None:
+        read_document(Path(str(cfg.bundle)).expanduser())
     restart = check_flag("restart", cfg.restart)
     seed = check_whole("seed", cfg.seed, 0)
     survey: Survey = instantiate(cfg.survey)
     _check_places(output, survey, None if cfg.bundle is None else str(cfg.bundle))
     engine: Engine = instantiate(cfg.engine)
+    # Only a bundle needs torch.
+    bundle = None if cfg.bundle is None else _load(str(cfg.bundle))
     work = output / WORK
     with working_folder(work):
         chunks = survey.chunks(labels=False, rows=cfg.chunk_rows, on_error=cfg.on_error)
@@ -133,7 +139,7 @@ def prepare(cfg: DictConfig) -> PrepareResult:
         description = {
             "survey": survey.fingerprint(),
             "representation": fitted.state(),
-            "bundle": None if bundle is None else bundles.fingerprint(str(cfg.bundle)),
+            "bundle": None if bundle is None else fingerprint(str(cfg.bundle)),
             "chunk_rows": cfg.chunk_rows,
             "on_error": cfg.on_error,
             "version": __version__,
@@ -198,6 +204,12 @@ def prepare(cfg: DictConfig) -> PrepareResult:
     )
     _say(result)
     return result
+
+
+def _load(folder: str) -> Bundle:
+    from lcclassify.inference.bundle import load
+
+    return load(folder)
 
 
 def fit(

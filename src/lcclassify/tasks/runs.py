@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from lcclassify.build import to_plain
+from lcclassify.build import instantiate, to_plain
 from lcclassify.errors import ConfigError, OutputError
 from lcclassify.schema import PlainConfig
 from lcclassify.tasks.plan import Plan, expand_model, make_plan
@@ -90,7 +90,7 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
         raise ConfigError("retrain needs the run whose head it trains anew: resume=FOLDER")
     # Written out at once: the searches that members come from may go on.
     config = expand_model(to_plain(cfg))
-    plan = make_plan(config)
+    plan = check_config(config)
     if config["paths"].get("output_dir") is None:
         raise ConfigError("paths.output_dir must name the run's folder")
     folder = Path(str(config["paths"]["output_dir"])).absolute()
@@ -114,6 +114,21 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
         reason = error.strerror or str(error)
         raise OutputError(f"the run's folder '{folder}' cannot be written: {reason}") from error
     return Run(folder, config, plan)
+
+
+def check_config(config: PlainConfig) -> Plan:
+    """Check all that can be checked without reading data, what needs no torch first.
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a value is invalid.
+        DataError: A file of the survey is missing.
+    """
+    survey, representation = config.get("survey"), config.get("representation")
+    if isinstance(survey, Mapping):
+        instantiate(dict(survey)).fingerprint()  # names files that are missing
+    if isinstance(representation, Mapping):
+        instantiate(dict(representation))
+    return make_plan(config)
 
 
 def _is_of_a_run(path: Path) -> bool:
@@ -150,7 +165,7 @@ def _resume(cfg: DictConfig, overrides: Sequence[str]) -> Run:
         reason = " ".join(str(error).split())
         raise ConfigError(f"the configuration in '{folder}' cannot be read: {reason}") from error
     plain |= {"resume": None, "retrain": None}
-    run = Run(folder, plain, make_plan(plain))
+    run = Run(folder, plain, check_config(plain))
     if retrain == "head":
         if run.plan.head is None:
             raise ConfigError(f"the run in '{folder}' has no head to train anew")

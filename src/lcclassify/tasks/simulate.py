@@ -19,7 +19,6 @@ from lcclassify.simulation.simulator import CHUNK_SIZE, training_ids, wide_ids
 from lcclassify.surveys.plasticc_writer import PlasticcWriter
 from lcclassify.surveys.progress import tracked
 from lcclassify.surveys.simulated import SimulatedSurvey
-from lcclassify.tasks.gallery import draw_gallery
 from lcclassify.tasks.surveying import require
 
 _MANDATORY = {"output": "the folder to write to, such as output=simulated"}
@@ -90,6 +89,8 @@ def simulate(cfg: DictConfig) -> SimulateResult:
                     writer.write(chunk)
                     n_observations += len(chunk.observations)
         if cfg.gallery:
+            from lcclassify.tasks.gallery import draw_gallery
+
             draw_gallery(simulator, folder / "gallery.png")
     result = SimulateResult(
         output=output,

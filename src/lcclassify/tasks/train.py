@@ -2,64 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
 from omegaconf import DictConfig
 from rich.console import Console
 
-from lcclassify.errors import DataError
-from lcclassify.evaluation.metrics import Evaluation
-from lcclassify.evaluation.tensorboard import ValidationLog
-from lcclassify.inference import bundle as bundles
-from lcclassify.nn.batching import TensorSet
-from lcclassify.nn.stack import EnsembleClassifier
-from lcclassify.surveys.plasticc import PlasticcSurvey
-from lcclassify.tasks.console import FitConsole
-from lcclassify.tasks.inputs import TrainingInputs, read_inputs
-from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_count
-from lcclassify.tasks.results import cross_validation, report
-from lcclassify.tasks.runs import Run, open_run
-from lcclassify.tasks.scoring import Scoring
-from lcclassify.training.callbacks import EpochWatcher
-from lcclassify.training.context import TrainingContext
-from lcclassify.training.mapped import mapped
-from lcclassify.training.members import (
-    FittedMember,
-    collected,
-    held_out_fits,
-    refits,
-    refitted,
-)
-from lcclassify.training.processes import one_thread, warm_up
-from lcclassify.training.settings import MemberSettings
-from lcclassify.training.splits import encode_labels
-from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
-from lcclassify.training.workers import run_fits
+from lcclassify.tasks.runs import open_run
 
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a training run leaves.
-
-    Attributes:
-        folder: The run's folder.
-        bundle: The bundle in it.
-        evaluations: Evaluation of every member and of the whole, which comes last.
-        evaluated_on: The objects they were evaluated on, in words.
-        seconds: Time it took.
-    """
-
-    folder: Path
-    bundle: Path
-    evaluations: Mapping[str, Evaluation]
-    evaluated_on: str
-    seconds: float
+if TYPE_CHECKING:
+    from lcclassify.tasks.ensemble import TrainResult
+    from lcclassify.training.callbacks import EpochWatcher
 
 
 def train(
@@ -80,149 +33,8 @@ def train(
         LcclassifyError: The input or the configuration cannot be used.
         KeyboardInterrupt: The user stopped it; what is finished can be gone on with.
     """
-    started = time.perf_counter()
-    console = console or Console()
     run = open_run(cfg, overrides)
-    workers = worker_count(run.config["trainer"])
-    if workers > 1:
-        warm_up(ValidationLog.__module__)
-    inputs = read_inputs(run, console)
-    with one_thread(), _context(run, inputs, workers) as context:
-        context.watcher = watcher
-        with FitConsole(console) as reporter:
-            context.reporter = reporter
-            fitted, crossed, meta = _fit_all(context, run.plan, reporter)
-        classifier = EnsembleClassifier(
-            [member.submodels for member in fitted],
-            None if meta is None else meta.head,
-            n_rounds=1 if run.plan.mode == "holdout" else run.plan.refit or run.plan.split.folds,
-        )
-        scoring = Scoring(context, run.plan, inputs.prepared.object_ids, classifier, fitted, meta)
-        with console.status("classifying test objects"):
-            scored = scoring.of("test") if _has_test(context, run.plan) else scoring.of_training()
-            has_held_out = run.plan.test and len(inputs.split.rows("held_out")) > 0
-            held_out = scoring.of("held_out") if has_held_out else None
-        taxonomy = inputs.survey.taxonomy
-        validations = {
-            member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
-            for member in crossed
-        }
-    plasticc = inputs.survey_name == PlasticcSurvey.name
-    evaluations = report(run, scored, held_out, plasticc, taxonomy, validations, fitted, console)
-    seconds = time.perf_counter() - started
-    folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what)
-    return TrainResult(run.folder, folder, evaluations, scored.what, seconds)
+    # The configuration is checked before what takes seconds to import is.
+    from lcclassify.tasks.ensemble import train_ensemble
 
-
-@contextmanager
-def _context(run: Run, inputs: TrainingInputs, workers: int) -> Iterator[TrainingContext]:
-    config = run.config
-    trainer = trainer_arguments(config["trainer"])
-    on_cuda = trainer["accelerator"] in ("cuda", "gpu")
-    if on_cuda:
-        torch.set_float32_matmul_precision(str(config["matmul_precision"]))
-    targets = encode_labels(inputs.objects["label"], inputs.survey.taxonomy)
-    tensors = TensorSet.from_prepared(inputs.prepared, targets)
-    context = TrainingContext(
-        tensors=tensors,
-        split=inputs.split,
-        taxonomy=inputs.survey.taxonomy,
-        max_length=inputs.representation.max_length,
-        transform_settings=inputs.representation.settings.transforms,
-        validation_fraction=run.plan.split.validation_fraction,
-        n_folds=run.plan.split.folds,
-        folder=run.fits,
-        tensorboard=run.tensorboard,
-        trainer=trainer,
-        reporter=FitConsole(Console(quiet=True)),
-        seed=run.plan.seed,
-        snapshot=ValidationLog(inputs.survey.taxonomy),
-        workers=workers,
-    )
-    if workers > 1:
-        with mapped(tensors, run.folder) as context.tensors:
-            yield context
-    else:
-        # Spawned processes cannot share a GPU's tensors, so each moves its own copy.
-        context.tensors = tensors.to("cuda" if on_cuda and is_alone(trainer) else "cpu")
-        yield context
-
-
-def _has_test(context: TrainingContext, plan: Plan) -> bool:
-    return plan.test and len(context.split.rows("test")) > 0
-
-
-def _fit_all(
-    context: TrainingContext, plan: Plan, console: FitConsole
-) -> tuple[list[FittedMember], list[FittedMember], FittedHead | None]:
-    """Return the members that classify, the cross-validated ones, and the head."""
-    holdout = plan.mode == "holdout"
-    fits = [held_out_fits(context, member, plan.mode) for member in plan.members]
-    others = fits
-    if holdout:
-        folds = plan.members if plan.cross_validate else ()
-        others = [held_out_fits(context, member, "oof") for member in folds]
-    anew = [refits(context, member, 0 if holdout else plan.refit) for member in plan.members]
-    distinct = {fit.folder: fit for part in (*fits, *others, *anew) for fit in part}
-    head_fits = 0 if plan.head is None else 1 if _has_test(context, plan) else 1 + HEAD_FOLDS
-    console.expected(len(distinct) + head_fits)
-    run_fits(list(distinct.values()), context.workers, context.reporter, context.watcher)
-    members = [collected(m, part) for m, part in zip(plan.members, fits, strict=True)]
-    crossed = members
-    if holdout:
-        crossed = [collected(part[0].member, part) for part in others]
-    meta = _fit_head(context, plan.head, members, cross_fit=not _has_test(context, plan))
-    members = [refitted(member, part) for member, part in zip(members, anew, strict=True)]
-    return members, crossed, meta
-
-
-def _fit_head(
-    context: TrainingContext,
-    head: MemberSettings | None,
-    fitted: list[FittedMember],
-    *,
-    cross_fit: bool,
-) -> FittedHead | None:
-    if head is None:
-        return None
-    rows = fitted[0].rows
-    if len(rows) == 0:
-        raise DataError(
-            "the head learns from objects that no member trained on, and there are none: "
-            "set split.validation_fraction above 0 or stacking.mode=oof"
-        )
-    probabilities = np.stack([member.held_out for member in fitted], axis=1)
-    return fit_head(context, head, probabilities, rows, cross_fit=cross_fit)
-
-
-def _save_bundle(
-    run: Run,
-    inputs: TrainingInputs,
-    classifier: EnsembleClassifier,
-    fitted: list[FittedMember],
-    evaluations: Mapping[str, Evaluation],
-    evaluated_on: str,
-) -> Path:
-    training = inputs.objects[inputs.split.rows("train")]
-    counts = training["label"].value_counts()
-    shown = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "weighted_log_loss", "ece")
-    return bundles.save(
-        bundles.Bundle(
-            representation=inputs.representation,
-            taxonomy=inputs.survey.taxonomy,
-            classifier=classifier,
-            member_names=tuple(member.name for member in fitted),
-            provenance={
-                "survey": inputs.survey_name,
-                "class_counts": dict(zip(counts["label"], counts["count"], strict=True)),
-                "seeds": {"seed": run.plan.seed},
-                "metrics": {
-                    name: {key: evaluation.scalars[key] for key in shown}
-                    for name, evaluation in evaluations.items()
-                },
-                "notes": [f"The scores are of {evaluated_on}."],
-            },
-            zeropoint=inputs.survey.zeropoint,
-        ),
-        run.bundle,
-    )
+    return train_ensemble(run, console or Console(), watcher)

@@ -27,7 +27,7 @@ from lcclassify.training.context import TrainingContext, Transforms
 from lcclassify.training.data import LightCurveDataModule
 from lcclassify.training.fit import FitResult, fit_network, load_history
 from lcclassify.training.seeds import derive_seed
-from lcclassify.training.settings import MemberSettings
+from lcclassify.training.settings import MODES, MemberSettings
 from lcclassify.training.splits import check_folds
 from lcclassify.training.tensorboard import Snapshot
 from lcclassify.training.workers import run_fits
@@ -35,7 +35,6 @@ from lcclassify.training.workers import run_fits
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
-MODES: Final = ("oof", "holdout")
 PREDICTION_BATCH: Final = 1024
 
 _WEIGHTS: Final = "submodel.safetensors"

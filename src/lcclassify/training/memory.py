@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import torch
-
 _WORDS: Final = (
     "out of memory",
     "not enough memory",
@@ -17,6 +15,8 @@ _WORDS: Final = (
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an exception says that memory did not suffice."""
+    import torch
+
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError | OSError) and any(

@@ -22,8 +22,6 @@ from multiprocessing.process import BaseProcess
 from types import ModuleType, TracebackType
 from typing import Any, Final, Protocol, Self
 
-import torch
-
 from lcclassify.errors import LcclassifyError
 
 # What a process tells of itself; all other kinds of events are the job's own.
@@ -58,6 +56,8 @@ def one_thread() -> Iterator[None]:
     Its threads wait for each other in loops: where another program keeps one of the cores
     busy, two of them take ten times as long as one.
     """
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -176,6 +176,8 @@ def _nameless_main() -> Iterator[None]:
 def _work(job: Job, connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the process that started this
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    import torch
+
     torch.set_num_threads(1)
 
     def tell(kind: str, *words: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.schema import PlainConfig
 
+MODES: Final = ("oof", "holdout")  # how the head's training data come about
 SCHEDULES: Final = ("constant", "cosine")
 CHECKPOINTS: Final = ("val/loss", "val/accuracy", "last")
 

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from lcclassify.errors import DataError, TrainingError
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, UNKNOWN_TARGET, Taxonomy
@@ -222,6 +221,8 @@ def stratified_pair(
             f"({', '.join(taxonomy.classes[c] for c in classes)}) cannot spare a share of "
             f"{fraction:g} with each class on both sides: give more objects or set {key} otherwise"
         )
+    from sklearn.model_selection import train_test_split
+
     first, second = train_test_split(
         several, test_size=size, random_state=seed, stratify=targets[several]
     )
@@ -244,6 +245,8 @@ def assign_folds(targets: IntArray, folds: int, seed: int) -> IntArray:
     _, counts = np.unique(targets, return_counts=True)
     if counts.max() < folds:
         return np.random.default_rng(seed).permutation(np.arange(len(targets)) % folds)
+    from sklearn.model_selection import StratifiedKFold
+
     splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

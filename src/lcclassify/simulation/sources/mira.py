@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import i0
 
 from lcclassify.errors import ConfigError
 from lcclassify.simulation.arguments import require_finite, require_not_negative, require_positive
@@ -112,6 +111,8 @@ class Mira(Source):
 
     def flux(self, parameters: Parameters, epochs: Epochs) -> FloatArray:
         """Return the flux, ``(M,)``; see `Source.flux`."""
+        from scipy.special import i0
+
         row = epochs.row
         # Cycles run from minimum to minimum.
         cycles = (epochs.mjd - parameters["peak_mjd"][row]) / parameters["period"][row] + self.rise
@@ -136,6 +137,8 @@ class Mira(Source):
 
     def peak(self, parameters: Parameters) -> FloatArray:
         """Return the rise from mean to maximum, ``(n, 6)``."""
+        from scipy.special import i0
+
         swing = parameters["swing"]
         peak: FloatArray = parameters["template"] * (np.exp(swing) / i0(swing) - 1)
         return peak

@@ -1,0 +1,85 @@
+"""What is slow to import does not stand before help, nor before errors of the configuration."""
+
+import subprocess
+import sys
+
+import pytest
+
+SLOW = (
+    *("astropy", "lightning", "matplotlib", "numba", "optuna", "pandas", "polars", "scipy"),
+    *("sklearn", "tensorboard", "torch", "torchmetrics"),
+)
+LIGHT = ()
+TABLES = ("polars",)
+NETWORKS = ("numba", "polars", "scipy", "torch")  # Numba looks for SciPy
+
+SCRIPT = f"""
+import atexit, sys
+atexit.register(lambda: print("imported:", *(set(sys.modules) & set({SLOW}))))
+from lcclassify import cli
+getattr(cli, sys.argv.pop(1))()
+"""
+
+
+def imported(folder, command, words):
+    """Run a command in a process of its own; what it said, and what slow things it imported."""
+    words = [sys.executable, "-c", SCRIPT, command, *words]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=folder)
+    *_, last = done.stdout.splitlines()
+    assert last.startswith("imported:"), done.stderr
+    return done.stdout + done.stderr, set(last.split()[1:])
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "prepare", "simulate"])
+def test_help(tmp_path, command):
+    said, slow = imported(tmp_path, command, ["--help"])
+    assert "== Configuration groups ==" in said
+    assert slow == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "sentence", "allowed"),
+    [
+        ("train", ["survey=nosuch"], "survey has no choice 'nosuch'", LIGHT),
+        ("train", ["model.network.dropuot=1"], "'model.network.dropuot' cannot be set", LIGHT),
+        ("train", ["search=dense", "search.nosuch=1"], "search has no key 'nosuch'", LIGHT),
+        (
+            "train",
+            ["search=dense", "+search.nosuch=1"],
+            "search has no key 'nosuch'",
+            ("optuna", *TABLES),
+        ),
+        ("train", ["survey=snphotcc", "survey.root=/nosuch"], "which does not exist", TABLES),
+        (
+            "train",
+            ["+model.members.bigru.network.dropuot=1"],
+            "did you mean 'dropout'?",
+            NETWORKS,
+        ),
+        (
+            "train",
+            ["model=bigru", "model.network._target_=lcclassify.nn.bigru.BiGRUNt"],
+            "did you mean 'lcclassify.nn.bigru.BiGRUNet'?",
+            NETWORKS,
+        ),
+        ("predict", [], "bundle is missing", TABLES),
+        (
+            "predict",
+            ["bundle=/nosuch", "survey=snphotcc", "survey.root=.", "output=out.csv"],
+            "bundle='/nosuch' must be the folder of a bundle",
+            TABLES,
+        ),
+        ("prepare", [], "survey is missing", TABLES),
+        (
+            "prepare",
+            ["survey=snphotcc", "survey.root=/nosuch", "output=out"],
+            "which does not exist",
+            TABLES,
+        ),
+        ("simulate", ["output=out", "survey.training=-3"], "survey.training must be", TABLES),
+    ],
+)
+def test_errors_of_the_configuration(tmp_path, command, words, sentence, allowed):
+    said, slow = imported(tmp_path, command, words)
+    assert sentence in said
+    assert slow <= set(allowed)
