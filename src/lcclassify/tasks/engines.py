@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from lcclassify import __version__
+from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError
 from lcclassify.inference.shards import ShardRecord
 from lcclassify.surveys import options
@@ -204,5 +204,5 @@ def _distributed() -> Any:
 
 def _workers(workers: int | None) -> int:
     if workers is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        return n_cores()
     return options.whole(workers, "engine.workers", 1)
