@@ -111,7 +111,7 @@ class SearchSweeper(Sweeper):
                 launch=lambda jobs, first: launcher.launch(jobs, initial_job_idx=first),
                 check=check,
                 console=Console(),
-                workers=worker_count({**whole["trainer"], "workers": "auto"}),
+                workers=lambda: worker_count({**whole["trainer"], "workers": "auto"}),
                 train=train_in_process if isinstance(launcher, BasicLauncher) else None,
             ),
             arguments,

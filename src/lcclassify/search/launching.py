@@ -46,7 +46,8 @@ class Surroundings:
         launch: Words of each job -> what each job returned, as Hydra's launchers do.
         check: Refuses a configuration that no training takes.
         console: Where to show progress and tables.
-        workers: Trials at a time where the search's settings leave it open.
+        workers: Returns how many trials are trained at a time where the search's settings
+            leave it open.
         train: Trains a trial in a process of this machine, a function of a module, which
             the process imports; None where a launcher of Hydra's was chosen.
     """
@@ -60,7 +61,7 @@ class Surroundings:
     launch: Callable[[Sequence[Sequence[str]], int], Sequence[Any]]
     check: Callable[[PlainConfig], None]
     console: Console
-    workers: int = 1
+    workers: Callable[[], int] = lambda: 1
     train: TrainTrial | None = None
 
 

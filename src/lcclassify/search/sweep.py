@@ -59,7 +59,7 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
         soft_wrap=True,
     )
     try:
-        n_jobs = settings.n_jobs or around.workers
+        n_jobs = settings.n_jobs or around.workers()
         if around.train is not None and n_jobs > 1:
             run_in_processes(around, study, words, n_jobs)
         else:
