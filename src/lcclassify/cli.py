@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lcclassify.build import config_dir
-from lcclassify.errors import ConfigError, LcclassifyError, check_flag, did_you_mean
+from lcclassify.errors import ConfigError, LcclassifyError, TrainingError, check_flag, did_you_mean
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
@@ -62,6 +62,13 @@ def _command(name: str, task: Task) -> None:
             if cfg.get("debug") is True or os.getpid() != process:
                 raise  # Hydra hands it over to the process that launched this one
             fail(error)
+        except (MemoryError, RuntimeError) as error:
+            from lcclassify.training.memory import is_out_of_memory
+
+            if cfg.get("debug") is True or os.getpid() != process or not is_out_of_memory(error):
+                raise
+            text = " ".join(str(error).split())
+            fail(TrainingError(f"out of memory: {text}: take a smaller network or batch"))
         except KeyboardInterrupt as stop:
             if cfg.get("trial") or str(stop):
                 raise  # the search or the task says how to go on

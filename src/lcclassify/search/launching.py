@@ -117,6 +117,7 @@ def run_in_processes(
                             around.console.print(
                                 f"  {how_it_died(job, told[0])}: it is begun again",
                                 highlight=False,
+                                soft_wrap=True,
                             )
                     status.update("   ".join(f"{name}: {text}" for name, text in notes.items()))
         finally:
