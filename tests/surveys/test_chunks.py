@@ -112,8 +112,8 @@ def test_interleaved_objects_are_regrouped(
 def test_chunks_are_small_pickles_that_read_the_same(
     tmp_path: Path, light_curves: Any, plasticc: Any, check_same: Any
 ) -> None:
-    survey = plasticc(tmp_path, light_curves([5] * 4000), 3, "parquet")
-    chunks = survey.chunks(rows=50)
+    survey = plasticc(tmp_path, light_curves([5] * 1200), 3, "parquet")
+    chunks = survey.chunks(rows=12)
     content = pickle.dumps(chunks)
     assert len(chunks) >= 400
     assert len(content) < 100_000
