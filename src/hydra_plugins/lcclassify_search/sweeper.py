@@ -63,7 +63,6 @@ class SearchSweeper(Sweeper):
         from lcclassify.errors import ConfigError
         from lcclassify.schema import PlainConfig
         from lcclassify.search.launching import Surroundings
-        from lcclassify.search.settings import SearchSettings
         from lcclassify.search.sweep import run_search
         from lcclassify.tasks.plan import worker_count
         from lcclassify.tasks.runs import check_config
@@ -99,7 +98,6 @@ class SearchSweeper(Sweeper):
             check_config(composed)
 
         whole = plain(config)
-        SearchSettings.from_config(whole.get("search"))  # before workers are counted by torch
         run_search(
             Surroundings(
                 config=whole,
