@@ -28,7 +28,10 @@ from lcclassify.errors import LcclassifyError
 FAILED: Final = "failed"  # with the exception that ended it
 ENDED: Final = "ended"  # with its exit code, after all else: 0, or -9 where it was killed
 
-_PRELOADED: Final = ("lcclassify.training.members", "lcclassify.training.stacking")
+_PRELOADED: Final = (
+    *("lcclassify.training.members", "lcclassify.training.stacking"),
+    *(f"lcclassify.nn.{name}" for name in ("bigru", "dense", "losses", "stack")),
+)
 
 
 class Tell(Protocol):
