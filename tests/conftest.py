@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import pkgutil
 import runpy
 import signal
 import subprocess
@@ -31,6 +32,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, settings
 from rich.console import Console
 
+import lcclassify
 from lcclassify.build import config_dir
 from lcclassify.cli import register_resolvers
 
@@ -248,11 +250,13 @@ def fork_server():
     is forked after them is as good as a new one to send signals to, and there at once.
     """
     context = multiprocessing.get_context("forkserver")
+    # Functions import what is slow: all of it is named here, so that no process imports it.
+    ours = pkgutil.walk_packages(lcclassify.__path__, "lcclassify.")
     context.set_forkserver_preload(
-        [f"lcclassify.tasks.{name}" for name in ("train", "predict", "prepare", "trial")]
-        + ["lcclassify.cli", "lcclassify.search.sweep", "hydra.main", "lightning.pytorch"]
-        + ["matplotlib.figure", "optuna", "sklearn.metrics", "torch.utils.tensorboard"]
-        + ["torch", "torchmetrics", "polars", "pandas", "scipy.stats", "numba"]
+        [module.name for module in ours]
+        + ["hydra.main", "lightning.pytorch", "matplotlib.figure", "numba", "optuna", "pandas"]
+        + ["polars", "scipy.stats", "sklearn.metrics", "sklearn.model_selection", "torch"]
+        + ["torch._dynamo", "torch.utils.tensorboard", "torchmetrics"]
     )
     with mock.patch.dict(os.environ, command_environment()):
         forkserver.ensure_running()

@@ -1,10 +1,10 @@
 """Fits side by side leave what they leave one after the other, whatever ends them."""
 
+import importlib
 import multiprocessing
 import os
-import signal
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,9 @@ from lcclassify.training.members import collected, fit_member, held_out_fits, re
 from lcclassify.training.processes import ENDED, Processes, one_thread
 from lcclassify.training.stacking import fit_head
 from lcclassify.training.workers import run_fits
+
+# Before any other server is started: later tests start commands from it.
+pytestmark = pytest.mark.usefixtures("fork_server")
 
 GRU = {"_target_": "lcclassify.nn.bigru.BiGRUNet", "gru_units": [4], "dense_units": []}
 
@@ -32,6 +35,13 @@ def side_by_side(tmp_path, new_context):
     return made
 
 
+@pytest.fixture
+def standins(monkeypatch):
+    """The stand-ins, from where processes find them, too."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    return importlib.import_module("standins")
+
+
 def weights(fitted):
     return [
         {key: value.numpy().tobytes() for key, value in submodel.state_dict().items()}
@@ -45,40 +55,6 @@ def left_processes():
     while multiprocessing.active_children() and time.monotonic() < end:
         time.sleep(0.01)
     return multiprocessing.active_children()
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """A fit that does as it is told, in its process."""
-
-    place: Path
-    does: str
-    name: str = "stand-in"
-
-    @property
-    def folder(self):
-        return self.place / f"of {self.name}"
-
-    def cost(self):
-        return 1.0
-
-    def is_finished(self):
-        return False
-
-    def run(self, reporter, watcher):
-        (self.place / self.name).write_text(f"{os.getpid()} {torch.get_num_threads()}")
-        if self.does == "dies":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif self.does == "exits":
-            os._exit(3)
-        elif self.does == "memory":
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 TB")
-        elif self.does == "bug":
-            raise KeyError("a bug")
-        elif self.does == "diverges":
-            raise TrainingError("its loss is nan")
-        elif self.does == "waits":
-            time.sleep(600)
 
 
 @pytest.mark.parametrize("workers", [2, 4])
@@ -131,12 +107,12 @@ def test_costly_fits_come_first_and_all_are_told_of(side_by_side, new_member):
     assert lines[-4:] == [("kept", fit.name) for fit in fits]
 
 
-def test_processes_and_this_one_compute_with_one_thread(tmp_path, context):
+def test_processes_and_this_one_compute_with_one_thread(tmp_path, context, standins):
     torch.set_num_threads(2)
     try:
-        fits = [StandIn(tmp_path, "nothing", name) for name in ("first", "second")]
+        fits = [standins.StandIn(tmp_path, "nothing", name) for name in ("first", "second")]
         run_fits(fits, 2, context.reporter)
-        run_fits([StandIn(tmp_path, "nothing", "here")], 2, context.reporter)
+        run_fits([standins.StandIn(tmp_path, "nothing", "here")], 2, context.reporter)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
@@ -163,8 +139,8 @@ def test_the_number_of_threads_is_put_back_after_an_error():
         ("bug", RuntimeError, "KeyError: 'a bug'"),
     ],
 )
-def test_what_ends_one_ends_all_with_one_sentence(tmp_path, context, does, kind, words):
-    fits = [StandIn(tmp_path, does), StandIn(tmp_path, "waits", "other")]
+def test_what_ends_one_ends_all_with_one_sentence(tmp_path, context, standins, does, kind, words):
+    fits = [standins.StandIn(tmp_path, does), standins.StandIn(tmp_path, "waits", "other")]
     with pytest.raises(kind, match=words) as caught:
         run_fits(fits, 2, context.reporter)
     assert "\n" not in str(caught.value)
@@ -173,11 +149,11 @@ def test_what_ends_one_ends_all_with_one_sentence(tmp_path, context, does, kind,
     assert not left_processes()
 
 
-def test_ctrl_c_ends_all():
+def test_ctrl_c_ends_all(standins):
     def interrupted():
         with Processes() as processes:
             for name in ("first", "second"):
-                processes.start(_Waits(name))
+                processes.start(standins.Waits(name))
             assert processes.listen()[0][1] == "up"
             raise KeyboardInterrupt
 
@@ -186,32 +162,13 @@ def test_ctrl_c_ends_all():
     assert not left_processes()
 
 
-@dataclass(frozen=True)
-class _Waits:
-    name: str
-
-    def run(self, tell):
-        tell("up")
-        time.sleep(600)
-
-
-def test_a_process_ignores_ctrl_c_and_ends_with_its_words_told():
+def test_a_process_ignores_ctrl_c_and_ends_with_its_words_told(standins):
     with Processes() as processes:
-        processes.start(_Interrupted("one"))
+        processes.start(standins.Interrupted("one"))
         events = []
         while not events or events[-1][1] != ENDED:
             events += processes.listen()
     assert [(kind, words) for _, kind, words in events] == [("alive", ()), (ENDED, (0,))]
-
-
-@dataclass(frozen=True)
-class _Interrupted:
-    name: str
-
-    def run(self, tell):
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.05)
-        tell("alive")
 
 
 def test_a_watcher_ends_fits_in_other_processes(side_by_side, new_member):
