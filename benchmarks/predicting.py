@@ -36,7 +36,7 @@ from lcclassify.inference.predictor import PRECISIONS, Predictor
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.bigru import BiGRUNet
 from lcclassify.nn.build import build_head
-from lcclassify.nn.gru import GRULayer
+from lcclassify.nn.gru import GRULayer, use_torch_layers
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.nn.submodel import Submodel
@@ -148,6 +148,7 @@ def paper_sized_comparison(
     for network in by_hand.modules():
         if isinstance(network, BiGRUNet):
             network.recurrent = nn.ModuleList(PlainGRU(layer) for layer in network.recurrent)
+    use_torch_layers(by_hand)
     longest = max(int(one.lengths.max()) for one in prepared)
     n_objects = sum(map(len, several))
     print(
