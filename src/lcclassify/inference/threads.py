@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from threading import Lock, Thread
+from threading import Barrier, Lock, Thread
 
 import torch
 
@@ -31,7 +31,12 @@ def own_threads(count: int) -> ThreadPoolExecutor:
 @cache
 def _threads(count: int, process: int) -> ThreadPoolExecutor:
     # A forked process has none of its parent's threads.
-    return ThreadPoolExecutor(count, thread_name_prefix="networks", initializer=_alone)
+    pool = ThreadPoolExecutor(count, thread_name_prefix="networks", initializer=_alone)
+    # All of them now: each changes for a moment what other new threads would be given.
+    ready = Barrier(count)
+    for begun in [pool.submit(ready.wait) for _ in range(count)]:
+        begun.result()
+    return pool
 
 
 def _alone() -> None:
