@@ -31,6 +31,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, settings
 from rich.console import Console
+from tensorboard.summary.writer import event_file_writer
 
 import lcclassify
 from lcclassify.build import config_dir
@@ -105,6 +106,16 @@ def write_survey(folder, n_objects=N_OBJECTS, seed=0):
 def pytest_xdist_auto_num_workers():
     """Return how many processes `-n auto` makes: each needs a gigabyte of memory."""
     return min(os.cpu_count() or 1, 8)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _event_files_in_order():
+    """Number event files with equally many digits.
+
+    TensorBoard reads files of the same second by name, so that one with the number 10 would
+    come before one with 9, as if it were older.
+    """
+    event_file_writer._global_uid = event_file_writer.AtomicCounter(10**9)
 
 
 @pytest.fixture(scope="session", autouse=True)
