@@ -1,0 +1,1 @@
+"""Training objects drawn anew: canonical light curves in, others like them out."""

@@ -1,0 +1,128 @@
+"""Light curves as flat arrays, which compiled loops go over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lcclassify.schema import (
+    DETECTED,
+    FLUX,
+    FLUX_ERR,
+    MJD,
+    OBJECT_ID,
+    PASSBAND,
+    LightCurves,
+    Passbands,
+)
+from lcclassify.surveys.sortedids import positions, run_starts
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The observations of N objects, objects one after another, each sorted by time.
+
+    Attributes:
+        bounds: ``(N + 1,) int64``; object n has the rows ``bounds[n]:bounds[n + 1]``.
+        mjd: ``(M,) float64``, days.
+        passband: ``(M,) uint8``.
+        flux: ``(M,) float64``.
+        flux_err: ``(M,) float64``.
+        detected: ``(M,) bool``.
+    """
+
+    bounds: IntArray
+    mjd: FloatArray
+    passband: NDArray[np.uint8]
+    flux: FloatArray
+    flux_err: FloatArray
+    detected: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    @property
+    def counts(self) -> IntArray:
+        """Observations of each object, ``(N,) int64``."""
+        return np.diff(self.bounds)
+
+    @property
+    def objects(self) -> IntArray:
+        """Position of the object of each observation, ``(M,) int64``."""
+        return np.repeat(np.arange(len(self)), self.counts)
+
+    @classmethod
+    def of(cls, light_curves: LightCurves) -> Self:
+        """Return the arrays of canonical light curves, in the order of their object table."""
+        rows = light_curves.observations
+        ids = light_curves.objects[OBJECT_ID]
+        starts = run_starts(rows[OBJECT_ID])
+        counts = np.zeros(len(ids), dtype=np.int64)
+        if len(starts):
+            counts[positions(rows[OBJECT_ID][starts], ids)] = np.diff(starts, append=len(rows))
+        return cls(
+            np.concatenate([[0], np.cumsum(counts)]),
+            rows[MJD].to_numpy(),
+            rows[PASSBAND].to_numpy(),
+            rows[FLUX].to_numpy(),
+            rows[FLUX_ERR].to_numpy(),
+            rows[DETECTED].to_numpy(),
+        )
+
+    def to_light_curves(self, objects: pl.DataFrame, passbands: Passbands) -> LightCurves:
+        """Return canonical light curves with a row of an object table for each object.
+
+        Args:
+            objects: ``N`` rows, sorted by id.
+            passbands: What the indices mean.
+        """
+        order = np.lexsort(
+            (self.flux, self.flux_err, self.passband, self.mjd, self.objects)
+        )  # canonical tables are sorted by these, the object first
+        rows = pl.DataFrame(
+            {
+                OBJECT_ID: objects[OBJECT_ID].gather(self.objects),
+                MJD: self.mjd[order],
+                PASSBAND: self.passband[order],
+                FLUX: self.flux[order],
+                FLUX_ERR: self.flux_err[order],
+                DETECTED: self.detected[order],
+            }
+        )
+        return LightCurves(rows, objects, passbands)
+
+    def select(self, keep: BoolArray) -> Self:
+        """Return some of the observations, ``(M,)``; an object may be left without any."""
+        kept = np.concatenate([[0], np.cumsum(keep)])[self.bounds]
+        return replace(
+            self,
+            bounds=kept,
+            mjd=self.mjd[keep],
+            passband=self.passband[keep],
+            flux=self.flux[keep],
+            flux_err=self.flux_err[keep],
+            detected=self.detected[keep],
+        )
+
+    def take(self, objects: IntArray) -> Self:
+        """Return some of the objects, by their positions, in any order and repeated or not."""
+        counts = self.counts[objects]
+        bounds = np.concatenate([[0], np.cumsum(counts)])
+        rows = np.arange(bounds[-1]) - np.repeat(bounds[:-1] - self.bounds[objects], counts)
+        return replace(
+            self,
+            bounds=bounds,
+            mjd=self.mjd[rows],
+            passband=self.passband[rows],
+            flux=self.flux[rows],
+            flux_err=self.flux_err[rows],
+            detected=self.detected[rows],
+        )

@@ -1,0 +1,397 @@
+"""The same object farther away, seen by the survey under the conditions of another object.
+
+References:
+    Boone 2019, arXiv:1907.04690 (avocado); Revsbech, Trotta & van Dyk 2018, arXiv:1706.03811
+    (STACCATO); Alves et al. 2022, arXiv:2107.07531 (snmachine).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcclassify import hashing
+from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
+from lcclassify.augment.drawing import draw_posteriors
+from lcclassify.augment.drawn import Drawn, Keys, Sample, normal, row_keys, uniform
+from lcclassify.augment.fitting import fit_processes
+from lcclassify.augment.observing import Cadences, Detections, FluxErrors, brightest_times
+from lcclassify.augment.process import ROOT_3, wavelength_covariance
+from lcclassify.augment.redshifts import NEAREST, PhotometricScatter, RedshiftDensity, dimming
+from lcclassify.compiled import compiled
+from lcclassify.errors import ConfigError
+from lcclassify.simulation.cosmology import MAX_REDSHIFT, distance_modulus
+
+_LEAST_OBSERVATIONS: Final = 3  # of a source, for a process, and of what is drawn
+
+
+@dataclass(frozen=True)
+class ObserveElsewhere:
+    """Moves objects in redshift and observes them again.
+
+    Attributes:
+        nearer: Lowest new redshift, in units of the object's own.
+        farther: Highest new redshift, likewise.
+        stretch: Largest (1 + z') / (1 + z), so that no wavelength is needed far from those
+            observed.
+        before: Days before an observation of the source in which its flux is known.
+        after: Days after one. Neither is ever longer than the process's own time scale.
+        shift: Days by which the peak differs, at most, from that of the object whose
+            cadence is taken.
+        wavelength_scale: Of the process, in nm.
+        fainter: Mean and standard deviation of what objects of the Galaxy lose, in
+            magnitudes; the absolute value is taken.
+        attempts: Draws of an object until one is detected often enough; what no draw
+            succeeds for is left as it is.
+    """
+
+    nearer: float = 0.95
+    farther: float = 5.0
+    stretch: float = 1.5
+    before: float = 25.0
+    after: float = 40.0
+    shift: float = 4.0
+    wavelength_scale: float = 600.0
+    fainter: tuple[float, float] = (0.5, 0.5)
+    attempts: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("nearer", "farther", "stretch", "wavelength_scale"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise ConfigError(f"augment: {name} must be a positive number, got {value!r}")
+        for name in ("before", "after", "shift"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+                raise ConfigError(f"augment: {name} must be days of at least 0, got {value!r}")
+        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int) or self.attempts < 1:
+            raise ConfigError(
+                f"augment: attempts must be a whole number of at least 1, got {self.attempts!r}"
+            )
+        fainter = tuple(self.fainter)
+        if len(fainter) != 2 or not all(isinstance(v, int | float) for v in fainter):
+            raise ConfigError(f"augment: fainter must be a mean and a deviation, got {fainter!r}")
+        object.__setattr__(self, "fainter", fainter)
+
+    def fitted(self, sample: Sample) -> FittedElsewhere:
+        """Fit a process to each object that has a redshift.
+
+        Raises:
+            ConfigError: The survey's passbands have no wavelengths.
+        """
+        curves = sample.drawn.curves
+        redshift = np.where(np.isfinite(sample.redshift), sample.redshift, 0.0)
+        enough = curves.counts >= _LEAST_OBSERVATIONS
+        moves = enough & (redshift > NEAREST) & (redshift < MAX_REDSHIFT)
+        dims = enough & ~moves
+        if moves.any() and not len(sample.wavelengths):
+            raise ConfigError(
+                "augment needs the passbands' wavelengths: set survey.wavelengths (nm), or "
+                "augment=light, which does without"
+            )
+        amplitude = np.full(len(curves), np.nan)
+        scale = np.full(len(curves), np.nan)
+        rows = np.flatnonzero(moves)
+        if len(rows):
+            coupling = wavelength_covariance(
+                sample.wavelengths, sample.wavelengths, self.wavelength_scale
+            )
+            amplitude[rows], scale[rows] = fit_processes(
+                curves.take(rows), coupling, threads=sample.threads
+            )
+        photoz, error, _ = sample.photometric
+        columns = sample.drawn.columns
+        nothing = np.full(len(curves), np.nan)
+        scatter = PhotometricScatter.of(
+            np.where(moves, redshift, np.nan),
+            nothing if photoz is None else columns[photoz],
+            nothing if error is None else columns[error],
+        )
+        target = sample.target_redshifts
+        sample.notes.append(
+            f"{int(moves.sum()):,} objects are moved in redshift, {int(dims.sum()):,} without a "
+            f"redshift above {NEAREST:g} are dimmed, {int((~enough).sum()):,} with fewer than "
+            f"{_LEAST_OBSERVATIONS} observations are left as they are."
+        )
+        return FittedElsewhere(
+            settings=self,
+            curves=curves,
+            wavelengths=sample.wavelengths,
+            redshift=np.where(moves, redshift, 0.0),
+            peak=brightest_times(curves),
+            amplitude=amplitude,
+            scale=scale,
+            moves=moves,
+            dims=dims,
+            density=RedshiftDensity.logarithmic()
+            if target is None
+            else RedshiftDensity.of_target(target),
+            scatter=scatter,
+            photometric=sample.photometric,
+            errors=sample.errors,
+            detections=sample.detections,
+            cadences=sample.cadences,
+            least_detections=sample.least_detections,
+            n_bands=sample.n_bands,
+        )
+
+
+@dataclass(frozen=True)
+class FittedElsewhere:
+    """What `ObserveElsewhere` knows of N training objects and their survey.
+
+    Attributes:
+        settings: The step.
+        curves: Observations of the training objects, the sources.
+        wavelengths: ``(B,)`` nm.
+        redshift: ``(N,)``, 0 for those that are not moved.
+        peak: ``(N,)`` time of the most significant observation.
+        amplitude: ``(N,)`` of the process, NaN without one.
+        scale: ``(N,)`` its time scale in days.
+        moves: ``(N,)`` whether a source is moved in redshift.
+        dims: ``(N,)`` whether it is made fainter where it is.
+        density: Of new redshifts.
+        scatter: Of photometric redshifts.
+        photometric: Names of columns, as of `Sample`.
+        errors: As of `Sample`.
+        detections: As of `Sample`.
+        cadences: As of `Sample`.
+        least_detections: As of `Sample`.
+        n_bands: B.
+    """
+
+    settings: ObserveElsewhere
+    curves: Curves
+    wavelengths: FloatArray
+    redshift: FloatArray
+    peak: FloatArray
+    amplitude: FloatArray
+    scale: FloatArray
+    moves: BoolArray
+    dims: BoolArray
+    density: RedshiftDensity
+    scatter: PhotometricScatter
+    photometric: tuple[str | None, str | None, str | None]
+    errors: FluxErrors
+    detections: Detections
+    cadences: Cadences
+    least_detections: int
+    n_bands: int
+
+    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
+        """Return every object observed elsewhere; what no attempt succeeds for stays."""
+        for kind, attempt in ((self.moves, self._moved), (self.dims, self._dimmed)):
+            waiting = np.flatnonzero(kind[drawn.sources])
+            for number in range(self.settings.attempts):
+                if not len(waiting):
+                    break
+                tried = attempt(drawn.take(waiting), keys[waiting], number)
+                good = self._is_found(tried.curves)
+                drawn = drawn.put(waiting[good], tried.take(np.flatnonzero(good)))
+                waiting = waiting[~good]
+        return drawn
+
+    def new_redshifts(self, sources: IntArray, keys: Keys, attempt: int = 0) -> FloatArray:
+        """Return a redshift for each of n sources that are moved, ``(n,)``."""
+        own, settings = self.redshift[sources], self.settings
+        low = np.maximum(settings.nearer * own, NEAREST)
+        high = np.minimum(settings.farther * own, settings.stretch * (1 + own) - 1)
+        high = np.minimum(np.maximum(high, low), MAX_REDSHIFT)
+        return self.density.between(low, high, uniform(keys, "redshift", attempt))
+
+    def _is_found(self, curves: Curves) -> BoolArray:
+        detected = np.bincount(curves.objects[curves.detected], minlength=len(curves))
+        enough = curves.counts >= _LEAST_OBSERVATIONS
+        found: BoolArray = enough & (detected >= self.least_detections)
+        return found
+
+    def _moved(self, drawn: Drawn, keys: Keys, attempt: int) -> Drawn:
+        sources = drawn.sources
+        own, new = self.redshift[sources], self.new_redshifts(sources, keys, attempt)
+        stretch = (1 + new) / (1 + own)
+        seen = self._cadence(keys, attempt)
+        # The source's time of every observation, its best one being there where the other
+        # object was at its best.
+        days = self.settings.shift * (2 * uniform(keys, "peak", attempt) - 1)
+        peak = self.cadences.peak[seen.donors] + days
+        n_seen = np.diff(seen.bounds)
+        past = (seen.mjd - np.repeat(peak, n_seen)) / np.repeat(stretch, n_seen)
+        times = np.repeat(self.peak[sources], n_seen) + past
+        scale = self.scale[sources]
+        known = np.zeros(len(times), dtype=np.bool_)
+        _known(
+            self.curves.bounds,
+            self.curves.mjd,
+            sources,
+            seen.bounds,
+            times,
+            np.minimum(self.settings.before, scale),
+            np.minimum(self.settings.after, scale),
+            known,
+        )
+        bounds = np.concatenate([[0], np.cumsum(known)])[seen.bounds]
+        passband, sky, times = seen.passband[known], seen.sky[known], times[known]
+        true = self.posterior(
+            sources, stretch, bounds, times, passband, hashing.mix(keys + np.uint64(attempt + 1))
+        )
+        true *= np.repeat(dimming(own, new), np.diff(bounds))
+        curves = self._observed(bounds, seen.mjd[known], passband, true, sky, keys, attempt)
+        columns = dict(drawn.columns)
+        photoz, error, modulus = self.photometric
+        if photoz is not None:
+            photometric, reported = self.scatter.drawn(new, uniform(keys, "photoz", attempt))
+            was_known = np.isfinite(columns[photoz])
+            columns[photoz] = np.where(was_known, photometric, columns[photoz])
+            if error is not None:
+                columns[error] = np.where(np.isfinite(columns[error]), reported, columns[error])
+            if modulus is not None:
+                columns[modulus] = np.where(
+                    np.isfinite(columns[modulus]), distance_modulus(columns[photoz]), np.nan
+                )
+        return replace(drawn, curves=curves, columns=columns)
+
+    def posterior(
+        self,
+        sources: IntArray,
+        stretch: FloatArray,
+        bounds: IntArray,
+        times: FloatArray,
+        passband: NDArray[np.uint8],
+        keys: Keys,
+    ) -> FloatArray:
+        """Return draws of the sources' fluxes, at their own distance, without noise.
+
+        Args:
+            sources: ``(n,)`` training objects.
+            stretch: ``(n,)`` what wavelengths are divided by.
+            bounds: ``(n + 1,)`` of the rows of each draw.
+            times: ``(R,)`` ascending in each draw, in the source's days.
+            passband: ``(R,)``.
+            keys: ``(n,)`` random numbers.
+        """
+        out = np.zeros(len(times))
+        rate = self.settings.wavelength_scale
+        draw_posteriors(
+            self.curves.bounds,
+            self.curves.mjd,
+            self.curves.passband,
+            self.curves.flux,
+            self.curves.flux_err,
+            wavelength_covariance(self.wavelengths, self.wavelengths, rate),
+            self.amplitude,
+            ROOT_3 / self.scale,
+            self.wavelengths,
+            ROOT_3 / rate,
+            stretch,
+            sources,
+            bounds,
+            times,
+            passband,
+            keys,
+            out,
+        )
+        return out
+
+    def _observed(
+        self,
+        bounds: IntArray,
+        mjd: FloatArray,
+        passband: NDArray[np.uint8],
+        true: FloatArray,
+        sky: FloatArray,
+        keys: Keys,
+        attempt: int,
+    ) -> Curves:
+        """Return noisy fluxes of true ones, and which of them are detected."""
+        error = self.errors.error(passband, true, sky)
+        curves = Curves(bounds, mjd, passband, true, error, np.zeros(len(mjd), dtype=np.bool_))
+        noise = hashing.normal(row_keys(curves, keys, f"noise {attempt}"))
+        return self._with_detections(replace(curves, flux=true + error * noise), keys, attempt)
+
+    def _with_detections(self, curves: Curves, keys: Keys, attempt: int) -> Curves:
+        probability = self.detections.probability(curves.flux, curves.flux_err)
+        lot = hashing.uniform(row_keys(curves, keys, f"detected {attempt}"))
+        return replace(curves, detected=lot < probability)
+
+    def _dimmed(self, drawn: Drawn, keys: Keys, attempt: int) -> Drawn:
+        """Return objects fainter, with as many observations as another object has."""
+        mean, deviation = self.settings.fainter
+        magnitudes = np.abs(mean + deviation * normal(keys, "fainter", attempt))
+        curves = drawn.curves
+        factor = np.repeat(10 ** (-0.4 * magnitudes), curves.counts)
+        seen = self._cadence(keys, attempt)
+        # Of each passband no more than the other has, and under one of its skies.
+        group = curves.objects * self.n_bands + curves.passband
+        lot = row_keys(curves, keys, f"kept {attempt}")
+        order = np.lexsort((lot, group))
+        starts = np.searchsorted(group[order], group[order])
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order)) - starts
+        theirs = np.repeat(np.arange(len(curves)), np.diff(seen.bounds)) * self.n_bands
+        theirs = theirs + seen.passband
+        by_group = np.argsort(theirs, kind="stable")
+        n_theirs = np.bincount(theirs, minlength=len(curves) * self.n_bands)
+        first = np.cumsum(n_theirs) - n_theirs
+        keep = rank < n_theirs[group]
+        # The skies are as many as the kept observations or more.
+        place = np.minimum(first[group] + rank, max(len(by_group) - 1, 0))
+        sky = np.zeros(len(group)) if not len(by_group) else seen.sky[by_group[place]]
+        flux, before = factor * curves.flux, factor * curves.flux_err
+        error = np.maximum(self.errors.error(curves.passband, flux, sky), before)
+        noise = hashing.normal(row_keys(curves, keys, f"noise {attempt}"))
+        flux = flux + np.sqrt(np.maximum(error**2 - before**2, 0.0)) * noise
+        changed = replace(curves, flux=flux, flux_err=error)
+        return replace(drawn, curves=self._with_detections(changed, keys, attempt).select(keep))
+
+    def _cadence(self, keys: Keys, attempt: int) -> _Seen:
+        chosen = uniform(keys, "cadence", attempt) * len(self.cadences)
+        donors = np.minimum(chosen.astype(np.int64), len(self.cadences) - 1)
+        counts = np.diff(self.cadences.bounds)[donors]
+        bounds = np.concatenate([[0], np.cumsum(counts)])
+        rows = np.arange(bounds[-1]) - np.repeat(bounds[:-1] - self.cadences.bounds[donors], counts)
+        return _Seen(
+            donors,
+            bounds,
+            self.cadences.mjd[rows],
+            self.cadences.passband[rows],
+            self.cadences.sky[rows],
+        )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The observations that other objects lend to n draws."""
+
+    donors: IntArray
+    bounds: IntArray
+    mjd: FloatArray
+    passband: NDArray[np.uint8]
+    sky: FloatArray
+
+
+@compiled
+def _known(
+    bounds: IntArray,
+    mjd: FloatArray,
+    sources: IntArray,
+    target_bounds: IntArray,
+    times: FloatArray,
+    before: FloatArray,
+    after: FloatArray,
+    known: BoolArray,
+) -> None:
+    """Tell which times lie near enough to an observation of their source."""
+    for draw in range(len(sources)):
+        row, end = bounds[sources[draw]], bounds[sources[draw] + 1]
+        last = -np.inf
+        for target in range(target_bounds[draw], target_bounds[draw + 1]):
+            time = times[target]
+            while row < end and mjd[row] <= time:
+                last = mjd[row]
+                row += 1
+            known[target] = time - last <= after[draw] or (
+                row < end and mjd[row] - time <= before[draw]
+            )

@@ -1,0 +1,212 @@
+"""Light changes: what might as well have been observed of the very same object.
+
+References:
+    Chaini & Kumar 2020, arXiv:2006.12333 (noise, truncation); Moss 2018, arXiv:1810.06441
+    (time shifts, noise, early truncation); the second-placed entry of PLAsTiCC (noise of two
+    thirds of the error, 30 % of the observations dropped, anew in every step).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lcclassify import hashing
+from lcclassify.augment.curves import BoolArray
+from lcclassify.augment.drawn import Drawn, Keys, Sample, row_keys, uniform
+from lcclassify.errors import ConfigError
+
+_LEAST: int = 3  # observations that are left of every object, if it has as many
+
+
+@dataclass(frozen=True)
+class FluxJitter:
+    """Adds noise of a share of each observation's error, which stays as stated.
+
+    Attributes:
+        share: Standard deviation in units of the error.
+    """
+
+    share: float = 0.6
+
+    def __post_init__(self) -> None:
+        _check_not_negative("share", self.share)
+
+    def fitted(self, sample: Sample) -> FluxJitter:
+        """Return itself: there is nothing to fit."""
+        return self
+
+    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
+        """Return the objects with other noise."""
+        curves = drawn.curves
+        noise = hashing.normal(row_keys(curves, keys, "flux jitter"))
+        flux = curves.flux + self.share * curves.flux_err * noise
+        return replace(drawn, curves=replace(curves, flux=flux))
+
+
+@dataclass(frozen=True)
+class DropObservations:
+    """Leaves out a share of each object's observations, at random.
+
+    Attributes:
+        most: The share is drawn evenly between 0 and this.
+    """
+
+    most: float = 0.35
+
+    def __post_init__(self) -> None:
+        _check_share("most", self.most)
+
+    def fitted(self, sample: Sample) -> DropObservations:
+        """Return itself: there is nothing to fit."""
+        return self
+
+    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
+        """Return the objects with fewer observations."""
+        share = self.most * uniform(keys, "dropped share")
+        lot = hashing.uniform(row_keys(drawn.curves, keys, "dropped"))
+        return _keep(drawn, lot >= np.repeat(share, drawn.curves.counts))
+
+
+@dataclass(frozen=True)
+class LosePassband:
+    """Leaves out all observations of one passband, of some objects.
+
+    Attributes:
+        probability: Share of the objects.
+    """
+
+    probability: float = 0.05
+
+    def __post_init__(self) -> None:
+        _check_share("probability", self.probability)
+
+    def fitted(self, sample: Sample) -> LosePassband:
+        """Return itself: there is nothing to fit."""
+        return self
+
+    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
+        """Return the objects, some with a passband fewer."""
+        curves = drawn.curves
+        if not len(curves.passband):
+            return drawn
+        n_bands = int(curves.passband.max()) + 1
+        lost = np.where(
+            uniform(keys, "passband lost") < self.probability,
+            (uniform(keys, "which passband") * n_bands).astype(np.int64),
+            -1,
+        )
+        return _keep(drawn, curves.passband != np.repeat(lost, curves.counts))
+
+
+@dataclass(frozen=True)
+class LoseSeason:
+    """Leaves out all observations before or after a long gap, of some objects.
+
+    Attributes:
+        probability: Share of the objects.
+        gap: Days without an observation that part seasons.
+    """
+
+    probability: float = 0.1
+    gap: float = 90.0
+
+    def __post_init__(self) -> None:
+        _check_share("probability", self.probability)
+        _check_not_negative("gap", self.gap)
+
+    def fitted(self, sample: Sample) -> LoseSeason:
+        """Return itself: there is nothing to fit."""
+        return self
+
+    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
+        """Return the objects, some with a season fewer; one with a single season keeps it."""
+        curves = drawn.curves
+        if not len(curves.mjd):
+            return drawn
+        begins = np.concatenate([[True], np.diff(curves.mjd) > self.gap])
+        begins[curves.bounds[:-1][curves.counts > 0]] = True
+        season = np.cumsum(begins) - 1
+        first = np.where(curves.counts > 0, season[np.minimum(curves.bounds[:-1], len(season) - 1)], 0)
+        last = np.where(curves.counts > 0, season[curves.bounds[1:] - 1], 0)
+        number = last - first + 1
+        chosen = first + (uniform(keys, "which season") * number).astype(np.int64)
+        loses = (uniform(keys, "season lost") < self.probability) & (number > 1)
+        lost = np.where(loses, chosen, -1)
+        return _keep(drawn, season != np.repeat(lost, curves.counts))
+
+
+@dataclass(frozen=True)
+class Truncate:
+    """Leaves out what comes after a random moment after the first detection, of some objects.
+
+    Attributes:
+        probability: Share of the objects.
+    """
+
+    probability: float = 0.2
+
+    def __post_init__(self) -> None:
+        _check_share("probability", self.probability)
+
+    def fitted(self, sample: Sample) -> Truncate:
+        """Return itself: there is nothing to fit."""
+        return self
+
+    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
+        """Return the objects, some cut off; those without a detection stay."""
+        curves = drawn.curves
+        objects = curves.objects
+        begin = np.full(len(curves), np.inf)
+        np.minimum.at(begin, objects[curves.detected], curves.mjd[curves.detected])
+        end = np.full(len(curves), -np.inf)
+        np.maximum.at(end, objects, curves.mjd)
+        cut = (uniform(keys, "truncated") < self.probability) & np.isfinite(begin)
+        moment = np.full(len(curves), np.inf)
+        where = uniform(keys, "moment")[cut]
+        moment[cut] = begin[cut] + where * (end[cut] - begin[cut])
+        return _keep(drawn, curves.mjd <= moment[objects])
+
+
+@dataclass(frozen=True)
+class ShiftTimes:
+    """Moves all of an object's times by the same number of days.
+
+    Attributes:
+        days: The shift is drawn evenly between minus this and this.
+    """
+
+    days: float = 30.0
+
+    def __post_init__(self) -> None:
+        _check_not_negative("days", self.days)
+
+    def fitted(self, sample: Sample) -> ShiftTimes:
+        """Return itself: there is nothing to fit."""
+        return self
+
+    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
+        """Return the objects at other times."""
+        shift = self.days * (2 * uniform(keys, "shift") - 1)
+        curves = drawn.curves
+        mjd = curves.mjd + np.repeat(shift, curves.counts)
+        return replace(drawn, curves=replace(curves, mjd=mjd))
+
+
+def _keep(drawn: Drawn, keep: BoolArray) -> Drawn:
+    """Return the objects with some observations, those whole that would be left with few."""
+    curves = drawn.curves
+    kept = np.bincount(curves.objects[keep], minlength=len(curves))
+    whole = kept < np.minimum(_LEAST, curves.counts)
+    return replace(drawn, curves=curves.select(keep | whole[curves.objects]))
+
+
+def _check_not_negative(key: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < np.inf:
+        raise ConfigError(f"augment: {key} must be a number of at least 0, got {value!r}")
+
+
+def _check_share(key: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError(f"augment: {key} must be between 0 and 1, got {value!r}")

@@ -1,0 +1,173 @@
+"""What a survey makes of a true flux: its error, its noise, whether it is detected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, nnls
+
+from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
+
+_MOST_ROWS: Final = 200_000  # of which relations are fitted: more change nothing
+_DARKEST: Final = 0.25  # of the lowest tenth's variance; below it a sky would be a fault
+
+
+@dataclass(frozen=True)
+class FluxErrors:
+    """How errors grow with the flux: variance = sky + photons · flux + share² · flux².
+
+    The sky, all that an observation of nothing has, is each observation's own; what the flux
+    adds to it is the passband's. Negative fluxes add nothing.
+
+    Attributes:
+        photons: ``(B,)`` variance per unit of flux.
+        share: ``(B,)`` variance per square of flux.
+        darkest: ``(B,)`` least variance of the sky.
+    """
+
+    photons: FloatArray
+    share: FloatArray
+    darkest: FloatArray
+
+    @classmethod
+    def fitted(cls, curves: Curves, n_bands: int) -> Self:
+        """Fit the relation to all observations, by non-negative least squares of ratios."""
+        photons, share, darkest = np.zeros(n_bands), np.zeros(n_bands), np.zeros(n_bands)
+        step = max(1, len(curves.mjd) // _MOST_ROWS)
+        for band in range(n_bands):
+            rows = np.flatnonzero(curves.passband == band)[::step]
+            if len(rows) == 0:
+                continue
+            light = np.maximum(curves.flux[rows], 0.0)
+            variance = curves.flux_err[rows] ** 2
+            unit = np.median(variance)
+            terms = np.stack([unit / variance, light * np.sqrt(unit) / variance, light**2 / variance])
+            (_, photons[band], share[band]), _ = nnls(terms.T, np.ones(len(rows)))
+            photons[band] *= np.sqrt(unit)
+            darkest[band] = _DARKEST * np.quantile(variance, 0.1)
+        return cls(photons, share, darkest)
+
+    def sky(
+        self, passband: NDArray[np.uint8], flux: FloatArray, flux_err: FloatArray
+    ) -> FloatArray:
+        """Return the variance that observations would have had without their flux, ``(M,)``."""
+        light = np.maximum(flux, 0.0)
+        rest = flux_err**2 - self.photons[passband] * light - self.share[passband] * light**2
+        return np.maximum(rest, self.darkest[passband])
+
+    def error(
+        self, passband: NDArray[np.uint8], true_flux: FloatArray, sky: FloatArray
+    ) -> FloatArray:
+        """Return the error of observations of a flux under a sky, ``(M,)``."""
+        light = np.maximum(true_flux, 0.0)
+        variance = sky + self.photons[passband] * light + self.share[passband] * light**2
+        return np.sqrt(variance)
+
+
+@dataclass(frozen=True)
+class Detections:
+    """How likely a survey is to call an observation a detection.
+
+    A logistic function of the signal-to-noise ratio, or of its absolute value where the
+    survey finds what grows fainter, too.
+
+    Attributes:
+        half: Ratio at which half of the observations are detected.
+        width: Width of the rise; a sharp limit has a tiny one.
+        of_either_sign: Whether negative fluxes are detected as well.
+    """
+
+    half: float
+    width: float
+    of_either_sign: bool
+
+    @classmethod
+    def fitted(cls, curves: Curves) -> Self:
+        """Fit the function to all observations, by their likelihood."""
+        step = max(1, len(curves.mjd) // _MOST_ROWS)
+        snr = (curves.flux / curves.flux_err)[::step]
+        detected = curves.detected[::step]
+        if not detected.any() or detected.all():
+            return cls(np.inf if not detected.any() else -np.inf, 1.0, False)
+        best: tuple[float, Self] | None = None
+        for either in (False, True):
+            values = np.abs(snr) if either else snr
+            lost, shape = _logistic(values, detected)
+            if best is None or lost < best[0]:
+                best = lost, cls(*shape, either)
+        assert best is not None  # noqa: S101
+        return best[1]
+
+    def probability(self, flux: FloatArray, flux_err: FloatArray) -> FloatArray:
+        """Return the probability of a detection, ``(M,)``."""
+        snr = flux / flux_err
+        values = np.abs(snr) if self.of_either_sign else snr
+        excess = np.clip((self.half - values) / self.width, -50.0, 50.0)
+        found: FloatArray = 1 / (1 + np.exp(excess))
+        return found
+
+
+def _logistic(values: FloatArray, detected: BoolArray) -> tuple[float, tuple[float, float]]:
+    """Return the least loss of a logistic function, and its place and width."""
+    low, high = values[detected].min(), values[~detected].max()
+    if low >= high:  # a sharp limit
+        return 0.0, (float((low + high) / 2) if np.isfinite(high) else float(low), 1e-6)
+    near = (values > low - 5) & (values < high + 5)
+    x, found = values[near], detected[near]
+
+    def loss(parameters: FloatArray) -> float:
+        excess = (x - parameters[0]) / np.exp(parameters[1])
+        return float(np.logaddexp(0, np.where(found, -excess, excess)).sum())
+
+    start = np.array([np.median(x[found]) if found.any() else 5.0, 0.0])
+    fit = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3})
+    return float(fit.fun), (float(fit.x[0]), float(np.exp(fit.x[1])))
+
+
+def brightest_times(curves: Curves) -> FloatArray:
+    """Return the time of each object's most significant observation, ``(N,)``; NaN without any."""
+    found = np.full(len(curves), np.nan)
+    rows = brightest_rows(curves)
+    found[rows >= 0] = curves.mjd[rows[rows >= 0]]
+    return found
+
+
+def brightest_rows(curves: Curves) -> IntArray:
+    """Return the row of each object's highest signal-to-noise ratio, ``(N,)``; -1 without any."""
+    rows = np.full(len(curves), -1, dtype=np.int64)
+    order = np.lexsort((curves.flux / curves.flux_err, curves.objects))
+    seen = np.flatnonzero(curves.counts > 0)
+    rows[seen] = order[curves.bounds[1:][seen] - 1]
+    return rows
+
+
+@dataclass(frozen=True)
+class Cadences:
+    """When, in which passbands and under which sky other objects were observed.
+
+    Attributes:
+        bounds: ``(D + 1,)``; object d has the rows ``bounds[d]:bounds[d + 1]``.
+        mjd: ``(R,)`` days.
+        passband: ``(R,)``.
+        sky: ``(R,)`` variance without the object's flux.
+        peak: ``(D,)`` time at which the object was seen best.
+    """
+
+    bounds: IntArray
+    mjd: FloatArray
+    passband: NDArray[np.uint8]
+    sky: FloatArray
+    peak: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.peak)
+
+    @classmethod
+    def of(cls, curves: Curves, errors: FluxErrors) -> Self:
+        """Return the cadences of the objects that have observations."""
+        seen = curves.take(np.flatnonzero(curves.counts > 0))
+        sky = errors.sky(seen.passband, seen.flux, seen.flux_err)
+        return cls(seen.bounds, seen.mjd, seen.passband, sky, brightest_times(seen))
