@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,6 +73,18 @@ class TensorSet:
             sequences=_tensor(prepared.sequences, np.float32),
             offsets=_tensor(prepared.offsets, np.int64),
             targets=_tensor(targets, np.int64),
+        )
+
+    @classmethod
+    def concatenated(cls, parts: Sequence[TensorSet]) -> TensorSet:
+        """Return the objects of several sets, one after the other, on the device of the first."""
+        if len(parts) == 1:
+            return parts[0]
+        lengths = torch.cat([part.lengths for part in parts])
+        rest = ("features", "context", "sequences", "targets")
+        return cls(
+            offsets=torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)]),
+            **{name: torch.cat([getattr(part, name) for part in parts]) for name in rest},
         )
 
     def to(self, device: torch.device | str) -> TensorSet:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from lcclassify.schema import LightCurves, Passbands, Taxonomy
 from lcclassify.surveys.chunks import CHUNK_ROWS, OnError, SurveyChunks, check_on_error
@@ -41,11 +42,29 @@ class Survey(ABC):
         passbands: The ordered passbands.
         taxonomy: The ordered classes; empty where only the files tell them, in which
             case `SurveyData.taxonomy` of `read` holds them.
+        metadata: Names of the metadata columns.
+        spectroscopic_redshift: Column of the catalogue with the best redshift of training
+            objects, for augmentation alone; None where the survey has none that is known.
     """
 
     name: str
     passbands: Passbands
     taxonomy: Taxonomy
+    metadata: Any
+    spectroscopic_redshift: ClassVar[str | None] = None
+
+    def with_column(self, name: str) -> Self:
+        """Return the same survey with another metadata column, last of all.
+
+        Args:
+            name: A column of the survey's catalogue; not one that is metadata already.
+        """
+        other = copy(self)
+        other._add_column(name)
+        return other
+
+    def _add_column(self, name: str) -> None:
+        self.metadata = (*self.metadata, name)
 
     @abstractmethod
     def read(self, *, labels: bool = True) -> SurveyData:

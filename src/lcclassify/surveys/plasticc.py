@@ -109,6 +109,7 @@ class PlasticcSurvey(Survey):
     """
 
     name = "plasticc"
+    spectroscopic_redshift = "hostgal_specz"
     passbands = _PASSBANDS
     taxonomy = Taxonomy(tuple(_CLASSES), names=_CLASSES, weights={"15": 2.0, "64": 2.0, "99": 2.0})
 

@@ -81,6 +81,7 @@ class SimulatedSurvey(Survey):
     """
 
     name = "simulated"
+    spectroscopic_redshift = "hostgal_specz"
     passbands = PlasticcSurvey.passbands
     taxonomy = PlasticcSurvey.taxonomy
 

@@ -32,7 +32,9 @@ from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
 from lcclassify.surveys.progress import tracked
 from lcclassify.surveys.snana import SnanaFile, parse
 
-READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
+READER_VERSION: Final = 2  # raise when a change here gives other tables for the same files
+_REDSHIFT: Final = "REDSHIFT_SPEC"
+_SPECTROSCOPIC: Final = "redshift_spec"
 METADATA: Final = ("hostgal_photoz", "hostgal_photoz_err", "mwebv")
 CLASS_MAP: Final[Mapping[str, str]] = {
     "Ia": "Ia",
@@ -55,7 +57,7 @@ _OBJECT_SCHEMA: Final = {
     OBJECT_ID: pl.Int64,
     _SIM_TYPE: pl.String,
     _SNTYPE: pl.Int64,
-    **dict.fromkeys(METADATA, pl.Float64),
+    **dict.fromkeys((*METADATA, _SPECTROSCOPIC), pl.Float64),
 }
 _DAMAGED_ARCHIVE = (tarfile.TarError, EOFError, OSError, gzip.BadGzipFile, zlib.error)
 
@@ -64,8 +66,8 @@ class SnphotccSurvey(Survey):
     """Simulated DES supernovae in griz, unblinded, from the archive or the unpacked files.
 
     What the simulation knows (``SIM_*``) serves for labels only. Spectroscopic redshifts
-    are not offered as inputs, and neither is ``REDSHIFT_FINAL``, which holds them for the
-    objects that have a spectrum.
+    are not offered as inputs, only for augmentation, and ``REDSHIFT_FINAL``, which holds them
+    for the objects that have a spectrum, is not offered at all.
 
     Args:
         root: The folder of the ``.DAT`` files, a folder that contains it or the archive,
@@ -84,6 +86,7 @@ class SnphotccSurvey(Survey):
 
     name = "snphotcc"
     passbands = _PASSBANDS
+    spectroscopic_redshift = _SPECTROSCOPIC
 
     def __init__(
         self,
@@ -253,6 +256,9 @@ def _object_row(parsed: SnanaFile, where: str) -> dict[str, Any]:
         "hostgal_photoz": _present(parsed.number(photoz, where)),
         "hostgal_photoz_err": _present(parsed.number(photoz, where, position=2)),
         "mwebv": _present(parsed.number("MWEBV", where)),
+        _SPECTROSCOPIC: _present(parsed.number(_REDSHIFT, where))
+        if _REDSHIFT in parsed.header
+        else None,
     }
 
 

@@ -136,6 +136,9 @@ class TableSurvey(Survey):
         self.missing_brightness = options.numbers(missing_brightness, "survey.missing_brightness")
         self.detection_snr = options.number(detection_snr, "survey.detection_snr")
 
+    def _add_column(self, name: str) -> None:
+        self.metadata = _metadata({**self.metadata, name: name})
+
     def read(self, *, labels: bool = True) -> SurveyData:
         """Read the files into canonical tables."""
         observation_files, object_files = self._files()

@@ -37,7 +37,6 @@ from lcclassify.training.members import (
 )
 from lcclassify.training.processes import one_thread, warm_up
 from lcclassify.training.settings import MemberSettings
-from lcclassify.training.splits import encode_labels
 from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
 from lcclassify.training.workers import run_fits
 
@@ -112,8 +111,7 @@ def _context(run: Run, inputs: TrainingInputs, workers: int) -> Iterator[Trainin
     on_cuda = trainer["accelerator"] in ("cuda", "gpu")
     if on_cuda:
         torch.set_float32_matmul_precision(str(config["matmul_precision"]))
-    targets = encode_labels(inputs.objects["label"], inputs.survey.taxonomy)
-    tensors = TensorSet.from_prepared(inputs.prepared, targets)
+    tensors = TensorSet.from_prepared(inputs.prepared, inputs.targets)
     context = TrainingContext(
         tensors=tensors,
         split=inputs.split,
@@ -128,6 +126,8 @@ def _context(run: Run, inputs: TrainingInputs, workers: int) -> Iterator[Trainin
         reporter=FitConsole(Console(quiet=True)),
         seed=run.plan.seed,
         snapshot=ValidationLog(inputs.survey.taxonomy),
+        stream=inputs.stream,
+        held_out_draws=run.plan.augment.held_out_draws,
         workers=workers,
     )
     if workers > 1:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from rich.console import Console
 
 from lcclassify import __version__
@@ -13,11 +15,13 @@ from lcclassify.build import instantiate
 from lcclassify.errors import DataError
 from lcclassify.representations.prepared import PreparedSet, cache_key
 from lcclassify.representations.representation import FittedRepresentation
-from lcclassify.schema import OBJECT_ID, LightCurves
+from lcclassify.schema import LABEL, OBJECT_ID, LightCurves
 from lcclassify.surveys.base import SurveyData
+from lcclassify.tasks.augmenting import make_stream, select
 from lcclassify.tasks.runs import SPLITS, Run, check_same_data
 from lcclassify.training.seeds import derive_seed
-from lcclassify.training.splits import Split, split_objects
+from lcclassify.training.splits import Split, encode_labels, split_objects
+from lcclassify.training.streams import DrawnStream
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class TrainingInputs:
         split: Their roles and folds.
         representation: Fitted on the training objects.
         prepared: Their arrays, in the same order.
+        targets: ``(N,) int64``, their classes.
+        stream: Draws training objects anew, or None.
     """
 
     survey: SurveyData
@@ -39,6 +45,8 @@ class TrainingInputs:
     split: Split
     representation: FittedRepresentation
     prepared: PreparedSet
+    targets: NDArray[np.int64]
+    stream: DrawnStream | None
 
 
 def read_inputs(run: Run, console: Console) -> TrainingInputs:
@@ -48,10 +56,13 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
         DataError: The files do not hold what was described, or nothing to train on.
         ConfigError: The configuration is invalid.
     """
-    config = run.config
-    seed = run.plan.seed
+    config, seed, augment = run.config, run.plan.seed, run.plan.augment
     survey = instantiate(config["survey"])
     settings = instantiate(config["representation"])
+    column = augment.column(survey, settings.sequences.redshift) if augment.steps else None
+    added = column is not None and column not in survey.metadata
+    if added:
+        survey = survey.with_column(str(column))
     fingerprint = survey.fingerprint()
     check_same_data(run, fingerprint)
     with console.status(f"reading {survey.name}"):
@@ -67,13 +78,22 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
     split = _split(run, observed, data, seed)
     used = (split.table["role"] != "unlabelled").to_numpy()
     unlabelled = int((~used).sum())
-    if unlabelled:
+    if unlabelled and (augment.steps and augment.target != "none" or run.plan.priors.estimated):
+        used[:] = True
+        console.print(f"  {unlabelled:,} objects without a known class are part of the target.")
+    elif unlabelled:
         console.print(f"  {unlabelled:,} objects without a known class are left out.")
     observed = observed.filter(pl.Series(used))
     split = Split(split.table.filter(pl.Series(used)))
+    redshift = np.full(len(observed), np.nan)
+    if column is not None and column in observed.columns:
+        redshift = observed[column].fill_null(np.nan).to_numpy()
+    if added:  # not an input
+        observed = observed.drop(str(column))
     curves = _select(curves, observed)
+    targets = encode_labels(observed[LABEL], data.taxonomy)
 
-    training = _select(curves, observed.filter(split.table["role"] == "train"))
+    training = select(curves, split.rows("train"))
     with console.status(f"preparing {len(observed):,} objects"):
         representation = settings.fit(training, derive_seed(seed, "noise"))
         key = cache_key(
@@ -89,7 +109,15 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
         if prepared is None or not prepared.object_ids.equals(observed[OBJECT_ID]):
             prepared = representation.prepare(curves)
             _keep(prepared, folder, console)
-    return TrainingInputs(data, survey.name, observed, split, representation, prepared)
+    stream = None
+    if augment.steps:
+        with console.status("fitting what training objects are drawn from"):
+            stream, notes = make_stream(augment, curves, redshift, split, targets, representation)
+        for sentence in notes:
+            console.print(f"  {sentence}", highlight=False, soft_wrap=True)
+    return TrainingInputs(
+        data, survey.name, observed, split, representation, prepared, targets, stream
+    )
 
 
 def _say_what_was_read(data: SurveyData, name: str, console: Console) -> None:

@@ -11,12 +11,16 @@ from lcclassify.build import instantiate
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.schema import InputSizes, PlainConfig
+from lcclassify.tasks.augmenting import AugmentSettings
+from lcclassify.training.priors import Priors
 from lcclassify.training.settings import MODES, MemberSettings, check_whole
 from lcclassify.training.splits import SplitSettings
 
 _KEYS: Final = (
     "survey",
     "representation",
+    "augment",
+    "priors",
     "model",
     "trainer",
     "paths",
@@ -54,6 +58,8 @@ class Plan:
         stacked: Whether the model is an ensemble, be it of one member.
         name: Name of the model.
         test: Whether test and held-out objects are scored.
+        augment: How training objects are drawn anew.
+        priors: What shares of the classes probabilities are for.
     """
 
     seed: int
@@ -66,6 +72,8 @@ class Plan:
     stacked: bool
     name: str
     test: bool
+    augment: AugmentSettings
+    priors: Priors
 
 
 def make_plan(config: PlainConfig) -> Plan:
@@ -116,6 +124,8 @@ def make_plan(config: PlainConfig) -> Plan:
         stacked="members" in model,
         name=str(model.get("name")),
         test=config["evaluation"]["test"],
+        augment=AugmentSettings.from_config(config.get("augment", {})),
+        priors=Priors.from_config(config.get("priors", "training")),
     )
 
 

@@ -16,6 +16,7 @@ from lcclassify.schema import PlainConfig, Taxonomy
 from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.splits import Split, stratified_pair
+from lcclassify.training.streams import DrawnStream
 from lcclassify.training.tensorboard import Snapshot
 
 IntArray = NDArray[np.int64]
@@ -49,6 +50,9 @@ class TrainingContext:
         seed: The run's seed.
         watcher: Told of every epoch of the members' fits; may end the run.
         snapshot: Draws the validation of the members' fits for TensorBoard.
+        stream: Draws the training objects anew for each epoch, or None.
+        held_out_draws: Draws of every held-out object that the head learns from, with a
+            stream.
         workers: Fits, or batches of objects to classify, at a time. No result depends
             on it.
     """
@@ -67,6 +71,8 @@ class TrainingContext:
     seed: int
     watcher: EpochWatcher | None = None
     snapshot: Snapshot | None = None
+    stream: DrawnStream | None = None
+    held_out_draws: int = 0
     workers: int = 1
     _transforms: dict[int, Transforms] = field(default_factory=dict)
 
@@ -100,21 +106,26 @@ class TrainingContext:
         key = -1 if fold is None else fold
         if key not in self._transforms:
             rows, _ = self.fold_rows(fold)
-            batch_rows = torch.as_tensor(rows)
+            tensors, chosen = self.tensors, torch.as_tensor(rows)
+            if self.stream is not None:
+                # Of drawn objects, as all are that the networks will see.
+                seed = derive_seed(self.seed, "transforms", key)
+                tensors = self.stream.epoch(rows, seed, 0)
+                chosen = torch.arange(len(tensors))
             nights = np.concatenate(
-                [np.arange(*self.tensors.offsets[row : row + 2].tolist()) for row in rows]
+                [np.arange(*tensors.offsets[row : row + 2].tolist()) for row in chosen.tolist()]
             )
             settings = self.transform_settings
             self._transforms[key] = Transforms(
                 FeatureTransform.fitted(
-                    self.tensors.features[batch_rows].cpu().numpy(), **settings.get("features", {})
+                    tensors.features[chosen].cpu().numpy(), **settings.get("features", {})
                 ),
                 FeatureTransform.fitted(
-                    self.tensors.context[batch_rows].cpu().numpy(),
+                    tensors.context[chosen].cpu().numpy(),
                     **settings.get("context", {"kind": "none"}),
                 ),
                 SequenceTransform.fitted(
-                    self.tensors.sequences[torch.as_tensor(nights)].cpu().numpy(),
+                    tensors.sequences[torch.as_tensor(nights)].cpu().numpy(),
                     **settings.get("sequences", {"kind": "none"}),
                 ),
             )

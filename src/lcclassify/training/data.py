@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
 from lcclassify.schema import Batch
 from lcclassify.training.seeds import derive_seed
+from lcclassify.training.streams import DrawnEpochs
 
 IntArray = NDArray[np.int64]
 
@@ -106,6 +107,46 @@ def batch_bounds(n_rows: int, batch_size: int, smallest: int) -> list[int]:
     return bounds
 
 
+class DrawnRows(Dataset[Batch]):
+    """Items are batches of the objects that are drawn for the current epoch."""
+
+    def __init__(self, epochs: DrawnEpochs, *, sequences: bool = True) -> None:
+        self.epochs = epochs
+        self.sequences = sequences
+
+    def __getitem__(self, rows: Any) -> Batch:
+        index = torch.as_tensor(rows, dtype=torch.int64)
+        return self.epochs.current.batch(index, sequences=self.sequences)
+
+
+class DrawnSampler(BucketSampler):
+    """Yields shuffled batches of the objects that are drawn for each epoch.
+
+    Args:
+        epochs: The fit's epochs.
+        batch_size: As of `BucketSampler`.
+        seed: Likewise.
+        rank: Likewise.
+        world_size: Likewise.
+    """
+
+    def __init__(
+        self,
+        epochs: DrawnEpochs,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        rows = np.arange(epochs.size)
+        super().__init__(rows, np.zeros(epochs.size, np.int64), batch_size, seed, rank, world_size)
+        self.epochs = epochs
+
+    def __iter__(self) -> Iterator[IntArray]:
+        self.lengths = self.epochs.of(self.epoch).lengths.numpy()
+        return super().__iter__()
+
+
 class OrderedSampler(Sampler[IntArray]):
     """Yields all rows once, batched by length."""
 
@@ -130,6 +171,8 @@ class LightCurveDataModule(LightningDataModule):
         batch_size: Objects a batch.
         seed: Seed of the order of batches.
         sequences: Whether batches have sequences, see `TensorSet.batch`.
+        epochs: What to train on instead of the train rows, drawn anew each epoch.
+        validation: What watches the training instead of the validation rows, all of it.
     """
 
     def __init__(
@@ -141,44 +184,72 @@ class LightCurveDataModule(LightningDataModule):
         seed: int,
         *,
         sequences: bool = True,
+        epochs: DrawnEpochs | None = None,
+        validation: TensorSet | None = None,
     ) -> None:
         super().__init__()
         self.tensors = tensors
+        self.validation = tensors if validation is None else validation
         self.train_rows = train_rows
-        self.validation_rows = validation_rows
+        self.validation_rows = (
+            validation_rows if validation is None else np.arange(len(validation))
+        )
         self.batch_size = batch_size
         self.seed = seed
         self.sequences = sequences
+        self.epochs = epochs
+
+    @property
+    def objects_per_epoch(self) -> int:
+        """Training objects that an epoch has."""
+        return len(self.train_rows) if self.epochs is None else self.epochs.size
+
+    def few(self) -> Batch:
+        """Return two training objects, as they are."""
+        return self.tensors.batch(torch.as_tensor(self.train_rows[:2]))
 
     def setup(self, stage: str) -> None:
         """Move the tensors to the trainer's device."""
         if self.trainer is not None:
-            self.tensors = self.tensors.to(self.trainer.strategy.root_device)
+            device = self.trainer.strategy.root_device
+            self.tensors, self.validation = self.tensors.to(device), self.validation.to(device)
+            if self.epochs is not None:
+                self.epochs.device = device
+
+    def teardown(self, stage: str) -> None:
+        """End what draws in the background."""
+        if self.epochs is not None:
+            self.epochs.close()
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return shuffled batches, bucketed by length."""
         trainer = self.trainer
+        rank = 0 if trainer is None else trainer.global_rank
+        world_size = 1 if trainer is None else trainer.world_size
+        if self.epochs is not None:
+            drawn = DrawnSampler(self.epochs, self.batch_size, self.seed, rank, world_size)
+            drawn_rows = DrawnRows(self.epochs, sequences=self.sequences)
+            return DataLoader(drawn_rows, batch_size=None, sampler=drawn)
         sampler = BucketSampler(
             self.train_rows,
             self.tensors.lengths.numpy(),
             self.batch_size,
             self.seed,
-            rank=0 if trainer is None else trainer.global_rank,
-            world_size=1 if trainer is None else trainer.world_size,
+            rank,
+            world_size,
         )
-        return self._loader(sampler)
+        return self._loader(self.tensors, sampler)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
         """Return the validation rows in order, or nothing if there are none."""
         if len(self.validation_rows) == 0:
             return []
-        sampler = OrderedSampler(
-            self.validation_rows, self.tensors.lengths.numpy(), self.batch_size
-        )
-        return self._loader(sampler)
+        lengths = self.validation.lengths.numpy()
+        sampler = OrderedSampler(self.validation_rows, lengths, self.batch_size)
+        return self._loader(self.validation, sampler)
 
-    def _loader(self, sampler: Sampler[IntArray]) -> DataLoader[Batch]:
-        rows = BatchRows(self.tensors, sequences=self.sequences)
+    def _loader(self, tensors: TensorSet, sampler: Sampler[IntArray]) -> DataLoader[Batch]:
+        rows = BatchRows(tensors, sequences=self.sequences)
         return DataLoader(rows, batch_size=None, sampler=sampler)
 
     def transfer_batch_to_device(

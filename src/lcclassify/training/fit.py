@@ -8,7 +8,6 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.trainer.states import TrainerStatus
@@ -110,7 +109,7 @@ def fit_network(
     callbacks: list[Callback] = [
         HushedProcesses(),
         History(name),
-        ProgressCallback(name, reporter, len(data.train_rows)),
+        ProgressCallback(name, reporter, data.objects_per_epoch),
     ]
     if validated and settings.patience is not None:
         callbacks.append(Patience(settings.patience))
@@ -125,7 +124,7 @@ def fit_network(
     if tensorboard is not None:
         checkpoint = None if resumed is None else read_checkpoint(resumed)
         finished = 0 if checkpoint is None else checkpoint["epoch"] + 1
-        few = data.tensors.batch(torch.as_tensor(data.train_rows[:2])) if has_graph else None
+        few = data.few() if has_graph else None
         logger = open_events(tensorboard, finished, network, few)
     with warnings.catch_warnings():
         hush()
@@ -142,7 +141,7 @@ def fit_network(
         last["callbacks"]["History"]["epochs"], last["callbacks"]["EpochCheckpoint"]["best_epoch"]
     )
     write_history(result, folder)
-    reporter.finished(name, _in_words(result, len(data.train_rows)))
+    reporter.finished(name, _in_words(result, data.objects_per_epoch))
     return result
 
 

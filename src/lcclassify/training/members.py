@@ -29,6 +29,7 @@ from lcclassify.training.fit import FitResult, fit_network, load_history
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.settings import MODES, MemberSettings
 from lcclassify.training.splits import check_folds
+from lcclassify.training.streams import DrawnEpochs, DrawnStream
 from lcclassify.training.tensorboard import Snapshot
 from lcclassify.training.workers import run_fits
 
@@ -53,6 +54,8 @@ class FittedMember:
             validation rows in mode "holdout".
         held_out: ``(n, K) float64``, probabilities of those rows by networks that did
             not train on them.
+        drawn: ``(D, n, K) float64``, the same of D draws of those objects; D is 0 where
+            none are drawn.
         fits: What each fit left, by its label such as ``fold_0``.
     """
 
@@ -60,6 +63,7 @@ class FittedMember:
     submodels: list[Submodel]
     rows: IntArray
     held_out: FloatArray
+    drawn: FloatArray
     fits: dict[str, FitResult]
 
 
@@ -83,6 +87,9 @@ class MemberFit:
         trainer: Arguments of Lightning's Trainer.
         snapshot: Draws the validation for TensorBoard.
         seed: Seed of all that is random in it.
+        stream: Draws the training objects anew for each epoch, or None.
+        held_out_draws: Draws of each held-out row whose probabilities are kept as well.
+        draw_seed: Seed of these draws, which all members have in common.
     """
 
     member: MemberSettings
@@ -100,6 +107,9 @@ class MemberFit:
     trainer: PlainConfig
     snapshot: Snapshot | None
     seed: int
+    stream: DrawnStream | None
+    held_out_draws: int
+    draw_seed: int
 
     @property
     def name(self) -> str:
@@ -113,14 +123,15 @@ class MemberFit:
         nights = 1.0
         if "sequences" in submodel.reads and len(self.tensors):
             nights = float(self.tensors.lengths.double().mean())
-        return self.member.fit.epochs * len(self.train_rows) * nights * parameters
+        passes = 1 if self.stream is None else self.stream.passes
+        return self.member.fit.epochs * passes * len(self.train_rows) * nights * parameters
 
     def is_finished(self) -> bool:
         """Tell whether an earlier run has left all of it."""
         return self.result() is not None
 
-    def result(self) -> tuple[Submodel, FitResult, FloatArray] | None:
-        """Return the network, its history and its probabilities ``(n, K)`` of the held-out rows.
+    def result(self) -> FitOutcome | None:
+        """Return what the fit left.
 
         None where the fit is unfinished or a file is damaged.
         """
@@ -128,7 +139,7 @@ class MemberFit:
         held_out = self._load_held_out()
         if submodel is None or history is None or held_out is None:
             return None
-        return submodel, history, held_out
+        return FitOutcome(submodel, history, *held_out)
 
     def run(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> None:
         """Train the network, going on where an interrupted run stopped.
@@ -141,19 +152,34 @@ class MemberFit:
         if submodel is None or load_history(self.folder) is None:
             (self.folder / _CONFIG).unlink(missing_ok=True)
             submodel = self._trained(reporter, watcher)
-        rows = self.held_out_rows
-        held_out = np.zeros((0, len(self.class_weights)))
-        if len(rows):
-            submodel.to(self.tensors.device)
-            held_out = predict_rows(submodel.predict_proba, self.tensors, rows)
-            submodel.cpu()
+        held_out, drawn = self._of_held_out(submodel)
         # The configuration is written last and marks the fit as finished.
-        _write_tensors({"held_out": torch.as_tensor(held_out)}, self.folder / _HELD_OUT)
+        _write_tensors(
+            {"held_out": torch.as_tensor(held_out), "drawn": torch.as_tensor(drawn)},
+            self.folder / _HELD_OUT,
+        )
         state = {k: v.contiguous() for k, v in submodel.state_dict().items()}
         _write_tensors(state, self.folder / _WEIGHTS)
         partial = self.folder / f".{_CONFIG}.part"
         partial.write_text(json.dumps(submodel.config()))
         partial.replace(self.folder / _CONFIG)
+
+    def _of_held_out(self, submodel: Submodel) -> tuple[FloatArray, FloatArray]:
+        """Return the probabilities of the held-out rows and of their draws."""
+        rows, n_draws = self.held_out_rows, self.held_out_draws
+        if not len(rows):
+            nothing = np.zeros((0, len(self.class_weights)))
+            return nothing, np.zeros((n_draws, *nothing.shape))
+        device = self.tensors.device
+        submodel.to(device)
+        held_out = predict_rows(submodel.predict_proba, self.tensors, rows)
+        drawn = np.zeros((n_draws, *held_out.shape))
+        if self.stream is not None and n_draws:
+            tensors = self.stream.tensors(rows, self.draw_seed, range(n_draws)).to(device)
+            values = predict_rows(submodel.predict_proba, tensors, np.arange(len(tensors)))
+            drawn = values.reshape(drawn.shape)
+        submodel.cpu()
+        return held_out, drawn
 
     def _trained(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> Submodel:
         n_classes = len(self.class_weights)
@@ -166,6 +192,15 @@ class MemberFit:
             class_counts=np.bincount(targets, minlength=n_classes).tolist(),
             metric_weights=self.class_weights,
         )
+        epochs = validation = None
+        if self.stream is not None:
+            seed = derive_seed(self.seed, "draws")
+            epochs = DrawnEpochs(self.stream, self.train_rows, seed, self.member.fit.epochs)
+            if len(self.validation_rows):
+                # A few objects, drawn more often: they stand for many.
+                often = range(max(1, self.stream.passes))
+                seed = derive_seed(self.seed, "validation draws")
+                validation = self.stream.tensors(self.validation_rows, seed, often)
         fit_network(
             submodel,
             loss,
@@ -176,6 +211,8 @@ class MemberFit:
                 self.member.fit.batch_size,
                 self.seed,
                 sequences="sequences" in submodel.reads,
+                epochs=epochs,
+                validation=validation,
             ),
             name=self.name,
             optimizer=self.member.optimizer,
@@ -204,13 +241,32 @@ class MemberFit:
             max_length=self.max_length,
         )
 
-    def _load_held_out(self) -> FloatArray | None:
+    def _load_held_out(self) -> tuple[FloatArray, FloatArray] | None:
         wanted = (len(self.held_out_rows), len(self.class_weights))
         try:
-            held_out = load_file(self.folder / _HELD_OUT)["held_out"].numpy()
+            stored = load_file(self.folder / _HELD_OUT)
+            held_out, drawn = stored["held_out"].numpy(), stored["drawn"].numpy()
         except (OSError, KeyError, SafetensorError):
             return None
-        return held_out if held_out.shape == wanted else None
+        fits = held_out.shape == wanted and drawn.shape == (self.held_out_draws, *wanted)
+        return (held_out, drawn) if fits else None
+
+
+@dataclass(frozen=True)
+class FitOutcome:
+    """What a finished fit of a member left.
+
+    Attributes:
+        submodel: The network.
+        history: Of its training.
+        held_out: ``(n, K)`` probabilities of the held-out rows.
+        drawn: ``(D, n, K)`` of draws of them.
+    """
+
+    submodel: Submodel
+    history: FitResult
+    held_out: FloatArray
+    drawn: FloatArray
 
 
 def held_out_fits(context: TrainingContext, member: MemberSettings, mode: str) -> list[MemberFit]:
@@ -261,14 +317,18 @@ def collected(member: MemberSettings, fits: Sequence[MemberFit]) -> FittedMember
     results = [_result(fit) for fit in fits]
     rows = np.unique(np.concatenate([fit.held_out_rows for fit in fits]))
     held_out = np.zeros((len(rows), len(fits[0].class_weights)))
-    for fit, (_, _, probabilities) in zip(fits, results, strict=True):
-        held_out[np.searchsorted(rows, fit.held_out_rows)] += probabilities
+    drawn = np.zeros((fits[0].held_out_draws, *held_out.shape))
+    for fit, result in zip(fits, results, strict=True):
+        own = np.searchsorted(rows, fit.held_out_rows)
+        held_out[own] += result.held_out
+        drawn[:, own] += result.drawn
     return FittedMember(
         member.name,
-        [submodel for submodel, _, _ in results],
+        [result.submodel for result in results],
         rows,
         held_out / member.replicas,
-        {fit.label: history for fit, (_, history, _) in zip(fits, results, strict=True)},
+        drawn / member.replicas,
+        {fit.label: result.history for fit, result in zip(fits, results, strict=True)},
     )
 
 
@@ -280,8 +340,8 @@ def refitted(fitted: FittedMember, fits: Sequence[MemberFit]) -> FittedMember:
     if not fits:
         return fitted
     results = [_result(fit) for fit in fits]
-    histories = {fit.label: history for fit, (_, history, _) in zip(fits, results, strict=True)}
-    submodels = [submodel for submodel, _, _ in results]
+    histories = {fit.label: result.history for fit, result in zip(fits, results, strict=True)}
+    submodels = [result.submodel for result in results]
     return replace(fitted, submodels=submodels, fits=dict(fitted.fits) | histories)
 
 
@@ -328,10 +388,13 @@ def _fit(
         trainer=context.trainer,
         snapshot=context.snapshot,
         seed=derive_seed(context.seed, "fit", member.name, label),
+        stream=context.stream,
+        held_out_draws=context.held_out_draws,
+        draw_seed=derive_seed(context.seed, "held-out draws"),
     )
 
 
-def _result(fit: MemberFit) -> tuple[Submodel, FitResult, FloatArray]:
+def _result(fit: MemberFit) -> FitOutcome:
     result = fit.result()
     if result is None:
         raise TrainingError(f"what {fit.name} left in '{fit.folder}' has been damaged since")

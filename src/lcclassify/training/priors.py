@@ -1,0 +1,53 @@
+"""Shares of the classes that probabilities are for, other than those of the training set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lcclassify.errors import ConfigError, did_you_mean
+
+WORDS: Final = ("training", "flat", "estimated")
+
+
+@dataclass(frozen=True)
+class Priors:
+    """What classes are to be expected.
+
+    Attributes:
+        kind: ``training``: as in the training set; ``flat``: all that it has alike;
+            ``estimated``: as what the objects to be classified look like; ``stated``.
+        shares: Stated shares by class; those of classes not named are in the proportions of
+            the training set.
+    """
+
+    kind: str = "training"
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def estimated(self) -> bool:
+        """Whether they come from the objects to be classified."""
+        return self.kind == "estimated"
+
+    @classmethod
+    def from_config(cls, value: Any) -> Priors:
+        """Build from a word or a mapping of shares.
+
+        Raises:
+            ConfigError: It is neither, or the shares are impossible.
+        """
+        if isinstance(value, Mapping):
+            shares = {str(label): share for label, share in value.items()}
+            for label, share in shares.items():
+                good = isinstance(share, int | float) and not isinstance(share, bool)
+                if not good or not 0 <= share <= 1:
+                    raise ConfigError(f"priors.{label} must be between 0 and 1, got {share!r}")
+            if not shares or sum(shares.values()) > 1 + 1e-6:
+                raise ConfigError("priors must be shares of at least one class, at most 1 in all")
+            return cls("stated", shares)
+        if value not in WORDS:
+            raise ConfigError(
+                f"priors is '{value}': {did_you_mean(str(value), WORDS)}, or {{class: share}}"
+            )
+        return cls(str(value))
