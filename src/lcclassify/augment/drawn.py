@@ -42,11 +42,9 @@ class Drawn:
             sources=self.sources[rows],
         )
 
-    def put(self, rows: IntArray, others: Self) -> Self:
-        """Return the objects with those of some rows replaced by others, one for each."""
-        place = np.arange(len(self))
-        place[rows] = len(self) + np.arange(len(others))
-        both = replace(
+    def followed_by(self, others: Self) -> Self:
+        """Return these objects and others after them."""
+        return replace(
             self,
             curves=joined(self.curves, others.curves),
             columns={
@@ -55,7 +53,6 @@ class Drawn:
             },
             sources=np.concatenate([self.sources, others.sources]),
         )
-        return both.take(place)
 
 
 def joined(first: Curves, second: Curves) -> Curves:
@@ -76,12 +73,14 @@ class Sample:
     Attributes:
         drawn: The training objects as they are, each its own source.
         wavelengths: ``(B,)`` of the passbands in nm, or empty where not known.
+        targets: ``(N,) int64``, their classes.
+        n_classes: K.
         redshift: ``(N,)`` the best redshift of each, NaN where there is none, 0 or less for
             objects of the Galaxy.
         photometric: Names of the columns of the photometric redshift, its error and its
             distance modulus, None where there is none.
-        target_redshifts: Photometric redshifts of the objects to be classified, or None
-            where nothing of them is to be used.
+        target: Photometric redshifts of the objects to be classified, and their highest
+            signal-to-noise ratios; None where nothing of them is to be used.
         errors: How flux errors grow with the flux.
         detections: What is detected.
         cadences: Of the objects to be classified, or of the training objects.
@@ -92,9 +91,11 @@ class Sample:
 
     drawn: Drawn
     wavelengths: FloatArray
+    targets: IntArray
+    n_classes: int
     redshift: FloatArray
     photometric: tuple[str | None, str | None, str | None]
-    target_redshifts: FloatArray | None
+    target: tuple[FloatArray, FloatArray] | None
     errors: FluxErrors
     detections: Detections
     cadences: Cadences

@@ -8,23 +8,36 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from lcclassify import hashing
+from lcclassify.augment.acceptance import Acceptance
 from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
 from lcclassify.augment.drawing import draw_posteriors
 from lcclassify.augment.drawn import Drawn, Keys, Sample, normal, row_keys, uniform
 from lcclassify.augment.fitting import fit_processes
-from lcclassify.augment.observing import Cadences, Detections, FluxErrors, brightest_times
+from lcclassify.augment.observing import (
+    Cadences,
+    Detections,
+    FluxErrors,
+    brightest_times,
+    highest_ratios,
+)
 from lcclassify.augment.process import ROOT_3, wavelength_covariance
 from lcclassify.augment.redshifts import NEAREST, PhotometricScatter, RedshiftDensity, dimming
+from lcclassify.augment.spectra import Spectra
 from lcclassify.compiled import compiled
-from lcclassify.errors import ConfigError
+from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.simulation.cosmology import MAX_REDSHIFT, distance_modulus
 
+SPECTRA: Final = ("none", "shared", "class")
+_PILOT: Final = 8_000  # draws that are compared with the target
+_FAR_BELOW: Final = 5.0  # errors
 _LEAST_OBSERVATIONS: Final = 3  # of a source, for a process, and of what is drawn
 
 
@@ -42,10 +55,14 @@ class ObserveElsewhere:
         shift: Days by which the peak differs, at most, from that of the object whose
             cadence is taken.
         wavelength_scale: Of the process, in nm.
+        spectra: ``shared``: the process is of what an object differs from the mean spectrum
+            of all objects by, see `lcclassify.augment.spectra`; ``class``: of its class;
+            ``none``: it is of the fluxes.
         fainter: Mean and standard deviation of what objects of the Galaxy lose, in
             magnitudes; the absolute value is taken.
-        attempts: Draws of an object until one is detected often enough; what no draw
-            succeeds for is left as it is.
+        attempts: Draws of an object until one is detected often enough and lies where the
+            target's objects lie. Of what was detected but not there the last is taken, and
+            what was never detected is left as it is.
     """
 
     nearer: float = 0.95
@@ -55,8 +72,9 @@ class ObserveElsewhere:
     after: float = 40.0
     shift: float = 4.0
     wavelength_scale: float = 600.0
+    spectra: str = "shared"
     fainter: tuple[float, float] = (0.5, 0.5)
-    attempts: int = 4
+    attempts: int = 8
 
     def __post_init__(self) -> None:
         for name in ("nearer", "farther", "stretch", "wavelength_scale"):
@@ -71,6 +89,9 @@ class ObserveElsewhere:
             raise ConfigError(
                 f"augment: attempts must be a whole number of at least 1, got {self.attempts!r}"
             )
+        if self.spectra not in SPECTRA:
+            known = did_you_mean(str(self.spectra), SPECTRA)
+            raise ConfigError(f"augment: spectra is {self.spectra!r}: {known}")
         fainter = tuple(self.fainter)
         if len(fainter) != 2 or not all(isinstance(v, int | float) for v in fainter):
             raise ConfigError(f"augment: fainter must be a mean and a deviation, got {fainter!r}")
@@ -95,12 +116,29 @@ class ObserveElsewhere:
         amplitude = np.full(len(curves), np.nan)
         scale = np.full(len(curves), np.nan)
         rows = np.flatnonzero(moves)
+        peak = brightest_times(curves)
+        n_kinds = sample.n_classes if self.spectra == "class" else 1
+        kinds = sample.targets if self.spectra == "class" else np.zeros_like(sample.targets)
+        spectra = Spectra.flat(n_kinds)
+        relative = curves
         if len(rows):
+            if self.spectra != "none":
+                spectra = Spectra.fitted(
+                    curves.take(rows),
+                    sample.wavelengths,
+                    redshift[rows],
+                    peak[rows],
+                    kinds[rows],
+                    n_kinds,
+                )
+                relative = _relative(
+                    curves, spectra, kinds, sample.wavelengths, redshift, peak, moves
+                )
             coupling = wavelength_covariance(
                 sample.wavelengths, sample.wavelengths, self.wavelength_scale
             )
             amplitude[rows], scale[rows] = fit_processes(
-                curves.take(rows), coupling, threads=sample.threads
+                relative.take(rows), coupling, threads=sample.threads
             )
         photoz, error, _ = sample.photometric
         columns = sample.drawn.columns
@@ -110,25 +148,28 @@ class ObserveElsewhere:
             nothing if photoz is None else columns[photoz],
             nothing if error is None else columns[error],
         )
-        target = sample.target_redshifts
         sample.notes.append(
             f"{int(moves.sum()):,} objects are moved in redshift, {int(dims.sum()):,} without a "
             f"redshift above {NEAREST:g} are dimmed, {int((~enough).sum()):,} with fewer than "
             f"{_LEAST_OBSERVATIONS} observations are left as they are."
         )
-        return FittedElsewhere(
+        fitted = FittedElsewhere(
             settings=self,
-            curves=curves,
+            curves=relative,
+            kinds=kinds,
+            spectra=spectra,
             wavelengths=sample.wavelengths,
             redshift=np.where(moves, redshift, 0.0),
-            peak=brightest_times(curves),
+            peak=peak,
             amplitude=amplitude,
             scale=scale,
+            fades=_fades(curves),
             moves=moves,
             dims=dims,
             density=RedshiftDensity.logarithmic()
-            if target is None
-            else RedshiftDensity.of_target(target),
+            if sample.target is None
+            else RedshiftDensity.of_target(sample.target[0]),
+            acceptances=(None, None),
             scatter=scatter,
             photometric=sample.photometric,
             errors=sample.errors,
@@ -137,6 +178,9 @@ class ObserveElsewhere:
             least_detections=sample.least_detections,
             n_bands=sample.n_bands,
         )
+        if sample.target is None:
+            return fitted
+        return replace(fitted, acceptances=_acceptances(fitted, sample, sample.target))
 
 
 @dataclass(frozen=True)
@@ -145,15 +189,20 @@ class FittedElsewhere:
 
     Attributes:
         settings: The step.
-        curves: Observations of the training objects, the sources.
+        curves: Observations of the training objects, the sources, over the spectra.
+        kinds: ``(N,)`` which of the spectra is theirs.
+        spectra: What fluxes are divided by.
         wavelengths: ``(B,)`` nm.
         redshift: ``(N,)``, 0 for those that are not moved.
         peak: ``(N,)`` time of the most significant observation.
         amplitude: ``(N,)`` of the process, NaN without one.
         scale: ``(N,)`` its time scale in days.
+        fades: ``(N,)`` whether a source is significantly below zero at times.
         moves: ``(N,)`` whether a source is moved in redshift.
         dims: ``(N,)`` whether it is made fainter where it is.
         density: Of new redshifts.
+        acceptances: Which draws of those that are moved, and of those that are dimmed, are
+            kept; None for all that are detected.
         scatter: Of photometric redshifts.
         photometric: Names of columns, as of `Sample`.
         errors: As of `Sample`.
@@ -165,14 +214,18 @@ class FittedElsewhere:
 
     settings: ObserveElsewhere
     curves: Curves
+    kinds: IntArray
+    spectra: Spectra
     wavelengths: FloatArray
     redshift: FloatArray
     peak: FloatArray
     amplitude: FloatArray
     scale: FloatArray
+    fades: BoolArray
     moves: BoolArray
     dims: BoolArray
     density: RedshiftDensity
+    acceptances: tuple[Acceptance | None, Acceptance | None]
     scatter: PhotometricScatter
     photometric: tuple[str | None, str | None, str | None]
     errors: FluxErrors
@@ -182,17 +235,32 @@ class FittedElsewhere:
     n_bands: int
 
     def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
-        """Return every object observed elsewhere; what no attempt succeeds for stays."""
-        for kind, attempt in ((self.moves, self._moved), (self.dims, self._dimmed)):
+        """Return every object observed elsewhere, see `ObserveElsewhere.attempts`."""
+        kinds = ((self.moves, self._moved), (self.dims, self._dimmed))
+        for (kind, attempt), acceptance in zip(kinds, self.acceptances, strict=True):
             waiting = np.flatnonzero(kind[drawn.sources])
+            parts, rows = [], []
             for number in range(self.settings.attempts):
                 if not len(waiting):
                     break
                 tried = attempt(drawn.take(waiting), keys[waiting], number)
-                good = self._is_found(tried.curves)
-                drawn = drawn.put(waiting[good], tried.take(np.flatnonzero(good)))
-                waiting = waiting[~good]
+                found = np.flatnonzero(self._is_found(tried.curves))
+                tried, tried_rows = tried.take(found), waiting[found]
+                parts.append(tried)
+                rows.append(tried_rows)
+                if acceptance is not None:
+                    probability = acceptance.probability(*self.place(tried))
+                    lot = uniform(keys[tried_rows], "accepted", number)
+                    tried_rows = tried_rows[lot < probability]
+                waiting = np.setdiff1d(waiting, tried_rows, assume_unique=True)
+            drawn = _put(drawn, rows, parts)
         return drawn
+
+    def place(self, drawn: Drawn) -> tuple[FloatArray, FloatArray]:
+        """Return photometric redshifts and logarithms of the highest ratios, ``(n,)`` each."""
+        photoz = self.photometric[0]
+        redshift = np.zeros(len(drawn)) if photoz is None else drawn.columns[photoz]
+        return redshift, np.log10(np.maximum(highest_ratios(drawn.curves), 0.1))
 
     def new_redshifts(self, sources: IntArray, keys: Keys, attempt: int = 0) -> FloatArray:
         """Return a redshift for each of n sources that are moved, ``(n,)``."""
@@ -238,6 +306,8 @@ class FittedElsewhere:
             sources, stretch, bounds, times, passband, hashing.mix(keys + np.uint64(attempt + 1))
         )
         true *= np.repeat(dimming(own, new), np.diff(bounds))
+        # Where little is known draws fall below zero, and what only brightens never does.
+        true = np.where(np.repeat(self.fades[sources], np.diff(bounds)), true, np.maximum(true, 0))
         curves = self._observed(bounds, seen.mjd[known], passband, true, sky, keys, attempt)
         columns = dict(drawn.columns)
         photoz, error, modulus = self.photometric
@@ -273,6 +343,8 @@ class FittedElsewhere:
             keys: ``(n,)`` random numbers.
         """
         out = np.zeros(len(times))
+        if not len(times):
+            return out
         rate = self.settings.wavelength_scale
         draw_posteriors(
             self.curves.bounds,
@@ -293,6 +365,11 @@ class FittedElsewhere:
             keys,
             out,
         )
+        each = np.repeat(np.arange(len(sources)), np.diff(bounds))
+        stretched = 1 + self.redshift[sources][each]
+        phase = (times - self.peak[sources][each]) / stretched
+        wavelength = self.wavelengths[passband] / (stretched * stretch[each])
+        out *= self.spectra.at(self.kinds[sources][each], phase, wavelength)
         return out
 
     def _observed(
@@ -359,6 +436,72 @@ class FittedElsewhere:
             self.cadences.passband[rows],
             self.cadences.sky[rows],
         )
+
+
+def _put(drawn: Drawn, rows: list[IntArray], parts: list[Drawn]) -> Drawn:
+    """Return the objects with the last of those drawn for each row in their places."""
+    if not rows:
+        return drawn
+    place = np.arange(len(drawn))
+    first = len(drawn)
+    for some in rows:
+        place[some] = first + np.arange(len(some))
+        first += len(some)
+    return reduce(Drawn.followed_by, parts, drawn).take(place)
+
+
+def _acceptances(
+    fitted: FittedElsewhere, sample: Sample, target: tuple[FloatArray, FloatArray]
+) -> tuple[Acceptance | None, Acceptance | None]:
+    """Compare what is drawn with what is to be classified."""
+    redshift, ratio = target
+    brightness = np.log10(np.maximum(ratio, 0.1))
+    galactic = ~(redshift > NEAREST)
+    found = []
+    for kind, theirs in ((fitted.moves, ~galactic), (fitted.dims, galactic)):
+        rows = np.flatnonzero(kind)
+        if not len(rows):
+            found.append(None)
+            continue
+        own = sample.drawn.take(rows)
+        ids = pl.Series(np.arange(len(rows)))
+        redshifts, ratios = [], []
+        for number in range(-(-_PILOT // len(rows))):
+            keys = hashing.object_keys(ids, number)
+            place = fitted.place(fitted.apply(own, keys))
+            redshifts.append(place[0])
+            ratios.append(place[1])
+        drawn = np.concatenate(redshifts), np.concatenate(ratios)
+        seen = theirs & np.isfinite(ratio)
+        found.append(Acceptance.fitted((redshift[seen], brightness[seen]), drawn))
+    return found[0], found[1]
+
+
+def _relative(
+    curves: Curves,
+    spectra: Spectra,
+    kinds: IntArray,
+    wavelengths: FloatArray,
+    redshift: FloatArray,
+    peak: FloatArray,
+    moves: BoolArray,
+) -> Curves:
+    """Return fluxes over the spectra of their kinds, of the objects that are moved."""
+    each = curves.objects
+    stretch = 1 + redshift[each]
+    phase = (curves.mjd - peak[each]) / stretch
+    wavelength = wavelengths[curves.passband] / stretch
+    shape = spectra.at(kinds[each], phase, wavelength)
+    shape = np.where(moves[each], shape, 1.0)
+    return replace(curves, flux=curves.flux / shape, flux_err=curves.flux_err / shape)
+
+
+def _fades(curves: Curves) -> BoolArray:
+    """Tell which objects have a flux far below zero, as those that vary about a mean have."""
+    lowest = np.full(len(curves), np.inf)
+    np.minimum.at(lowest, curves.objects, curves.flux / curves.flux_err)
+    fades: BoolArray = lowest < -_FAR_BELOW
+    return fades
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from scipy.optimize import minimize, nnls
 from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
 
 _MOST_ROWS: Final = 200_000  # of which relations are fitted: more change nothing
+_LEAST_OF_GROUP: Final = 5
+_ENOUGH_ROWS: Final = 500
 _DARKEST: Final = 0.25  # of the lowest tenth's variance; below it a sky would be a fault
 
 
@@ -34,20 +36,26 @@ class FluxErrors:
 
     @classmethod
     def fitted(cls, curves: Curves, n_bands: int) -> Self:
-        """Fit the relation to all observations, by non-negative least squares of ratios."""
+        """Fit the relation, by non-negative least squares, to errors under the same sky.
+
+        Those are of different objects at one time where a survey has such, which is most
+        telling, or else of one object: bright objects may lie in deep fields.
+        """
         photons, share, darkest = np.zeros(n_bands), np.zeros(n_bands), np.zeros(n_bands)
-        step = max(1, len(curves.mjd) // _MOST_ROWS)
         for band in range(n_bands):
-            rows = np.flatnonzero(curves.passband == band)[::step]
+            rows = np.flatnonzero(curves.passband == band)
             if len(rows) == 0:
                 continue
-            light = np.maximum(curves.flux[rows], 0.0)
             variance = curves.flux_err[rows] ** 2
-            unit = np.median(variance)
-            terms = np.stack([unit / variance, light * np.sqrt(unit) / variance, light**2 / variance])
-            (_, photons[band], share[band]), _ = nnls(terms.T, np.ones(len(rows)))
-            photons[band] *= np.sqrt(unit)
+            light = np.maximum(curves.flux[rows], 0.0)
             darkest[band] = _DARKEST * np.quantile(variance, 0.1)
+            for keys in (curves.mjd[rows], curves.objects[rows]):
+                group, usable = _groups(keys)
+                if usable.sum() >= _ENOUGH_ROWS:
+                    photons[band], share[band] = _growth(
+                        group[usable], variance[usable], light[usable]
+                    )
+                    break
         return cls(photons, share, darkest)
 
     def sky(
@@ -65,6 +73,27 @@ class FluxErrors:
         light = np.maximum(true_flux, 0.0)
         variance = sky + self.photons[passband] * light + self.share[passband] * light**2
         return np.sqrt(variance)
+
+
+def _groups(keys: FloatArray | IntArray) -> tuple[IntArray, BoolArray]:
+    """Return the group of each row, and whether it has enough of them to compare."""
+    _, group, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    usable: BoolArray = counts[group] >= _LEAST_OF_GROUP
+    return group, usable
+
+
+def _growth(group: IntArray, variance: FloatArray, light: FloatArray) -> tuple[float, float]:
+    """Return how the variance grows with flux and its square within groups."""
+    counts = np.maximum(np.bincount(group), 1)
+    unit = np.bincount(group, variance) / counts
+    columns = np.stack([variance, light, light**2]) / unit[group]
+    for column in columns:
+        column -= (np.bincount(group, column) / counts)[group]
+    size = np.sqrt((columns[1:] ** 2).mean(axis=1))
+    if not (size > 0).all():
+        return 0.0, 0.0
+    found, _ = nnls((columns[1:] / size[:, None]).T, columns[0])
+    return float(found[0] / size[0]), float(found[1] / size[1])
 
 
 @dataclass(frozen=True)
@@ -142,6 +171,15 @@ def brightest_rows(curves: Curves) -> IntArray:
     seen = np.flatnonzero(curves.counts > 0)
     rows[seen] = order[curves.bounds[1:][seen] - 1]
     return rows
+
+
+def highest_ratios(curves: Curves) -> FloatArray:
+    """Return each object's highest signal-to-noise ratio, ``(N,)``; NaN without observations."""
+    rows = brightest_rows(curves)
+    found = np.full(len(curves), np.nan)
+    seen = rows >= 0
+    found[seen] = curves.flux[rows[seen]] / curves.flux_err[rows[seen]]
+    return found
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ import yaml
 from lcclassify.errors import BundleError
 from lcclassify.schema import PlainConfig
 
-FORMAT_VERSION: Final = 2  # raise when a bundle written now cannot be read by older code
-READABLE_VERSIONS: Final = (1, 2)  # 1: the input transforms had no clip
+FORMAT_VERSION: Final = 3  # raise when a bundle written now cannot be read by older code
+# 1: the input transforms had no clip; 2: the ensemble had no calibration.
+READABLE_VERSIONS: Final = (1, 2, 3)
 
 DOCUMENT: Final = "bundle.yaml"
 WEIGHTS: Final = "weights.safetensors"
@@ -50,7 +51,7 @@ def read_document(folder: Path) -> PlainConfig:
         raise BundleError(f"{file} must hold a mapping, got {type(document).__name__}")
     version = document.get("format_version")
     if version not in READABLE_VERSIONS or isinstance(version, bool):
-        readable = " and ".join(str(known) for known in READABLE_VERSIONS)
+        readable = ", ".join(str(known) for known in READABLE_VERSIONS)
         raise BundleError(
             f"{file} has the format version {version!r}, and this version of lcclassify "
             f"({version_of('lcclassify')}) reads format versions {readable}"

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lcclassify.errors import ConfigError
 from lcclassify.nn.build import build_head
+from lcclassify.nn.calibration import Calibration
 from lcclassify.nn.layers import DenseStack, check_choice, check_units, dense
 from lcclassify.nn.submodel import Submodel
 from lcclassify.schema import Batch, PlainConfig
@@ -131,6 +132,7 @@ class EnsembleClassifier(nn.Module):
         head: A stacking head, or None for the arithmetic mean of the members.
         n_rounds: Number of folds, or of trainings on all objects; 1 where all of a
             member's submodels are averaged.
+        calibration: The last step, after the rounds are averaged; None for none.
 
     Raises:
         ConfigError: A member is empty or cannot be dealt out to the rounds, or members
@@ -143,6 +145,7 @@ class EnsembleClassifier(nn.Module):
         head: nn.Module | None,
         *,
         n_rounds: int = 1,
+        calibration: Calibration | None = None,
     ) -> None:
         super().__init__()
         if not members or not all(len(replicas) for replicas in members):
@@ -167,6 +170,12 @@ class EnsembleClassifier(nn.Module):
                 )
         self.members = nn.ModuleList([nn.ModuleList(replicas) for replicas in members])
         self.head = head
+        self.calibration = calibration
+        if calibration is not None and len(calibration.log_ratios) != self.n_classes:
+            raise ConfigError(
+                f"the calibration is of {len(calibration.log_ratios)} classes, the members of "
+                f"{self.n_classes}"
+            )
         for parameter in self.members.parameters():
             parameter.requires_grad_(False)
         self.members.eval()
@@ -193,10 +202,19 @@ class EnsembleClassifier(nn.Module):
     def combine(self, probabilities: Tensor) -> Tensor:
         """Return the ensemble's ``(N, K) float64`` from the ``(N, D, M, K)`` of all rounds."""
         if self.head is None:
-            return probabilities.to(torch.float64).mean((1, 2))
-        combined = self.head(probabilities.flatten(0, 1)).to(torch.float64)
-        rounds = torch.softmax(combined, dim=1).reshape(-1, self.n_rounds, self.n_classes)
-        return rounds.mean(1)
+            combined = probabilities.to(torch.float64).mean((1, 2))
+        else:
+            logits = self.head(probabilities.flatten(0, 1)).to(torch.float64)
+            rounds = torch.softmax(logits, dim=1).reshape(-1, self.n_rounds, self.n_classes)
+            combined = rounds.mean(1)
+        if self.calibration is None:
+            return combined
+        calibrated: Tensor = self.calibration(combined)
+        return calibrated
+
+    def first_round(self) -> list[list[Submodel]]:
+        """Return the networks of each member that belong to the first round."""
+        return [replicas[: len(replicas) // self.n_rounds] for replicas in self._replicas()]
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the probabilities ``(N, K) float64`` of a raw batch, rows summing to 1."""
@@ -206,7 +224,13 @@ class EnsembleClassifier(nn.Module):
         """Return the plain configuration from which `from_config` rebuilds the shape."""
         members = [[submodel.config() for submodel in replicas] for replicas in self._replicas()]
         head = None if self.head is None else self.head.config()  # type: ignore[operator]
-        return {"members": members, "head": head, "n_rounds": self.n_rounds}
+        calibration = None if self.calibration is None else self.calibration.config()
+        return {
+            "members": members,
+            "head": head,
+            "n_rounds": self.n_rounds,
+            "calibration": calibration,
+        }
 
     @classmethod
     def from_config(cls, config: PlainConfig) -> Self:
@@ -228,7 +252,13 @@ class EnsembleClassifier(nn.Module):
         head: nn.Module | None = None
         if config["head"] is not None and members and members[0]:
             head = build_head(config["head"], len(members), members[0][0].sizes.n_classes)
-        return cls(members, head, n_rounds=config["n_rounds"])
+        calibration = config.get("calibration")  # earlier bundles have none
+        return cls(
+            members,
+            head,
+            n_rounds=config["n_rounds"],
+            calibration=None if calibration is None else Calibration(**calibration),
+        )
 
     def _replicas(self) -> list[list[Submodel]]:
         return [

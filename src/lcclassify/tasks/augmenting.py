@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lcclassify.augment.augmenter import Augmenter, as_drawn
 from lcclassify.augment.curves import Curves
 from lcclassify.augment.drawn import Sample, Step
-from lcclassify.augment.observing import Cadences, Detections, FluxErrors
+from lcclassify.augment.observing import Cadences, Detections, FluxErrors, highest_ratios
 from lcclassify.build import instantiate
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
@@ -121,6 +121,7 @@ def make_stream(
     redshift: NDArray[np.float64],
     split: Split,
     targets: NDArray[np.int64],
+    n_classes: int,
     representation: FittedRepresentation,
 ) -> tuple[DrawnStream, list[str]]:
     """Fit the steps to the training objects.
@@ -132,6 +133,7 @@ def make_stream(
         redshift: ``(N,)`` the best redshift, NaN where there is none.
         split: Their roles.
         targets: ``(N,)`` classes.
+        n_classes: K.
         representation: Fitted.
 
     Returns:
@@ -147,18 +149,23 @@ def make_stream(
     if len(lenders) > _MOST_DONORS:
         lenders = lenders[:: -(-len(lenders) // _MOST_DONORS)]
     photometric = photometric_columns(representation, curves.metadata_columns)
-    target_redshifts = None
-    if aware and photometric[0] is not None:
-        target_redshifts = _column(curves.objects, photometric[0])[others]
+    target = None
+    if aware:
+        redshifts = np.full(len(others), np.nan)
+        if photometric[0] is not None:
+            redshifts = _column(curves.objects, photometric[0])[others]
+        target = redshifts, highest_ratios(everything.take(others))
     n_bands = len(curves.passbands)
     errors = FluxErrors.fitted(seen, n_bands)
     detections = np.bincount(seen.objects[seen.detected], minlength=len(seen))
     sample = Sample(
         drawn=as_drawn(training),
         wavelengths=np.array(curves.passbands.wavelengths, dtype=np.float64),
+        targets=targets[rows],
+        n_classes=n_classes,
         redshift=redshift[rows],
         photometric=photometric,
-        target_redshifts=target_redshifts,
+        target=target,
         errors=errors,
         detections=Detections.fitted(seen),
         cadences=Cadences.of(everything.take(lenders), errors),

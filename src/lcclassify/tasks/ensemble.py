@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_coun
 from lcclassify.tasks.results import cross_validation, report
 from lcclassify.tasks.runs import Run
 from lcclassify.tasks.scoring import Scoring
+from lcclassify.training.calibrating import calibrated
 from lcclassify.training.callbacks import EpochWatcher
 from lcclassify.training.context import TrainingContext
 from lcclassify.training.mapped import mapped
@@ -32,10 +34,12 @@ from lcclassify.training.members import (
     FittedMember,
     collected,
     held_out_fits,
+    predict_rows,
     refits,
     refitted,
 )
 from lcclassify.training.processes import one_thread, warm_up
+from lcclassify.training.seeds import derive_seed
 from lcclassify.training.settings import MemberSettings
 from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
 from lcclassify.training.workers import run_fits
@@ -87,6 +91,7 @@ def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> 
             None if meta is None else meta.head,
             n_rounds=1 if run.plan.mode == "holdout" else run.plan.refit or run.plan.split.folds,
         )
+        last_step = _calibrate(run, context, classifier, fitted, console)
         scoring = Scoring(context, run.plan, inputs.prepared.object_ids, classifier, fitted, meta)
         with console.status("classifying test objects"):
             scored = scoring.of("test") if _has_test(context, run.plan) else scoring.of_training()
@@ -100,7 +105,7 @@ def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> 
     plasticc = inputs.survey_name == PlasticcSurvey.name
     evaluations = report(run, scored, held_out, plasticc, taxonomy, validations, fitted, console)
     seconds = time.perf_counter() - started
-    folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what)
+    folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what, last_step)
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds)
 
 
@@ -183,7 +188,49 @@ def _fit_head(
             "set split.validation_fraction above 0 or stacking.mode=oof"
         )
     probabilities = np.stack([member.held_out for member in fitted], axis=1)
-    return fit_head(context, head, probabilities, rows, cross_fit=cross_fit)
+    drawn = np.stack([member.drawn for member in fitted], axis=2)
+    return fit_head(context, head, probabilities, rows, drawn, cross_fit=cross_fit)
+
+
+def _calibrate(
+    run: Run,
+    context: TrainingContext,
+    classifier: EnsembleClassifier,
+    fitted: list[FittedMember],
+    console: Console,
+) -> dict[str, Any] | None:
+    """Give a classifier its last step, where there is one; return what it is, in plain values."""
+    priors = run.plan.priors
+    if context.stream is None and priors.kind == "training":
+        return None
+    taxonomy, training = context.taxonomy, context.split.rows("train")
+    known = np.bincount(context.targets[training], minlength=len(taxonomy)) / len(training)
+    rows, drawn = fitted[0].rows, np.stack([member.drawn for member in fitted], axis=2)
+    held_out = None
+    if len(rows) and len(drawn):
+        # One round at a time, as the head saw them.
+        flat = torch.as_tensor(drawn.reshape(-1, 1, *drawn.shape[2:]))
+        one = EnsembleClassifier(classifier.first_round(), classifier.head)
+        with torch.inference_mode():
+            values = one.combine(flat).numpy()
+        held_out = values, np.tile(context.targets[rows], len(drawn))
+    unlabelled = None
+    if priors.estimated:
+        roles = [context.split.rows(role) for role in ("test", "unlabelled")]
+        others = np.sort(np.concatenate(roles))
+        if len(others):
+            with console.status("classifying the objects that shares are estimated from"):
+                classifier.to(context.tensors.device)
+                unlabelled = predict_rows(
+                    classifier.forward, context.tensors, others, threads=context.workers
+                )
+                classifier.cpu()
+    seed = derive_seed(run.plan.seed, "priors")
+    found = calibrated(priors, taxonomy, known, held_out, unlabelled, seed)
+    classifier.calibration = found.calibration
+    for sentence in found.sentences:
+        console.print(f"  {sentence}", highlight=False, soft_wrap=True)
+    return found.summary
 
 
 def _save_bundle(
@@ -193,6 +240,7 @@ def _save_bundle(
     fitted: list[FittedMember],
     evaluations: Mapping[str, Evaluation],
     evaluated_on: str,
+    last_step: dict[str, Any] | None,
 ) -> Path:
     training = inputs.objects[inputs.split.rows("train")]
     counts = training["label"].value_counts()
@@ -211,6 +259,11 @@ def _save_bundle(
                     name: {key: evaluation.scalars[key] for key in shown}
                     for name, evaluation in evaluations.items()
                 },
+                "augmentation": {
+                    "name": run.plan.augment.name,
+                    "target": run.plan.augment.target,
+                },
+                **({} if last_step is None else {"calibration": last_step}),
                 "notes": [f"The scores are of {evaluated_on}."],
             },
             zeropoint=inputs.survey.zeropoint,

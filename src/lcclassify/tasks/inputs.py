@@ -112,7 +112,9 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
     stream = None
     if augment.steps:
         with console.status("fitting what training objects are drawn from"):
-            stream, notes = make_stream(augment, curves, redshift, split, targets, representation)
+            stream, notes = make_stream(
+                augment, curves, redshift, split, targets, len(data.taxonomy), representation
+            )
         for sentence in notes:
             console.print(f"  {sentence}", highlight=False, soft_wrap=True)
     return TrainingInputs(

@@ -70,6 +70,8 @@ class Scoring:
             )
         each = np.stack([member.held_out for member in self.fitted], axis=1)
         whole = each.mean(axis=1) if self.meta is None else self.meta.cross_fitted
+        if self.classifier.calibration is not None:
+            whole = self.classifier.calibration(torch.as_tensor(whole)).numpy()
         what = (
             "training objects, out of fold"
             if self.plan.mode == "oof"
@@ -85,6 +87,6 @@ class Scoring:
         whole: NDArray[np.float64],
     ) -> Scored:
         probabilities = {member.name: each[:, m] for m, member in enumerate(self.fitted)}
-        if self.plan.stacked:
+        if self.plan.stacked or self.classifier.calibration is not None:
             probabilities[self.plan.name] = whole
         return Scored(what, self.ids[rows], self.context.targets[rows], probabilities)

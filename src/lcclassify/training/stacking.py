@@ -168,8 +168,9 @@ class HeadFit:
 def fit_head(
     context: TrainingContext,
     settings: MemberSettings,
-    member_probabilities: FloatArray,
+    probabilities: FloatArray,
     rows: IntArray,
+    drawn: FloatArray | None = None,
     *,
     cross_fit: bool,
 ) -> FittedHead:
@@ -178,11 +179,17 @@ def fit_head(
     Args:
         context: What all fits of the run share.
         settings: The head and its training.
-        member_probabilities: ``(n, M, K) float64``, of rows no member trained on.
+        probabilities: ``(n, M, K) float64``, of rows no member trained on.
         rows: ``(n,)`` rows they belong to.
+        drawn: ``(D, n, M, K) float64``, of draws of them, which the head then learns from
+            instead.
         cross_fit: Whether to fit it over folds as well, for an honest score where no
             test objects are at hand; otherwise `cross_fitted` is empty.
     """
+    learned = probabilities[None] if drawn is None or not len(drawn) else drawn
+    n_draws, n_rows = learned.shape[:2]
+    learned = learned.reshape(n_draws * n_rows, *learned.shape[2:])
+    targets = np.tile(context.targets[rows], n_draws)
 
     def fit(label: str, kept: IntArray) -> HeadFit:
         tensorboard = context.tensorboard
@@ -191,29 +198,30 @@ def fit_head(
             label=label,
             folder=context.folder / settings.name / label,
             tensorboard=None if tensorboard is None else tensorboard / settings.name / label,
-            probabilities=member_probabilities,
-            targets=context.targets[rows],
+            probabilities=learned,
+            targets=targets,
             rows=kept,
             class_weights=tuple(context.taxonomy.weight_vector().tolist()),
             trainer=context.trainer,
             seed=derive_seed(context.seed, "fit", settings.name, label),
         )
 
-    everything = np.arange(len(rows))
-    whole = fit("all", everything)
+    whole = fit("all", np.arange(len(learned)))
     crossed: list[tuple[HeadFit, IntArray]] = []
     if cross_fit:
         rng = np.random.default_rng(derive_seed(context.seed, "head folds"))
-        folds = rng.permutation(everything % HEAD_FOLDS)
+        folds = rng.permutation(np.arange(n_rows) % HEAD_FOLDS)
         for fold in range(HEAD_FOLDS):
             held = np.flatnonzero(folds == fold)
-            if 0 < len(held) < len(rows):
-                crossed.append((fit(f"fold_{fold}", np.flatnonzero(folds != fold)), held))
+            if 0 < len(held) < n_rows:
+                # All draws of an object are of its fold.
+                kept = np.flatnonzero(np.tile(folds, n_draws) != fold)
+                crossed.append((fit(f"fold_{fold}", kept), held))
     run_fits([whole, *(other for other, _ in crossed)], context.workers, context.reporter)
-    cross_fitted = np.zeros((len(rows) if cross_fit else 0, len(context.taxonomy)))
+    cross_fitted = np.zeros((n_rows if cross_fit else 0, len(context.taxonomy)))
     for other, held in crossed:
         with torch.inference_mode():
-            logits = _result(other)(torch.as_tensor(member_probabilities[held]))
+            logits = _result(other)(torch.as_tensor(probabilities[held]))
         cross_fitted[held] = torch.softmax(logits.to(torch.float64), dim=1).numpy()
     return FittedHead(_result(whole), cross_fitted)
 

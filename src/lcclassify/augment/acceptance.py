@@ -1,0 +1,83 @@
+"""Which draws are kept, so that what is drawn lies where the objects to be classified lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+
+from lcclassify.augment.curves import FloatArray
+
+_REDSHIFT_BINS: Final = 10
+_BRIGHTNESS_BINS: Final = 8
+_LEAST_OF_TARGET: Final = 100  # objects, for a table
+_MEAN: Final = 0.35  # of the probabilities: the rest of the draws is drawn again
+_FEWEST: Final = 0.02  # no draw is refused for sure
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """The probability that a draw is kept, by photometric redshift and signal-to-noise ratio.
+
+    It depends on nothing but what a network sees, so that the classes keep their proportions
+    at every redshift and ratio but for one factor a class, which is a matter of priors.
+
+    Attributes:
+        redshift: ``(R - 1,)`` inner edges of the bins.
+        brightness: ``(S - 1,)`` inner edges, of the logarithm of the highest ratio.
+        table: ``(R, S)`` probabilities.
+    """
+
+    redshift: FloatArray
+    brightness: FloatArray
+    table: FloatArray
+
+    @classmethod
+    def fitted(
+        cls,
+        target: tuple[FloatArray, FloatArray],
+        drawn: tuple[FloatArray, FloatArray],
+    ) -> Self | None:
+        """Fit the table to redshifts and logarithms of ratios of two samples.
+
+        Args:
+            target: Both of the objects to be classified, ``(T,)`` each; NaN counts as zero.
+            drawn: Both of draws, ``(D,)`` each.
+
+        Returns:
+            None where there are too few of either.
+        """
+        if min(len(target[0]), len(drawn[0])) < _LEAST_OF_TARGET:
+            return None
+        edges = [
+            np.unique(np.quantile(np.nan_to_num(values), np.linspace(0, 1, bins + 1)[1:-1]))
+            for values, bins in zip(target, (_REDSHIFT_BINS, _BRIGHTNESS_BINS), strict=True)
+        ]
+        shape = (len(edges[0]) + 1, len(edges[1]) + 1)
+        wanted, found = (_histogram(sample, edges, shape) for sample in (target, drawn))
+        ratio = wanted / found
+        # The scale at which as many draws are kept as shall be.
+        low, high = 1e-6, float(ratio.max()) / _FEWEST
+        for _ in range(60):
+            scale = np.sqrt(low * high)
+            kept = (found * np.clip(ratio / scale, _FEWEST, 1)).sum()
+            low, high = (scale, high) if kept > _MEAN else (low, scale)
+        return cls(edges[0], edges[1], np.clip(ratio / np.sqrt(low * high), _FEWEST, 1))
+
+    def probability(self, redshift: FloatArray, brightness: FloatArray) -> FloatArray:
+        """Return the probability of keeping draws, ``(n,)``."""
+        row = np.searchsorted(self.redshift, np.nan_to_num(redshift), side="right")
+        column = np.searchsorted(self.brightness, brightness, side="right")
+        return self.table[row, column]
+
+
+def _histogram(
+    sample: tuple[FloatArray, FloatArray], edges: list[FloatArray], shape: tuple[int, int]
+) -> FloatArray:
+    """Return shares of the bins; none is empty."""
+    row = np.searchsorted(edges[0], np.nan_to_num(sample[0]), side="right")
+    column = np.searchsorted(edges[1], sample[1], side="right")
+    counts = np.bincount(row * shape[1] + column, minlength=shape[0] * shape[1]) + 1.0
+    shares: FloatArray = (counts / counts.sum()).reshape(shape)
+    return shares

@@ -1,0 +1,61 @@
+"""The last step of a classifier: how sure it is, and for what shares of the classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from lcclassify.errors import ConfigError
+from lcclassify.schema import PlainConfig
+
+_FLOOR: Final = 1e-30  # a probability of zero has no logarithm
+
+
+class Calibration(nn.Module):
+    """A temperature, and other shares of the classes than the training set's.
+
+    ``p'_k ∝ p_k^(1/T) s_k / t_k`` with the shares s wanted and those t learned with.
+
+    Args:
+        temperature: T, above 0; above 1 makes probabilities less sure.
+        log_ratios: ``(K,)`` logarithms of s / t; zeros change nothing.
+
+    Raises:
+        ConfigError: A value is impossible.
+
+    References:
+        Guo et al. 2017, arXiv:1706.04599 (temperature); Saerens, Latinne & Decaestecker 2002,
+        Neural Computation 14, 21 (shares).
+    """
+
+    temperature: Tensor
+    log_ratios: Tensor
+
+    def __init__(self, temperature: float, log_ratios: Sequence[float]) -> None:
+        super().__init__()
+        if not (math.isfinite(temperature) and temperature > 0):
+            raise ConfigError(f"a temperature must be a positive number, got {temperature!r}")
+        if not all(math.isfinite(value) for value in log_ratios):
+            raise ConfigError(f"log_ratios must be finite numbers, got {list(log_ratios)!r}")
+        values = torch.tensor([float(v) for v in log_ratios], dtype=torch.float64)
+        # In the configuration rather than among the weights, where a reader finds them.
+        self.register_buffer(
+            "temperature", torch.tensor(float(temperature), dtype=torch.float64), persistent=False
+        )
+        self.register_buffer("log_ratios", values, persistent=False)
+
+    def forward(self, probabilities: Tensor) -> Tensor:
+        """Return the probabilities ``(N, K) float64`` of those of the ensemble."""
+        logits = probabilities.to(torch.float64).clamp(min=_FLOOR).log() / self.temperature
+        return torch.softmax(logits + self.log_ratios, dim=1)
+
+    def config(self) -> PlainConfig:
+        """Return the arguments from which it is built again."""
+        return {
+            "temperature": float(self.temperature),
+            "log_ratios": [float(value) for value in self.log_ratios],
+        }
