@@ -51,7 +51,9 @@ class ObserveElsewhere:
         stretch: Largest (1 + z') / (1 + z), so that no wavelength is needed far from those
             observed.
         before: Days before an observation of the source in which its flux is known.
-        after: Days after one. Neither is ever longer than the process's own time scale.
+        after: Days after one.
+        fading: Days in which the flux of a transient goes before its first observation and
+            after its last.
         shift: Days by which the peak differs, at most, from that of the object whose
             cadence is taken.
         wavelength_scale: Of the process, in nm.
@@ -68,16 +70,17 @@ class ObserveElsewhere:
     nearer: float = 0.95
     farther: float = 5.0
     stretch: float = 1.5
-    before: float = 25.0
-    after: float = 40.0
-    shift: float = 4.0
+    before: float = 60.0
+    after: float = 80.0
+    fading: float = 12.0
+    shift: float = 10.0
     wavelength_scale: float = 600.0
     spectra: str = "shared"
     fainter: tuple[float, float] = (0.5, 0.5)
     attempts: int = 8
 
     def __post_init__(self) -> None:
-        for name in ("nearer", "farther", "stretch", "wavelength_scale"):
+        for name in ("nearer", "farther", "stretch", "fading", "wavelength_scale"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
                 raise ConfigError(f"augment: {name} must be a positive number, got {value!r}")
@@ -288,7 +291,6 @@ class FittedElsewhere:
         n_seen = np.diff(seen.bounds)
         past = (seen.mjd - np.repeat(peak, n_seen)) / np.repeat(stretch, n_seen)
         times = np.repeat(self.peak[sources], n_seen) + past
-        scale = self.scale[sources]
         known = np.zeros(len(times), dtype=np.bool_)
         _known(
             self.curves.bounds,
@@ -296,8 +298,8 @@ class FittedElsewhere:
             sources,
             seen.bounds,
             times,
-            np.minimum(self.settings.before, scale),
-            np.minimum(self.settings.after, scale),
+            np.full(len(sources), self.settings.before),
+            np.full(len(sources), self.settings.after),
             known,
         )
         bounds = np.concatenate([[0], np.cumsum(known)])[seen.bounds]
@@ -306,8 +308,7 @@ class FittedElsewhere:
             sources, stretch, bounds, times, passband, hashing.mix(keys + np.uint64(attempt + 1))
         )
         true *= np.repeat(dimming(own, new), np.diff(bounds))
-        # Where little is known draws fall below zero, and what only brightens never does.
-        true = np.where(np.repeat(self.fades[sources], np.diff(bounds)), true, np.maximum(true, 0))
+        true = self._plausible(true, sources, bounds, times)
         curves = self._observed(bounds, seen.mjd[known], passband, true, sky, keys, attempt)
         columns = dict(drawn.columns)
         photoz, error, modulus = self.photometric
@@ -322,6 +323,22 @@ class FittedElsewhere:
                     np.isfinite(columns[modulus]), distance_modulus(columns[photoz]), np.nan
                 )
         return replace(drawn, curves=curves, columns=columns)
+
+    def _plausible(
+        self, true: FloatArray, sources: IntArray, bounds: IntArray, times: FloatArray
+    ) -> FloatArray:
+        """Return fluxes of what only brightens without what a process knows no better.
+
+        Away from observations draws become noise of the object's own size. What was never
+        seen significantly below zero never is, and outside of the time in which it was
+        observed it dies away.
+        """
+        each = np.repeat(np.arange(len(sources)), np.diff(bounds))
+        first = self.curves.mjd[self.curves.bounds[:-1]][sources][each]
+        last = self.curves.mjd[self.curves.bounds[1:] - 1][sources][each]
+        beyond = np.maximum(np.maximum(first - times, times - last), 0.0)
+        fading = np.exp(-0.5 * (beyond / self.settings.fading) ** 2)
+        return np.where(self.fades[sources][each], true, np.maximum(true, 0) * fading)
 
     def posterior(
         self,

@@ -17,14 +17,14 @@ from scipy.optimize import nnls
 from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
 
 PHASES: Final = np.array([-12.0, 0.0, 12.0, 28.0, 60.0])  # rest-frame days from the peak
-_KNOTS_PER_E_FOLD: Final = 12.0  # of the wavelength
+_KNOTS_PER_E_FOLD: Final = 8.0  # of the wavelength
 _WINDOW: Final = 4.0  # rest-frame days in which an object's brightness counts as one
 _SCATTER: Final = 0.2  # of objects about the mean, as a share of the flux
 _ROUNDS: Final = 12
-_SMOOTH: Final = 3.0  # weight of the second differences along wavelengths
-_STEADY: Final = 1.0  # of the differences between phases
-_ALIKE: Final = 0.5  # of the differences between a class and all of them together
-_END: Final = 4  # knots from the blue end over which its slope is taken
+_SMOOTH: Final = 100.0  # weight of the second differences along wavelengths
+_STEADY: Final = 10.0  # of the differences between phases
+_ALIKE: Final = 5.0  # of the differences between a class and all of them together
+_END: Final = 3  # knots from the blue end over which its slope is taken
 _STEEPEST: Final = 6.0
 _LEAST: Final = 0.02  # below it a shape is not known, and fluxes are not divided by it
 
