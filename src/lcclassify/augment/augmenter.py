@@ -32,9 +32,7 @@ class Augmenter:
     steps: tuple[FittedStep, ...]
 
     @classmethod
-    def fitted(
-        cls, light_curves: LightCurves, sample: Sample, steps: Sequence[Step]
-    ) -> Augmenter:
+    def fitted(cls, light_curves: LightCurves, sample: Sample, steps: Sequence[Step]) -> Augmenter:
         """Fit the steps to training objects.
 
         Args:

@@ -77,10 +77,9 @@ def _step(state: FloatArray, x: float, factor: FloatArray, normals: FloatArray) 
     decay = np.exp(-x)
     a, b, d = decay * (1 + x), decay * x, decay * (1 - x)
     square = decay * decay
-    if x < 1e-3:
-        q_ff = x * x * x * (4.0 / 3.0 - 2.0 * x)
-    else:
-        q_ff = 1 - square * (1 + 2 * x + 2 * x * x)
+    # Of small steps the difference would leave little.
+    small = x * x * x * (4.0 / 3.0 - 2.0 * x)
+    q_ff = small if x < 1e-3 else 1 - square * (1 + 2 * x + 2 * x * x)
     q_fg = 2 * x * x * square
     q_gg = 1 - square * (1 - 2 * x + 2 * x * x)
     first = np.sqrt(max(q_ff, 0.0))

@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final
@@ -57,9 +58,10 @@ class ObserveElsewhere:
         shift: Days by which the peak differs, at most, from that of the object whose
             cadence is taken.
         wavelength_scale: Of the process, in nm.
-        spectra: ``shared``: the process is of what an object differs from the mean spectrum
-            of all objects by, see `lcclassify.augment.spectra`; ``class``: of its class;
-            ``none``: it is of the fluxes.
+        spectra: What the process is of, any of ``none``: the fluxes; ``shared``: what an
+            object differs from the mean spectrum of all objects by, see
+            `lcclassify.augment.spectra`; ``class``: from that of its class. Of several each
+            draw takes one at random: nobody knows how light goes on beyond what was seen.
         fainter: Mean and standard deviation of what objects of the Galaxy lose, in
             magnitudes; the absolute value is taken.
         attempts: Draws of an object until one is detected often enough and lies where the
@@ -75,7 +77,7 @@ class ObserveElsewhere:
     fading: float = 12.0
     shift: float = 10.0
     wavelength_scale: float = 600.0
-    spectra: str = "shared"
+    spectra: tuple[str, ...] = ("shared", "class")
     fainter: tuple[float, float] = (0.5, 0.5)
     attempts: int = 8
 
@@ -88,13 +90,22 @@ class ObserveElsewhere:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
                 raise ConfigError(f"augment: {name} must be days of at least 0, got {value!r}")
-        if isinstance(self.attempts, bool) or not isinstance(self.attempts, int) or self.attempts < 1:
+        if (
+            isinstance(self.attempts, bool)
+            or not isinstance(self.attempts, int)
+            or self.attempts < 1
+        ):
             raise ConfigError(
                 f"augment: attempts must be a whole number of at least 1, got {self.attempts!r}"
             )
-        if self.spectra not in SPECTRA:
-            known = did_you_mean(str(self.spectra), SPECTRA)
-            raise ConfigError(f"augment: spectra is {self.spectra!r}: {known}")
+        spectra = (self.spectra,) if isinstance(self.spectra, str) else tuple(self.spectra)
+        if not spectra or len(set(spectra)) < len(spectra):
+            raise ConfigError(f"augment: spectra must be distinct words, got {list(spectra)}")
+        for word in spectra:
+            if word not in SPECTRA:
+                known = did_you_mean(str(word), SPECTRA)
+                raise ConfigError(f"augment: spectra cannot be {word!r}: {known}")
+        object.__setattr__(self, "spectra", spectra)
         fainter = tuple(self.fainter)
         if len(fainter) != 2 or not all(isinstance(v, int | float) for v in fainter):
             raise ConfigError(f"augment: fainter must be a mean and a deviation, got {fainter!r}")
@@ -116,33 +127,11 @@ class ObserveElsewhere:
                 "augment needs the passbands' wavelengths: set survey.wavelengths (nm), or "
                 "augment=light, which does without"
             )
-        amplitude = np.full(len(curves), np.nan)
-        scale = np.full(len(curves), np.nan)
-        rows = np.flatnonzero(moves)
         peak = brightest_times(curves)
-        n_kinds = sample.n_classes if self.spectra == "class" else 1
-        kinds = sample.targets if self.spectra == "class" else np.zeros_like(sample.targets)
-        spectra = Spectra.flat(n_kinds)
-        relative = curves
-        if len(rows):
-            if self.spectra != "none":
-                spectra = Spectra.fitted(
-                    curves.take(rows),
-                    sample.wavelengths,
-                    redshift[rows],
-                    peak[rows],
-                    kinds[rows],
-                    n_kinds,
-                )
-                relative = _relative(
-                    curves, spectra, kinds, sample.wavelengths, redshift, peak, moves
-                )
-            coupling = wavelength_covariance(
-                sample.wavelengths, sample.wavelengths, self.wavelength_scale
-            )
-            amplitude[rows], scale[rows] = fit_processes(
-                relative.take(rows), coupling, threads=sample.threads
-            )
+        processes = [
+            _process(word, self.wavelength_scale, sample, redshift, peak, moves)
+            for word in self.spectra
+        ]
         photoz, error, _ = sample.photometric
         columns = sample.drawn.columns
         nothing = np.full(len(curves), np.nan)
@@ -158,14 +147,12 @@ class ObserveElsewhere:
         )
         fitted = FittedElsewhere(
             settings=self,
-            curves=relative,
-            kinds=kinds,
-            spectra=spectra,
+            processes=processes,
             wavelengths=sample.wavelengths,
             redshift=np.where(moves, redshift, 0.0),
             peak=peak,
-            amplitude=amplitude,
-            scale=scale,
+            first=curves.mjd[np.minimum(curves.bounds[:-1], max(len(curves.mjd) - 1, 0))],
+            last=curves.mjd[curves.bounds[1:] - 1],
             fades=_fades(curves),
             moves=moves,
             dims=dims,
@@ -192,14 +179,12 @@ class FittedElsewhere:
 
     Attributes:
         settings: The step.
-        curves: Observations of the training objects, the sources, over the spectra.
-        kinds: ``(N,)`` which of the spectra is theirs.
-        spectra: What fluxes are divided by.
+        processes: Of the training objects, the sources, one for each kind of spectra.
         wavelengths: ``(B,)`` nm.
         redshift: ``(N,)``, 0 for those that are not moved.
         peak: ``(N,)`` time of the most significant observation.
-        amplitude: ``(N,)`` of the process, NaN without one.
-        scale: ``(N,)`` its time scale in days.
+        first: ``(N,)`` time of the first observation.
+        last: ``(N,)`` time of the last.
         fades: ``(N,)`` whether a source is significantly below zero at times.
         moves: ``(N,)`` whether a source is moved in redshift.
         dims: ``(N,)`` whether it is made fainter where it is.
@@ -216,14 +201,12 @@ class FittedElsewhere:
     """
 
     settings: ObserveElsewhere
-    curves: Curves
-    kinds: IntArray
-    spectra: Spectra
+    processes: Sequence[Processes]
     wavelengths: FloatArray
     redshift: FloatArray
     peak: FloatArray
-    amplitude: FloatArray
-    scale: FloatArray
+    first: FloatArray
+    last: FloatArray
     fades: BoolArray
     moves: BoolArray
     dims: BoolArray
@@ -292,9 +275,10 @@ class FittedElsewhere:
         past = (seen.mjd - np.repeat(peak, n_seen)) / np.repeat(stretch, n_seen)
         times = np.repeat(self.peak[sources], n_seen) + past
         known = np.zeros(len(times), dtype=np.bool_)
+        observed = self.processes[0].curves
         _known(
-            self.curves.bounds,
-            self.curves.mjd,
+            observed.bounds,
+            observed.mjd,
             sources,
             seen.bounds,
             times,
@@ -304,9 +288,20 @@ class FittedElsewhere:
         )
         bounds = np.concatenate([[0], np.cumsum(known)])[seen.bounds]
         passband, sky, times = seen.passband[known], seen.sky[known], times[known]
-        true = self.posterior(
-            sources, stretch, bounds, times, passband, hashing.mix(keys + np.uint64(attempt + 1))
-        )
+        which = (uniform(keys, "spectrum", attempt) * len(self.processes)).astype(np.int64)
+        true = np.zeros(len(times))
+        for number, process in enumerate(self.processes):
+            own_rows = np.flatnonzero(which == number)
+            part = _rows_of(bounds, own_rows)
+            true[part] = self.posterior(
+                process,
+                sources[own_rows],
+                stretch[own_rows],
+                np.concatenate([[0], np.cumsum(np.diff(bounds)[own_rows])]),
+                times[part],
+                passband[part],
+                hashing.mix(keys[own_rows] + np.uint64(attempt + 1)),
+            )
         true *= np.repeat(dimming(own, new), np.diff(bounds))
         true = self._plausible(true, sources, bounds, times)
         curves = self._observed(bounds, seen.mjd[known], passband, true, sky, keys, attempt)
@@ -334,14 +329,14 @@ class FittedElsewhere:
         observed it dies away.
         """
         each = np.repeat(np.arange(len(sources)), np.diff(bounds))
-        first = self.curves.mjd[self.curves.bounds[:-1]][sources][each]
-        last = self.curves.mjd[self.curves.bounds[1:] - 1][sources][each]
+        first, last = self.first[sources][each], self.last[sources][each]
         beyond = np.maximum(np.maximum(first - times, times - last), 0.0)
         fading = np.exp(-0.5 * (beyond / self.settings.fading) ** 2)
         return np.where(self.fades[sources][each], true, np.maximum(true, 0) * fading)
 
     def posterior(
         self,
+        process: Processes,
         sources: IntArray,
         stretch: FloatArray,
         bounds: IntArray,
@@ -352,6 +347,7 @@ class FittedElsewhere:
         """Return draws of the sources' fluxes, at their own distance, without noise.
 
         Args:
+            process: One of `processes`.
             sources: ``(n,)`` training objects.
             stretch: ``(n,)`` what wavelengths are divided by.
             bounds: ``(n + 1,)`` of the rows of each draw.
@@ -364,14 +360,14 @@ class FittedElsewhere:
             return out
         rate = self.settings.wavelength_scale
         draw_posteriors(
-            self.curves.bounds,
-            self.curves.mjd,
-            self.curves.passband,
-            self.curves.flux,
-            self.curves.flux_err,
+            process.curves.bounds,
+            process.curves.mjd,
+            process.curves.passband,
+            process.curves.flux,
+            process.curves.flux_err,
             wavelength_covariance(self.wavelengths, self.wavelengths, rate),
-            self.amplitude,
-            ROOT_3 / self.scale,
+            process.amplitude,
+            ROOT_3 / process.scale,
             self.wavelengths,
             ROOT_3 / rate,
             stretch,
@@ -386,7 +382,7 @@ class FittedElsewhere:
         stretched = 1 + self.redshift[sources][each]
         phase = (times - self.peak[sources][each]) / stretched
         wavelength = self.wavelengths[passband] / (stretched * stretch[each])
-        out *= self.spectra.at(self.kinds[sources][each], phase, wavelength)
+        out *= process.spectra.at(process.kinds[sources][each], phase, wavelength)
         return out
 
     def _observed(
@@ -474,7 +470,7 @@ def _acceptances(
     redshift, ratio = target
     brightness = np.log10(np.maximum(ratio, 0.1))
     galactic = ~(redshift > NEAREST)
-    found = []
+    found: list[Acceptance | None] = []
     for kind, theirs in ((fitted.moves, ~galactic), (fitted.dims, galactic)):
         rows = np.flatnonzero(kind)
         if not len(rows):
@@ -494,23 +490,65 @@ def _acceptances(
     return found[0], found[1]
 
 
-def _relative(
-    curves: Curves,
-    spectra: Spectra,
-    kinds: IntArray,
-    wavelengths: FloatArray,
+@dataclass(frozen=True)
+class Processes:
+    """Gaussian processes of N objects' fluxes over a mean spectrum.
+
+    Attributes:
+        curves: Observations of the objects, over their spectra.
+        kinds: ``(N,)`` which of the spectra is theirs.
+        spectra: What fluxes are divided by.
+        amplitude: ``(N,)``, NaN without a process.
+        scale: ``(N,)`` time scale in days, likewise.
+    """
+
+    curves: Curves
+    kinds: IntArray
+    spectra: Spectra
+    amplitude: FloatArray
+    scale: FloatArray
+
+
+def _process(
+    word: str,
+    wavelength_scale: float,
+    sample: Sample,
     redshift: FloatArray,
     peak: FloatArray,
     moves: BoolArray,
-) -> Curves:
-    """Return fluxes over the spectra of their kinds, of the objects that are moved."""
+) -> Processes:
+    """Fit processes of what is one of `SPECTRA` to the objects that are moved."""
+    curves, rows = sample.drawn.curves, np.flatnonzero(moves)
+    amplitude, scale = np.full(len(curves), np.nan), np.full(len(curves), np.nan)
+    kinds, n_kinds = np.zeros(len(curves), dtype=np.int64), 1
+    if word == "class":
+        kinds, n_kinds = sample.targets, sample.n_classes
+    spectra = Spectra.flat(n_kinds)
+    if not len(rows):
+        return Processes(curves, kinds, spectra, amplitude, scale)
+    if word != "none":
+        spectra = Spectra.fitted(
+            curves.take(rows), sample.wavelengths, redshift[rows], peak[rows], kinds[rows], n_kinds
+        )
     each = curves.objects
     stretch = 1 + redshift[each]
     phase = (curves.mjd - peak[each]) / stretch
-    wavelength = wavelengths[curves.passband] / stretch
-    shape = spectra.at(kinds[each], phase, wavelength)
-    shape = np.where(moves[each], shape, 1.0)
-    return replace(curves, flux=curves.flux / shape, flux_err=curves.flux_err / shape)
+    wavelength = sample.wavelengths[curves.passband] / stretch
+    shape = np.where(moves[each], spectra.at(kinds[each], phase, wavelength), 1.0)
+    relative = replace(curves, flux=curves.flux / shape, flux_err=curves.flux_err / shape)
+    coupling = wavelength_covariance(sample.wavelengths, sample.wavelengths, wavelength_scale)
+    amplitude[rows], scale[rows] = fit_processes(
+        relative.take(rows), coupling, threads=sample.threads
+    )
+    return Processes(relative, kinds, spectra, amplitude, scale)
+
+
+def _rows_of(bounds: IntArray, objects: IntArray) -> IntArray:
+    """Return the rows of some objects, ``(r,)``."""
+    counts = np.diff(bounds)[objects]
+    starts = np.cumsum(counts) - counts
+    rows: IntArray = np.arange(counts.sum()) + np.repeat(bounds[objects] - starts, counts)
+    return rows
 
 
 def _fades(curves: Curves) -> BoolArray:

@@ -110,7 +110,9 @@ def _fit(
         best_a = best_t = 0.0
         for log_t in _SCALES:
             for log_a in _AMPLITUDES:
-                value = _posterior(rows, coupling, typical, log_a, log_t, gains, innovation, scratch)
+                value = _posterior(
+                    rows, coupling, typical, log_a, log_t, gains, innovation, scratch
+                )
                 if value > best:
                     best, best_a, best_t = value, log_a, log_t
         step = _FIRST_STEP
@@ -119,7 +121,9 @@ def _fit(
             from_a, from_t = best_a, best_t
             for da, dt in _DIRECTIONS:
                 log_a, log_t = from_a + step * da, from_t + step * dt
-                value = _posterior(rows, coupling, typical, log_a, log_t, gains, innovation, scratch)
+                value = _posterior(
+                    rows, coupling, typical, log_a, log_t, gains, innovation, scratch
+                )
                 if value > best:
                     best, best_a, best_t = value, log_a, log_t
             if best_a == from_a and best_t == from_t:
@@ -149,7 +153,7 @@ def _posterior(
     mjd, passband, flux, flux_err = rows
     prior = -0.5 * ((log_t - np.log(TYPICAL_SCALE)) / _SPREAD_OF_SCALE) ** 2
     prior -= 0.5 * (log_a / _SPREAD_OF_AMPLITUDE) ** 2
-    return prior + log_likelihood(
+    likelihood = log_likelihood(
         mjd,
         passband,
         flux,
@@ -161,3 +165,4 @@ def _posterior(
         innovation,
         scratch,
     )
+    return float(prior + likelihood)

@@ -128,7 +128,9 @@ class LoseSeason:
         begins = np.concatenate([[True], np.diff(curves.mjd) > self.gap])
         begins[curves.bounds[:-1][curves.counts > 0]] = True
         season = np.cumsum(begins) - 1
-        first = np.where(curves.counts > 0, season[np.minimum(curves.bounds[:-1], len(season) - 1)], 0)
+        first = np.where(
+            curves.counts > 0, season[np.minimum(curves.bounds[:-1], len(season) - 1)], 0
+        )
         last = np.where(curves.counts > 0, season[curves.bounds[1:] - 1], 0)
         number = last - first + 1
         chosen = first + (uniform(keys, "which season") * number).astype(np.int64)

@@ -64,7 +64,8 @@ class FluxErrors:
         """Return the variance that observations would have had without their flux, ``(M,)``."""
         light = np.maximum(flux, 0.0)
         rest = flux_err**2 - self.photons[passband] * light - self.share[passband] * light**2
-        return np.maximum(rest, self.darkest[passband])
+        found: FloatArray = np.maximum(rest, self.darkest[passband])
+        return found
 
     def error(
         self, passband: NDArray[np.uint8], true_flux: FloatArray, sky: FloatArray
@@ -72,7 +73,8 @@ class FluxErrors:
         """Return the error of observations of a flux under a sky, ``(M,)``."""
         light = np.maximum(true_flux, 0.0)
         variance = sky + self.photons[passband] * light + self.share[passband] * light**2
-        return np.sqrt(variance)
+        found: FloatArray = np.sqrt(variance)
+        return found
 
 
 def _groups(keys: FloatArray | IntArray) -> tuple[IntArray, BoolArray]:

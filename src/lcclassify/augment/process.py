@@ -1,6 +1,6 @@
 """A Gaussian process in time and wavelength, in time proportional to the observations.
 
-The covariance of fluxes is a² k(|Δt| / τ) k(|Δλ| / ℓ) with the Matérn-3/2 function
+The covariance of fluxes is a² k(|Δt| / τ) k(|Δλ| / l) with the Matérn-3/2 function
 k(r) = (1 + √3 r) exp(-√3 r), the mean is zero. A product of the two makes fluxes in B
 passbands the solution of a linear stochastic differential equation with 2B states (each
 passband's flux and its derivative), so that a Kalman filter gives the exact likelihood with
@@ -29,9 +29,7 @@ BandArray = NDArray[np.uint8]
 ROOT_3: Final = float(np.sqrt(3.0))
 
 
-def wavelength_covariance(
-    first: FloatArray, second: FloatArray, scale: float
-) -> FloatArray:
+def wavelength_covariance(first: FloatArray, second: FloatArray, scale: float) -> FloatArray:
     """Return k(|λ1 - λ2| / scale), ``(A, B)`` of ``(A,)`` and ``(B,)`` wavelengths."""
     distance = ROOT_3 * np.abs(first[:, None] - second[None, :]) / scale
     covariance: FloatArray = (1 + distance) * np.exp(-distance)
@@ -185,7 +183,7 @@ def add_means(
     weights: FloatArray,
     rate: float,
     times: FloatArray,
-    columns: IntArray,
+    columns: IntArray | BandArray,
     coupling: FloatArray,
     out: FloatArray,
 ) -> None:
@@ -286,4 +284,4 @@ def log_likelihood(
     total = -n * np.log(amplitude) - 0.5 * n * np.log(2 * np.pi)
     for row in range(n):
         total -= 0.5 * (np.log(innovation[row]) + errors[row] * errors[row] / innovation[row])
-    return total
+    return float(total)

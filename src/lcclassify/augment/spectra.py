@@ -79,9 +79,7 @@ class Spectra:
         size = max(int(np.ceil((high - low) * _KNOTS_PER_E_FOLD)) + 1, 2)
         knots = np.linspace(low, high, size)
         window = np.floor(phase / _WINDOW).astype(np.int64)
-        _, group = np.unique(
-            np.stack([objects[near], window[near]]), axis=1, return_inverse=True
-        )
+        _, group = np.unique(np.stack([objects[near], window[near]]), axis=1, return_inverse=True)
         data = _Data(
             _basis(place[near], phase[near], knots),
             group.reshape(-1),
@@ -106,7 +104,8 @@ class Spectra:
             total += weight * flat[kinds, corner]
         beyond = np.minimum(place - self.knots[0], 0.0)
         total = np.maximum(total, _LEAST) * np.exp(self._decline()[kinds] * beyond)
-        return np.maximum(total, _LEAST)
+        found: FloatArray = np.maximum(total, _LEAST)
+        return found
 
     def _decline(self) -> FloatArray:
         """Return how steeply each class falls at the blue end, where it does, ``(K,)``."""
@@ -206,4 +205,5 @@ def _referenced(shape: FloatArray) -> FloatArray:
     """Return the shape with a mean of 1 about the middle, at every phase."""
     n_knots = shape.shape[1]
     third = slice(n_knots // 3, max(n_knots - n_knots // 3, n_knots // 3 + 1))
-    return shape / np.maximum(shape[:, third].mean(axis=1, keepdims=True), 1e-9)
+    found: FloatArray = shape / np.maximum(shape[:, third].mean(axis=1, keepdims=True), 1e-9)
+    return found

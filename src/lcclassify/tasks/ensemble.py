@@ -103,7 +103,9 @@ def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> 
             for member in crossed
         }
     plasticc = inputs.survey_name == PlasticcSurvey.name
-    evaluations = report(run, scored, held_out, plasticc, taxonomy, validations, fitted, console)
+    evaluations = report(
+        run, scored, held_out, plasticc, taxonomy, validations, fitted, inputs.drawn, console
+    )
     seconds = time.perf_counter() - started
     folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what, last_step)
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds)

@@ -17,6 +17,7 @@ from lcclassify.representations.prepared import PreparedSet, cache_key
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import LABEL, OBJECT_ID, LightCurves
 from lcclassify.surveys.base import SurveyData
+from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.augmenting import make_stream, select
 from lcclassify.tasks.runs import SPLITS, Run, check_same_data
 from lcclassify.training.seeds import derive_seed
@@ -37,6 +38,7 @@ class TrainingInputs:
         prepared: Their arrays, in the same order.
         targets: ``(N,) int64``, their classes.
         stream: Draws training objects anew, or None.
+        drawn: What figures show of that, or None.
     """
 
     survey: SurveyData
@@ -47,6 +49,7 @@ class TrainingInputs:
     prepared: PreparedSet
     targets: NDArray[np.int64]
     stream: DrawnStream | None
+    drawn: AugmentationArrays | None
 
 
 def read_inputs(run: Run, console: Console) -> TrainingInputs:
@@ -78,7 +81,7 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
     split = _split(run, observed, data, seed)
     used = (split.table["role"] != "unlabelled").to_numpy()
     unlabelled = int((~used).sum())
-    if unlabelled and (augment.steps and augment.target != "none" or run.plan.priors.estimated):
+    if unlabelled and ((augment.steps and augment.target != "none") or run.plan.priors.estimated):
         used[:] = True
         console.print(f"  {unlabelled:,} objects without a known class are part of the target.")
     elif unlabelled:
@@ -109,7 +112,7 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
         if prepared is None or not prepared.object_ids.equals(observed[OBJECT_ID]):
             prepared = representation.prepare(curves)
             _keep(prepared, folder, console)
-    stream = None
+    stream = drawn = None
     if augment.steps:
         with console.status("fitting what training objects are drawn from"):
             stream, notes = make_stream(
@@ -117,8 +120,13 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
             )
         for sentence in notes:
             console.print(f"  {sentence}", highlight=False, soft_wrap=True)
+        if config["evaluation"]["figures"]:
+            with console.status("drawing objects to show"):
+                drawn = AugmentationArrays.of(
+                    stream, curves, split, data.taxonomy, data.zeropoint, derive_seed(seed, "shown")
+                )
     return TrainingInputs(
-        data, survey.name, observed, split, representation, prepared, targets, stream
+        data, survey.name, observed, split, representation, prepared, targets, stream, drawn
     )
 
 

@@ -11,7 +11,7 @@ from lcclassify.build import instantiate
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.schema import InputSizes, PlainConfig
-from lcclassify.tasks.augmenting import AugmentSettings
+from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.training.priors import Priors
 from lcclassify.training.settings import MODES, MemberSettings, check_whole
 from lcclassify.training.splits import SplitSettings

@@ -28,6 +28,7 @@ from lcclassify.evaluation.report import (
 )
 from lcclassify.evaluation.tensorboard import log_figures, log_hparams, log_pr_curves
 from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
+from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.runs import Run
 from lcclassify.training.members import FittedMember
 from lcclassify.training.tensorboard import remove_event_files
@@ -98,6 +99,7 @@ def report(
     taxonomy: Taxonomy,
     crossed: Mapping[str, CrossValidation],
     members: list[FittedMember],
+    drawn: AugmentationArrays | None,
     console: Console,
 ) -> dict[str, Evaluation]:
     """Evaluate, write everything under the run's folder and show the tables.
@@ -111,6 +113,7 @@ def report(
         taxonomy: The classes.
         crossed: Cross-validated members.
         members: The members, for their learning curves.
+        drawn: What is shown of training objects drawn anew, or None.
         console: Where the tables go.
 
     Returns:
@@ -149,6 +152,7 @@ def report(
                     scored.probabilities[main], scored.targets, taxonomy, title=main
                 )
                 figures |= _learning_figures(run, members)
+                figures |= {} if drawn is None else drawn.figures()
                 save_figures(figures, run.figures)
         if run.tensorboard is not None:
             _to_tensorboard(run.tensorboard, run.config, scored, taxonomy, final, figures)

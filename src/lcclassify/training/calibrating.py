@@ -14,7 +14,6 @@ from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.nn.calibration import Calibration
 from lcclassify.schema import Taxonomy
 from lcclassify.training.priors import Priors
-from lcclassify.training.seeds import derive_seed
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -211,7 +210,8 @@ def _stated(stated: Mapping[str, float], taxonomy: Taxonomy, known: FloatArray) 
         shares[rest] = left * known[rest] / known[rest].sum()
     elif left > 1e-6:
         raise ConfigError(f"priors are of all classes and add up to {1 - left:g} instead of 1")
-    return np.nan_to_num(shares)
+    found: FloatArray = np.nan_to_num(shares)
+    return found
 
 
 def _listed(shares: FloatArray, taxonomy: Taxonomy) -> str:

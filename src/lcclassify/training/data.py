@@ -191,9 +191,7 @@ class LightCurveDataModule(LightningDataModule):
         self.tensors = tensors
         self.validation = tensors if validation is None else validation
         self.train_rows = train_rows
-        self.validation_rows = (
-            validation_rows if validation is None else np.arange(len(validation))
-        )
+        self.validation_rows = validation_rows if validation is None else np.arange(len(validation))
         self.batch_size = batch_size
         self.seed = seed
         self.sequences = sequences

@@ -1,5 +1,11 @@
 """Figures a paper could print; none of them touches pyplot's global state."""
 
+from lcclassify.evaluation.figures.augmentation import (
+    AugmentationExample,
+    ComparedQuantity,
+    augmentation_examples_figure,
+    augmentation_samples_figure,
+)
 from lcclassify.evaluation.figures.confusion import confusion_figure
 from lcclassify.evaluation.figures.curves import precision_recall_figure, roc_figure
 from lcclassify.evaluation.figures.learning import LearningCurve, learning_figure
@@ -11,8 +17,12 @@ from lcclassify.evaluation.figures.reliability import (
 from lcclassify.evaluation.figures.saving import make_figures, save_figures, write_figures
 
 __all__ = [
+    "AugmentationExample",
+    "ComparedQuantity",
     "LearningCurve",
     "LightCurvePanel",
+    "augmentation_examples_figure",
+    "augmentation_samples_figure",
     "class_reliability_figure",
     "confusion_figure",
     "learning_figure",

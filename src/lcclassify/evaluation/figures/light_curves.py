@@ -43,6 +43,7 @@ class LightCurvePanel:
         true_time: ``(G,)`` for the curve without noise; empty for none.
         true_flux: ``(B, G)``.
         time_label: Of the horizontal axis.
+        true_err: ``(B, G)`` half width of a band around the curve; None for none.
     """
 
     title: str
@@ -53,6 +54,7 @@ class LightCurvePanel:
     true_time: FloatArray
     true_flux: FloatArray
     time_label: str = "days"
+    true_err: FloatArray | None = None
 
 
 def light_curve_figure(
@@ -85,13 +87,15 @@ def light_curve_figure(
         for name in passbands
         for color, marker in [_style(name, passbands)]
     ]
-    figure.legend(
+    legend = figure.legend(
         handles=keys,
         loc="outside lower center",
         ncols=len(keys),
         fontsize=LEGEND_SIZE,
         frameon=False,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     if title:
         figure.suptitle(title, fontsize=11)
     return figure
@@ -108,6 +112,11 @@ def _draw(axes: Axes, panel: LightCurvePanel, passbands: Sequence[str]) -> None:
         own = panel.passband == band
         if len(panel.true_time):
             axes.plot(panel.true_time, panel.true_flux[band], color=color, linewidth=0.8, zorder=1)
+        if panel.true_err is not None:
+            low, high = (panel.true_flux[band] + s * panel.true_err[band] for s in (-1, 1))
+            axes.fill_between(
+                panel.true_time, low, high, color=color, alpha=0.18, linewidth=0, zorder=0.5
+            )
         axes.errorbar(
             panel.time[own],
             panel.flux[own],
@@ -122,7 +131,7 @@ def _draw(axes: Axes, panel: LightCurvePanel, passbands: Sequence[str]) -> None:
     low, high = _limits(panel)
     axes.set_ylim(low, high)
     axes.axhline(0, color="#BBBBBB", linewidth=0.6, zorder=0)
-    axes.set_title(panel.title, fontsize=8.5)
+    axes.set_title(panel.title, fontsize=8.5, parse_math=False)  # a class may be called "$"
     axes.set_xlabel(panel.time_label, fontsize=7.5, labelpad=1)
     axes.tick_params(labelsize=7)
     for side in ("top", "right"):
@@ -134,6 +143,7 @@ def _limits(panel: LightCurvePanel) -> tuple[float, float]:
     values = np.concatenate([panel.true_flux.ravel(), [0.0]])
     if len(panel.flux):
         sharp = panel.flux_err <= 3 * np.median(panel.flux_err)
+        sharp |= np.abs(panel.flux) > 3 * panel.flux_err
         values = np.concatenate([values, panel.flux[sharp]])
     low, high = float(values.min()), float(values.max())
     margin = 0.08 * (high - low) or 1.0
