@@ -136,6 +136,7 @@ GROUPS = {
     "conf/prepare.yaml": ["prepare.yaml"],
     "conf/paths": ["paths/*.yaml"],
     "conf/trainer": ["trainer/*.yaml"],
+    "conf/augment": ["augment/*.yaml"],
     "conf/model": ["model/*.yaml"],
     "conf/loss": ["loss/*.yaml"],
     "conf/optimizer": ["optimizer/*.yaml"],

@@ -36,14 +36,14 @@ def posterior_curves(
     step = next((s for s in augmenter.steps if isinstance(s, FittedElsewhere)), None)
     if step is None or not step.moves[source]:
         return None
-    n_times, n_bands = len(times), step.n_bands
+    n_times, n_bands = len(times), step.survey.n_bands
     # As many of each process, as copies are drawn: the spread says how they differ, too.
     n_draws = -(-_DRAWS // len(step.processes))
     keys = hashing.object_keys(pl.Series(np.arange(n_draws)), seed)
     fluxes = np.concatenate(
         [
-            step.posterior(
-                process,
+            process.draw(
+                step.sources,
                 np.full(n_draws, source),
                 np.ones(n_draws),
                 n_times * n_bands * np.arange(n_draws + 1),

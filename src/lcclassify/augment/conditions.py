@@ -1,0 +1,110 @@
+"""The conditions that a survey observes under, lent from object to object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcclassify import hashing
+from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
+from lcclassify.augment.drawn import Keys, Sample, row_keys, uniform
+from lcclassify.augment.observing import Cadences, Detections, FluxErrors
+
+LEAST_OBSERVATIONS: Final = 3  # of a source, for a process, and of what is drawn
+
+
+@dataclass(frozen=True)
+class Lent:
+    """The observations that other objects lend to n draws.
+
+    Attributes:
+        bounds: ``(n + 1,)``; draw i has the rows ``bounds[i]:bounds[i + 1]``.
+        mjd: ``(R,)`` days.
+        passband: ``(R,)``.
+        sky: ``(R,)`` variance without any flux.
+        peak: ``(n,)`` time at which the lender was seen best.
+    """
+
+    bounds: IntArray
+    mjd: FloatArray
+    passband: NDArray[np.uint8]
+    sky: FloatArray
+    peak: FloatArray
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a survey is like, see `Sample`.
+
+    Attributes:
+        errors: How flux errors grow with the flux.
+        detections: What is detected.
+        cadences: Of the objects that lend theirs.
+        least_detections: Detections that a drawn object must have.
+        n_bands: B.
+    """
+
+    errors: FluxErrors
+    detections: Detections
+    cadences: Cadences
+    least_detections: int
+    n_bands: int
+
+    @classmethod
+    def of(cls, sample: Sample) -> Self:
+        """Return the conditions of a sample's survey."""
+        return cls(
+            sample.errors,
+            sample.detections,
+            sample.cadences,
+            sample.least_detections,
+            sample.n_bands,
+        )
+
+    def lent(self, keys: Keys, attempt: int) -> Lent:
+        """Return the cadence of another object for each draw."""
+        cadences = self.cadences
+        chosen = (uniform(keys, "cadence", attempt) * len(cadences)).astype(np.int64)
+        lenders = np.minimum(chosen, len(cadences) - 1)
+        counts = np.diff(cadences.bounds)[lenders]
+        bounds = np.concatenate([[0], np.cumsum(counts)])
+        rows = np.arange(bounds[-1]) - np.repeat(bounds[:-1] - cadences.bounds[lenders], counts)
+        return Lent(
+            bounds,
+            cadences.mjd[rows],
+            cadences.passband[rows],
+            cadences.sky[rows],
+            cadences.peak[lenders],
+        )
+
+    def observed(
+        self,
+        bounds: IntArray,
+        mjd: FloatArray,
+        passband: NDArray[np.uint8],
+        true: FloatArray,
+        sky: FloatArray,
+        keys: Keys,
+        attempt: int,
+    ) -> Curves:
+        """Return noisy fluxes of true ones, and which of them are detected."""
+        error = self.errors.error(passband, true, sky)
+        curves = Curves(bounds, mjd, passband, true, error, np.zeros(len(mjd), dtype=np.bool_))
+        noise = hashing.normal(row_keys(curves, keys, f"noise {attempt}"))
+        return self.with_detections(replace(curves, flux=true + error * noise), keys, attempt)
+
+    def with_detections(self, curves: Curves, keys: Keys, attempt: int) -> Curves:
+        """Return the observations with those marked that the survey would detect."""
+        probability = self.detections.probability(curves.flux, curves.flux_err)
+        lot = hashing.uniform(row_keys(curves, keys, f"detected {attempt}"))
+        return replace(curves, detected=lot < probability)
+
+    def is_found(self, curves: Curves) -> BoolArray:
+        """Tell which objects are observed and detected as often as the survey's own are."""
+        detected = np.bincount(curves.objects[curves.detected], minlength=len(curves))
+        enough = curves.counts >= LEAST_OBSERVATIONS
+        found: BoolArray = enough & (detected >= self.least_detections)
+        return found

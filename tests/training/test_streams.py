@@ -1,0 +1,246 @@
+"""Epochs are drawn from their numbers alone, whoever asks for them, when and in which order."""
+
+import pickle
+import threading
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from lcclassify.augment.augmenter import Augmenter, as_drawn
+from lcclassify.augment.drawn import Sample
+from lcclassify.augment.light import DropObservations, FluxJitter
+from lcclassify.augment.observing import Cadences, Detections, FluxErrors
+from lcclassify.nn.batching import TensorSet
+from lcclassify.representations.representation import Representation
+from lcclassify.representations.sequences import SequenceForm
+from lcclassify.schema import Passbands
+from lcclassify.surveys.canonical import canonicalise
+from lcclassify.training.streams import DrawnEpochs, DrawnStream
+
+FIELDS = ("features", "context", "sequences", "offsets", "targets")
+N = 9
+
+
+@dataclass(frozen=True)
+class Recording(Augmenter):
+    """An augmenter that remembers what it drew and in which thread, and cannot draw one number."""
+
+    record: list = field(default_factory=list)
+    impossible: int = -1
+
+    def draw(self, seed, epoch, rows=None):
+        self.record.append((epoch, threading.current_thread().name))
+        if epoch == self.impossible:
+            raise ValueError("this one cannot be drawn")
+        return super().draw(seed, epoch, rows)
+
+
+@pytest.fixture(scope="module")
+def training():
+    rng = np.random.default_rng(0)
+    counts = rng.integers(6, 20, N)
+    observations = pl.DataFrame(
+        {
+            "object_id": np.repeat(np.arange(N), counts),
+            "mjd": 59000 + rng.uniform(0, 60, counts.sum()),
+            "passband": rng.choice(["g", "r"], counts.sum()),
+            "flux": rng.normal(50, 30, counts.sum()),
+            "flux_err": rng.uniform(1, 5, counts.sum()),
+        }
+    )
+    objects = pl.DataFrame({"object_id": np.arange(N), "dust": rng.uniform(0, 1, N)})
+    curves, _ = canonicalise(observations, objects, Passbands(("g", "r")), metadata=("dust",))
+    return curves
+
+
+@pytest.fixture(scope="module")
+def augmenter(training):
+    drawn = as_drawn(training)
+    errors = FluxErrors.fitted(drawn.curves, 2)
+    sample = Sample(
+        drawn=drawn,
+        wavelengths=np.zeros(0),
+        targets=np.zeros(N, dtype=np.int64),
+        n_classes=1,
+        redshift=np.full(N, np.nan),
+        photometric=(None, None, None),
+        target=None,
+        errors=errors,
+        detections=Detections.fitted(drawn.curves),
+        cadences=Cadences.of(drawn.curves, errors),
+        least_detections=0,
+        n_bands=2,
+    )
+    return Recording.fitted(training, sample, [FluxJitter(), DropObservations()])
+
+
+@pytest.fixture(scope="module")
+def stream(training, augmenter):
+    """A stream of nine objects that are rows 1, 3, 5 and so on of a run's tensors."""
+    representation = Representation("plain", sequences=SequenceForm(), context=("metadata",))
+    positions = np.full(2 * N + 1, -1)
+    positions[1::2] = np.arange(N)
+    targets = np.arange(2 * N + 1) % 4
+    return DrawnStream(augmenter, representation.fit(training, 0), positions, targets, passes=2)
+
+
+@pytest.fixture
+def recorded(stream):
+    """The stream with a record of its own."""
+    return replace(stream, augmenter=replace(stream.augmenter, record=[]))
+
+
+ROWS = np.arange(1, 2 * N, 2)
+
+
+def objects_of(tensors):
+    """Return what a set holds of each object, in bytes; a NaN is equal to itself."""
+    arrays = {name: getattr(tensors, name).numpy() for name in FIELDS}
+    nights = [
+        arrays["sequences"][a:b].tobytes()
+        for a, b in zip(arrays["offsets"], arrays["offsets"][1:], strict=False)
+    ]
+    rest = zip(*([r.tobytes() for r in arrays[n]] for n in ("features", "context")), strict=True)
+    return list(zip(rest, nights, arrays["targets"].tolist(), strict=True))
+
+
+def assert_equal(one, other):
+    assert objects_of(one) == objects_of(other)
+
+
+def epochs_of(stream, last=4, seed=7):
+    return DrawnEpochs(stream, ROWS, seed, last)
+
+
+# --- the stream -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parts", [[9], [4, 5], [1] * 9, [8, 1]])
+def test_an_object_does_not_depend_on_the_others(parts, stream):
+    whole = objects_of(stream.tensors(ROWS, 7, [3]))
+    assert len(whole) == N
+    split = np.split(ROWS, np.cumsum(parts)[:-1])
+    assert [o for rows in split for o in objects_of(stream.tensors(rows, 7, [3]))] == whole
+
+
+def test_draws_follow_one_another(stream):
+    alone = [objects_of(stream.tensors(ROWS, 7, [number])) for number in (5, 2)]
+    assert objects_of(stream.tensors(ROWS, 7, [5, 2])) == [*alone[0], *alone[1]]
+    assert not set(alone[0]) & set(alone[1])
+    assert not set(alone[0]) & set(objects_of(stream.tensors(ROWS, 8, [5])))
+
+
+def test_rows_keep_their_targets_and_columns(stream, training):
+    rows = np.array([3, 9, 15])
+    tensors = stream.tensors(rows, 7, [0, 1])
+    assert tensors.targets.tolist() == (rows % 4).tolist() * 2
+    dust = training.objects["dust"].to_numpy()[[1, 4, 7]]
+    np.testing.assert_array_equal(tensors.context[:, 0].numpy(), np.tile(dust, 2))
+
+
+def test_an_epoch_is_so_many_draws(stream):
+    for epoch in (0, 3):
+        expected = stream.tensors(ROWS, 7, [2 * epoch, 2 * epoch + 1])
+        assert_equal(stream.epoch(ROWS, 7, epoch), expected)
+    four = replace(stream, passes=4)
+    assert_equal(four.epoch(ROWS, 7, 1), stream.tensors(ROWS, 7, range(4, 8)))
+
+
+# --- epochs -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "order", [[0, 1, 2, 3], [3, 1, 0, 2], [2, 2, 3, 0], [0, 2, 1, 1, 3], [3, 2, 1, 0]]
+)
+def test_epochs_are_the_same_in_any_order(order, stream):
+    epochs = epochs_of(stream)
+    try:
+        assert epochs.size == 2 * N
+        for number in order:
+            found = epochs.of(number)
+            assert_equal(found, stream.epoch(ROWS, 7, number))
+            assert len(found) == epochs.size
+            assert epochs.current is found
+            assert epochs.of(number) is found
+    finally:
+        epochs.close()
+
+
+def test_the_next_epoch_is_drawn_in_the_background(recorded):
+    epochs = epochs_of(recorded)
+    for number in range(4):
+        epochs.of(number)
+    epochs.close()
+    draws = recorded.augmenter.record
+    # Each draw once, all but the first epoch's in one other thread, and nothing beyond the last.
+    assert sorted(number for number, _ in draws) == list(range(8))
+    own = threading.current_thread().name
+    threads = dict(draws)
+    assert [threads[number] == own for number in range(8)] == [True] * 2 + [False] * 6
+    assert len(set(threads.values())) == 2
+    assert threads[7] not in {thread.name for thread in threading.enumerate()}
+
+
+def test_without_a_next_epoch_there_is_no_thread(recorded):
+    before = threading.active_count()
+    epochs = epochs_of(recorded, last=1)
+    epochs.of(0)
+    assert threading.active_count() == before
+    assert [number for number, _ in recorded.augmenter.record] == [0, 1]
+    epochs.close()
+
+
+def test_the_current_epoch_before_any_is_the_first(stream):
+    epochs = epochs_of(stream)
+    assert_equal(epochs.current, stream.epoch(ROWS, 7, 0))
+    epochs.close()
+
+
+def test_what_is_closed_draws_again(stream):
+    epochs = epochs_of(stream)
+    epochs.of(1)
+    epochs.close()
+    epochs.close()
+    for number in (2, 3, 1):
+        assert_equal(epochs.of(number), stream.epoch(ROWS, 7, number))
+    epochs.close()
+
+
+def test_another_process_draws_for_itself(stream):
+    epochs = epochs_of(stream)
+    epochs.of(1)  # the next is on its way
+    sent = pickle.loads(pickle.dumps(epochs))
+    for number in (2, 0, 3):
+        expected = stream.epoch(ROWS, 7, number)
+        assert_equal(sent.of(number), expected)
+        assert_equal(epochs.of(number), expected)
+    for one in (sent, epochs):
+        one.close()
+
+
+def test_what_goes_wrong_in_the_background_is_told(stream):
+    broken = replace(stream, augmenter=replace(stream.augmenter, impossible=2))
+    epochs = epochs_of(broken)
+    assert_equal(epochs.of(0), stream.epoch(ROWS, 7, 0))
+    with pytest.raises(ValueError, match="cannot be drawn"):
+        epochs.of(1)
+    epochs.close()
+
+
+# --- sets one after the other -----------------------------------------------------------
+
+
+def test_sets_one_after_the_other(new_tensors):
+    parts = [new_tensors(np.arange(n) % 3, seed=n) for n in (4, 0, 1, 7)]
+    both = TensorSet.concatenated(parts)
+    assert len(both) == 12
+    assert both.offsets.dtype == torch.int64
+    assert objects_of(both) == [o for part in parts for o in objects_of(part)]
+    # Batches of it are those of the parts.
+    batch, own = both.batch(torch.tensor([7, 11])), parts[3].batch(torch.tensor([2, 6]))
+    for name in ("features", "context", "sequences", "lengths", "targets"):
+        assert torch.equal(getattr(batch, name), getattr(own, name))
+    assert TensorSet.concatenated(parts[3:]) is parts[3]
