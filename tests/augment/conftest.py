@@ -157,6 +157,40 @@ def watching(every=0.5, sky=1e-12, before=400.0, after=800.0):
 
 
 @pytest.fixture(scope="session")
+def redshifts():
+    """Of the objects of `survey`."""
+    return np.array([0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6])
+
+
+@pytest.fixture(scope="session")
+def survey(redshifts):
+    """Ten explosions, two of them with a season that nobody looked."""
+    curves, peak = exploding(redshifts, seed=3)
+    gap = (curves.objects % 5 == 1) & (np.abs(curves.mjd - peak[curves.objects] - 35) < 25)
+    return curves.select(~gap)
+
+
+@pytest.fixture(scope="session")
+def watched(survey, redshifts):
+    """The sample, seen without noise and all of it detected, at any time."""
+    everything = Detections(-np.inf, 1.0, False)
+    return sampled(survey, redshifts, detections=everything, cadences=watching())
+
+
+@pytest.fixture(scope="session")
+def redrawn(keys_of):
+    """Return a function that draws every object of a sample so many times."""
+
+    def draw(settings, sample, copies=1, seed=0):
+        n = len(sample.drawn)
+        rows = np.tile(np.arange(n), copies)
+        fitted = settings.fitted(sample)
+        return fitted.apply(sample.drawn.take(rows), keys_of(n * copies, seed))
+
+    return draw
+
+
+@pytest.fixture(scope="session")
 def dense():
     """Return the class of a process as dense matrices (`Dense`)."""
     return Dense

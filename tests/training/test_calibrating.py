@@ -209,6 +209,18 @@ def test_shares_are_estimated_from_objects_to_be_classified(values):
     assert untested.summary["temperature"] == 1
 
 
+def test_shares_are_estimated_at_the_temperature():
+    """Probabilities that are too sure give other shares than those that are not."""
+    targets, measured = objects(6000, KNOWN[:3], seed=8)
+    true = np.array([0.3, 0.6, 0.1, 0.0])
+    unlabelled = posterior(objects(8000, true[:3], seed=9)[1], KNOWN)
+    right, sure = unlabelled, tempered(unlabelled, 0.3)
+    assert np.abs(estimate_shares(sure, KNOWN) - estimate_shares(right, KNOWN)).max() > 0.03
+    held_out = tempered(posterior(measured, KNOWN), 0.3), targets
+    found = calibrated(Priors("estimated"), TAXONOMY, KNOWN, held_out, sure, 0)
+    np.testing.assert_allclose(shares_of(found), estimate_shares(right, KNOWN), atol=0.01)
+
+
 def test_estimates_that_fail_their_test_are_not_used(values):
     targets, measured = objects(6000, KNOWN[:3], seed=8)
     # The held-out objects are the contrary of what the densities say.

@@ -1,0 +1,104 @@
+"""Draws are observed as the survey observes: its skies, its detections, its objects' times."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import stats
+
+from lcclassify.augment.elsewhere import ObserveElsewhere
+from lcclassify.augment.observing import Cadences, Detections, FluxErrors
+
+EVERYTHING = Detections(-np.inf, 1.0, False)
+
+
+def test_errors_are_those_of_the_sky_and_the_flux(survey, redshifts, sample_of, watch, redrawn):
+    errors = FluxErrors(np.array([1.0, 2.0, 3.0, 4.0]), np.full(4, 1e-3), np.full(4, 1e-30))
+    cadence = replace(watch(), sky=9.0 + 4 * watch().passband)
+    sample = sample_of(survey, redshifts, detections=EVERYTHING, cadences=cadence, errors=errors)
+    quiet = sample_of(survey, redshifts, detections=EVERYTHING, cadences=watch())
+    settings = ObserveElsewhere(spectra="none", attempts=1)
+    noisy, true = (redrawn(settings, one, copies=20) for one in (sample, quiet))
+    # The same keys draw the same objects, and only the sky is another.
+    np.testing.assert_array_equal(noisy.curves.mjd, true.curves.mjd)
+    band, flux = true.curves.passband, np.maximum(true.curves.flux, 0)
+    variance = 9.0 + 4 * band + (1.0 + band) * flux + 1e-3 * flux**2
+    np.testing.assert_allclose(noisy.curves.flux_err, np.sqrt(variance), rtol=1e-5)
+    noise = (noisy.curves.flux - true.curves.flux) / noisy.curves.flux_err
+    assert stats.kstest(noise, "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(noise[1:], noise[:-1])[0, 1]) < 4 / np.sqrt(len(noise))
+
+
+def test_detections_are_the_surveys(survey, redshifts, sample_of, watch, redrawn):
+    cadence = replace(watch(), sky=np.full(len(watch().mjd), 25.0))
+    detections = Detections(6.0, 1.0, False)
+    sample = sample_of(survey, redshifts, detections=detections, cadences=cadence)
+    drawn = redrawn(ObserveElsewhere(spectra="none"), sample, copies=20).curves
+    expected = detections.probability(drawn.flux, drawn.flux_err)
+    for low, high in ((0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 1.01)):
+        inside = (expected >= low) & (expected < high)
+        assert inside.sum() > 200
+        spread = np.sqrt(expected[inside].mean() / inside.sum())
+        assert abs(drawn.detected[inside].mean() - expected[inside].mean()) < 4 * spread
+
+
+def test_what_is_not_detected_is_drawn_again_or_left(
+    survey, redshifts, sample_of, watch, redrawn, assert_same
+):
+    cadence = replace(watch(), sky=np.full(len(watch().mjd), 200.0**2))
+    sample = sample_of(survey, redshifts, cadences=cadence, least_detections=2)
+    shares = []
+    for attempts in (1, 10):
+        drawn = redrawn(ObserveElsewhere(spectra="none", attempts=attempts), sample, copies=20)
+        original = sample.drawn.take(drawn.sources)
+        seen = np.bincount(drawn.curves.objects[drawn.curves.detected], minlength=len(drawn))
+        left = drawn.columns["photoz"] == original.columns["photoz"]
+        assert (seen[~left] >= 2).all()
+        rows = np.flatnonzero(left)
+        assert_same(drawn.curves.take(rows), original.curves.take(rows))
+        shares.append(left.mean())
+    assert 0 < shares[1] < shares[0] < 1
+
+
+def test_every_attempt_is_under_the_conditions_of_another(survey, redshifts, sample_of, redrawn):
+    """Two of three lenders have too few observations for anything to be drawn."""
+    place = np.arange(len(survey.mjd)) - survey.bounds[survey.objects]
+    lenders = survey.select((survey.objects % 3 == 0) | (place < 2)).take(np.arange(9))
+    sample = sample_of(survey, redshifts, detections=EVERYTHING)
+    sample = replace(sample, cadences=Cadences.of(lenders, sample.errors))
+    left = []
+    for attempts in (1, 20):
+        drawn = redrawn(ObserveElsewhere(spectra="none", attempts=attempts), sample, copies=20)
+        left.append((drawn.columns["photoz"] == redshifts[drawn.sources]).mean())
+    assert left[0] > 0.5
+    assert left[1] < 0.05
+
+
+def test_nothing_detected_leaves_everything(watched, redrawn, assert_same):
+    blind = replace(watched, detections=Detections(np.inf, 1.0, False))
+    drawn = redrawn(ObserveElsewhere(spectra="none"), blind)
+    assert_same(drawn.curves, watched.drawn.curves)
+    for name, values in drawn.columns.items():
+        np.testing.assert_array_equal(values, watched.drawn.columns[name])
+
+
+def test_cadences_of_all_objects_serve(survey, redshifts, sample_of, redrawn):
+    """Each draw has the passbands and times of one of the lenders."""
+    sample = sample_of(survey, redshifts, detections=EVERYTHING)
+    drawn = redrawn(ObserveElsewhere(spectra="none", attempts=1), sample, copies=20)
+    lenders = []
+    for n in range(len(drawn)):
+        own = drawn.curves.take(np.array([n]))
+        pairs = set(zip(own.mjd.tolist(), own.passband.tolist(), strict=True))
+        fits = [
+            m
+            for m in range(len(survey))
+            if pairs <= set(zip(*(x.tolist() for x in _times(survey, m)), strict=True))
+        ]
+        assert len(fits) == 1
+        lenders.append(fits[0])
+    assert np.bincount(lenders, minlength=len(survey)).min() > 5
+
+
+def _times(curves, n):
+    rows = slice(curves.bounds[n], curves.bounds[n + 1])
+    return curves.mjd[rows], curves.passband[rows]
