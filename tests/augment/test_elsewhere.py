@@ -282,7 +282,8 @@ def test_wavelengths_are_needed_where_something_is_moved(survey, redshifts, samp
         ({"spectra": ()}, "spectra must be distinct words"),
         ({"spectra": ("none", "none")}, "spectra must be distinct words"),
         ({"fainter": (0.5,)}, "fainter must be a mean and a deviation"),
-        ({"fainter": ("a", 1)}, "fainter must be a mean and a deviation"),
+        ({"fainter": ("a", 1)}, "fainter must be a finite number, got .a."),
+        ({"fainter": 0.5}, "fainter must be a list of numbers, got 0.5"),
     ],
 )
 def test_impossible_settings_are_named(arguments, message):

@@ -70,11 +70,11 @@ class Curves:
             counts[positions(rows[OBJECT_ID][starts], ids)] = np.diff(starts, append=len(rows))
         return cls(
             np.concatenate([[0], np.cumsum(counts)]),
-            rows[MJD].to_numpy(),
-            rows[PASSBAND].to_numpy(),
-            rows[FLUX].to_numpy(),
-            rows[FLUX_ERR].to_numpy(),
-            rows[DETECTED].to_numpy(),
+            rows[MJD].to_numpy(writable=True),
+            rows[PASSBAND].to_numpy(writable=True),
+            rows[FLUX].to_numpy(writable=True),
+            rows[FLUX_ERR].to_numpy(writable=True),
+            rows[DETECTED].to_numpy(writable=True),
         )
 
     def to_light_curves(self, objects: pl.DataFrame, passbands: Passbands) -> LightCurves:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lcclassify.augment.normals import fill_normals
 from lcclassify.augment.process import add_means, filter_gains, solve
 from lcclassify.compiled import compiled, compiled_quick
 
@@ -21,32 +22,6 @@ BandArray = NDArray[np.uint8]
 Keys = NDArray[np.uint64]
 
 _FOREVER: Final = 50.0  # c t after which nothing is left of a state
-
-
-@compiled
-def fill_normals(key: np.uint64, first: int, out: FloatArray) -> None:
-    """Fill ``out (n,)`` with standard normal numbers, numbers `first` and so on of a key.
-
-    They are hashes, as in `lcclassify.hashing`; the Box-Muller transform gives two of two.
-    """
-    golden = np.uint64(0x9E3779B97F4A7C15)
-    for place in range(0, len(out), 2):
-        state = key + golden * np.uint64(first + place + 1)
-        u = (np.float64(_mixed(state) >> np.uint64(11)) + 0.5) / 9007199254740992.0
-        state += golden
-        v = (np.float64(_mixed(state) >> np.uint64(11)) + 0.5) / 9007199254740992.0
-        radius = np.sqrt(-2.0 * np.log(u))
-        angle = 2.0 * np.pi * v
-        out[place] = radius * np.cos(angle)
-        if place + 1 < len(out):
-            out[place + 1] = radius * np.sin(angle)
-
-
-@compiled
-def _mixed(x: np.uint64) -> np.uint64:
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 @compiled

@@ -26,6 +26,7 @@ from lcclassify.augment.processes import SPECTRA, Processes, Sources
 from lcclassify.augment.redshifts import NEAREST, PhotometricScatter, RedshiftDensity, dimming
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.simulation.cosmology import MAX_REDSHIFT, distance_modulus
+from lcclassify.surveys.options import numbers, words
 
 _PILOT: Final = 8_000  # draws that are compared with the target
 
@@ -65,7 +66,7 @@ class ObserveElsewhere:
     fading: float = 0.45
     shift: float = 10.0
     wavelength_scale: float = 600.0
-    spectra: tuple[str, ...] = ("shared", "class")
+    spectra: str | Sequence[str] = ("shared", "class")
     fainter: tuple[float, float] = (0.5, 0.5)
     attempts: int = 8
 
@@ -86,7 +87,8 @@ class ObserveElsewhere:
             raise ConfigError(
                 f"augment: attempts must be a whole number of at least 1, got {self.attempts!r}"
             )
-        spectra = (self.spectra,) if isinstance(self.spectra, str) else tuple(self.spectra)
+        single = isinstance(self.spectra, str)
+        spectra = words([self.spectra] if single else self.spectra, "augment: spectra")
         if not spectra or len(set(spectra)) < len(spectra):
             raise ConfigError(f"augment: spectra must be distinct words, got {list(spectra)}")
         for word in spectra:
@@ -94,9 +96,11 @@ class ObserveElsewhere:
                 known = did_you_mean(str(word), SPECTRA)
                 raise ConfigError(f"augment: spectra cannot be {word!r}: {known}")
         object.__setattr__(self, "spectra", spectra)
-        fainter = tuple(self.fainter)
-        if len(fainter) != 2 or not all(isinstance(v, int | float) for v in fainter):
-            raise ConfigError(f"augment: fainter must be a mean and a deviation, got {fainter!r}")
+        fainter = numbers(self.fainter, "augment: fainter")
+        if len(fainter) != 2 or fainter[1] < 0:
+            raise ConfigError(
+                f"augment: fainter must be a mean and a deviation, got {list(fainter)}"
+            )
         object.__setattr__(self, "fainter", fainter)
 
     def fitted(self, sample: Sample) -> FittedElsewhere:
@@ -232,10 +236,11 @@ class FittedElsewhere:
         bounds = np.concatenate([[0], np.cumsum(known)])[lent.bounds]
         passband, times = lent.passband[known], times[known]
         which = (uniform(keys, "spectrum", attempt) * len(self.processes)).astype(np.int64)
-        true = np.zeros(len(times))
+        true, scale = np.zeros(len(times)), np.zeros(len(sources))
         for number, process in enumerate(self.processes):
             own_rows = np.flatnonzero(which == number)
             part = _rows_of(bounds, own_rows)
+            scale[own_rows] = process.scale[sources[own_rows]]
             true[part] = process.draw(
                 self.sources,
                 sources[own_rows],
@@ -246,9 +251,10 @@ class FittedElsewhere:
                 hashing.mix(keys[own_rows] + np.uint64(attempt + 1)),
             )
         true *= np.repeat(dimming(own, new), np.diff(bounds))
-        true = self._plausible(
-            true, np.repeat(sources, np.diff(bounds)), since[known], until[known]
-        )
+        each = np.repeat(np.arange(len(sources)), np.diff(bounds))
+        reach = self.settings.fading * scale[each]
+        fades = self.sources.fades[sources][each]
+        true = _plausible(true, fades, reach, since[known], until[known])
         curves = self.survey.observed(
             bounds, lent.mjd[known], passband, true, lent.sky[known], keys, attempt
         )
@@ -259,30 +265,35 @@ class FittedElsewhere:
             was_known = np.isfinite(columns[photoz])
             columns[photoz] = np.where(was_known, photometric, columns[photoz])
             if error is not None:
-                columns[error] = np.where(np.isfinite(columns[error]), reported, columns[error])
+                both = np.isfinite(columns[error]) & np.isfinite(reported)
+                columns[error] = np.where(both, reported, columns[error])
             if modulus is not None:
                 columns[modulus] = np.where(
                     np.isfinite(columns[modulus]), distance_modulus(columns[photoz]), np.nan
                 )
         return replace(drawn, curves=curves, columns=columns)
 
-    def _plausible(
-        self, true: FloatArray, sources: IntArray, since: FloatArray, until: FloatArray
-    ) -> FloatArray:
-        """Return fluxes of what only brightens without what a process knows no better.
-
-        Away from observations draws become noise of the object's own size. What was never
-        seen significantly below zero never is; outside of the time in which it was observed,
-        and in long gaps, it dies away.
-        """
-        reach = self.settings.fading * self.processes[0].scale[sources]
-        inside = np.isfinite(since) & np.isfinite(until)
-        beyond = np.minimum(since, until) - np.where(inside, reach, 0.0)
-        fading = np.exp(-0.5 * (np.maximum(beyond, 0.0) / reach) ** 2)
-        return np.where(self.sources.fades[sources], true, np.maximum(true, 0) * fading)
-
     def _dimmed(self, drawn: Drawn, keys: Keys, attempt: int) -> Drawn:
         return dimmed(drawn, keys, attempt, self.settings.fainter, self.survey)
+
+
+def _plausible(
+    true: FloatArray,
+    fades: BoolArray,
+    reach: FloatArray,
+    since: FloatArray,
+    until: FloatArray,
+) -> FloatArray:
+    """Return fluxes of what only brightens without what a process knows no better.
+
+    Away from observations draws become noise of the object's own size. What was never
+    seen significantly below zero never is; outside of the time in which it was observed,
+    and in long gaps, it dies away.
+    """
+    inside = np.isfinite(since) & np.isfinite(until)
+    beyond = np.minimum(since, until) - np.where(inside, reach, 0.0)
+    fading = np.exp(-0.5 * (np.maximum(beyond, 0.0) / reach) ** 2)
+    return np.where(fades, true, np.maximum(true, 0) * fading)
 
 
 def _put(drawn: Drawn, rows: list[IntArray], parts: list[Drawn]) -> Drawn:

@@ -91,12 +91,10 @@ class LosePassband:
         curves = drawn.curves
         if not len(curves.passband):
             return drawn
-        n_bands = int(curves.passband.max()) + 1
-        lost = np.where(
-            uniform(keys, "passband lost") < self.probability,
-            (uniform(keys, "which passband") * n_bands).astype(np.int64),
-            -1,
-        )
+        # That of an observation at random: an object's own passbands are all it depends on.
+        chosen = curves.bounds[:-1] + (uniform(keys, "which") * curves.counts).astype(np.int64)
+        passband = curves.passband[np.minimum(chosen, len(curves.passband) - 1)].astype(np.int64)
+        lost = np.where(uniform(keys, "passband lost") < self.probability, passband, -1)
         return _keep(drawn, curves.passband != np.repeat(lost, curves.counts))
 
 

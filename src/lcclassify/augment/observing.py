@@ -169,18 +169,19 @@ def brightest_times(curves: Curves) -> FloatArray:
 def brightest_rows(curves: Curves) -> IntArray:
     """Return the row of each object's highest signal-to-noise ratio, ``(N,)``; -1 without any."""
     rows = np.full(len(curves), -1, dtype=np.int64)
-    order = np.lexsort((curves.flux / curves.flux_err, curves.objects))
-    seen = np.flatnonzero(curves.counts > 0)
-    rows[seen] = order[curves.bounds[1:][seen] - 1]
+    highest = np.repeat(highest_ratios(curves), curves.counts)
+    (best,) = np.nonzero(curves.flux / curves.flux_err == highest)
+    rows[curves.objects[best]] = best  # of equal ones the last
     return rows
 
 
 def highest_ratios(curves: Curves) -> FloatArray:
     """Return each object's highest signal-to-noise ratio, ``(N,)``; NaN without observations."""
-    rows = brightest_rows(curves)
     found = np.full(len(curves), np.nan)
-    seen = rows >= 0
-    found[seen] = curves.flux[rows[seen]] / curves.flux_err[rows[seen]]
+    seen = curves.counts > 0
+    if seen.any():
+        snr = curves.flux / curves.flux_err
+        found[seen] = np.maximum.reduceat(snr, curves.bounds[:-1][seen])
     return found
 
 

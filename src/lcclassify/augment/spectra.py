@@ -17,6 +17,7 @@ from scipy.optimize import nnls
 from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
 
 PHASES: Final = np.array([-12.0, 0.0, 12.0, 28.0, 60.0])  # rest-frame days from the peak
+_NARROW: Final = 1e-3  # of the logarithm of wavelengths
 _KNOTS_PER_E_FOLD: Final = 8.0  # of the wavelength
 _WINDOW: Final = 4.0  # rest-frame days in which an object's brightness counts as one
 _SCATTER: Final = 0.2  # of objects about the mean, as a share of the flux
@@ -76,6 +77,8 @@ class Spectra:
         if not near.any():
             return cls.flat(n_classes)
         low, high = place[near].min(), place[near].max()
+        if high - low < _NARROW:  # a single wavelength has no spectrum
+            return cls.flat(n_classes)
         size = max(int(np.ceil((high - low) * _KNOTS_PER_E_FOLD)) + 1, 2)
         knots = np.linspace(low, high, size)
         window = np.floor(phase / _WINDOW).astype(np.int64)
@@ -89,6 +92,8 @@ class Spectra:
         )
         everyone = _fit(data, None)
         shapes = np.tile(everyone, (n_classes, 1, 1))
+        if n_classes == 1:
+            return cls(knots, shapes)
         kinds = targets[objects[near]]
         for kind in np.unique(kinds):
             shapes[kind] = _fit(data.of(kinds == kind), everyone)
