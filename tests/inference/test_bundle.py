@@ -207,10 +207,10 @@ def test_missing_parts(folder, tmp_path):
     refused(folder, "has no file bundle.yaml")
 
 
-@pytest.mark.parametrize("version", [3, 0, "1", None, True])
+@pytest.mark.parametrize("version", [4, 0, "1", None, True])
 def test_another_format_version(folder, version):
     rewrite(folder, lambda document: document.update(format_version=version))
-    refused(folder, f"has the format version {version!r}.* reads format versions 1 and 2")
+    refused(folder, f"has the format version {version!r}.* reads format versions 1, 2, 3")
 
 
 def test_version_1_knew_no_clip(folder):

@@ -10,7 +10,8 @@ from lcclassify.errors import ConfigError, TrainingError
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.submodel import Submodel
 from lcclassify.schema import UNKNOWN_TARGET
-from lcclassify.training.members import fit_member, predict_rows
+from lcclassify.training.member_fit import predict_rows
+from lcclassify.training.members import fit_member
 
 GRU = {
     "_target_": "lcclassify.nn.bigru.BiGRUNet",
@@ -67,7 +68,7 @@ def test_networks_never_see_the_objects_they_are_judged_by(
         judged[id(model)] = (set(rows.tolist()), set(trained), set(watched))
         return predict_rows(probabilities, tensors, rows, *args)
 
-    monkeypatch.setattr("lcclassify.training.members.predict_rows", spy)
+    monkeypatch.setattr("lcclassify.training.member_fit.predict_rows", spy)
     member = new_member(network=network, patience=1, checkpoint="val/accuracy")
     fitted = fit_member(context, member, "oof")
     assert len(judged) == context.n_folds

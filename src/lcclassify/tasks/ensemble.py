@@ -30,11 +30,11 @@ from lcclassify.training.calibrating import calibrated
 from lcclassify.training.callbacks import EpochWatcher
 from lcclassify.training.context import TrainingContext
 from lcclassify.training.mapped import mapped
+from lcclassify.training.member_fit import predict_rows
 from lcclassify.training.members import (
     FittedMember,
     collected,
     held_out_fits,
-    predict_rows,
     refits,
     refitted,
 )

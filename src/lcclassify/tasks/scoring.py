@@ -16,7 +16,8 @@ from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.tasks.plan import Plan
 from lcclassify.tasks.results import Scored
 from lcclassify.training.context import TrainingContext
-from lcclassify.training.members import FittedMember, predict_rows
+from lcclassify.training.member_fit import predict_rows
+from lcclassify.training.members import FittedMember
 from lcclassify.training.stacking import FittedHead
 
 WHAT: Final = {
