@@ -62,6 +62,16 @@ class Augmenter:
         return drawn.curves.to_light_curves(objects.with_columns(columns), self.passbands)
 
 
+def n_unchanged(drawn: Curves, sources: Curves) -> int:
+    """Return how many objects were drawn with the very observations of their sources."""
+    same = drawn.counts == sources.counts
+    rows = np.flatnonzero(same)
+    ours, theirs = drawn.take(rows), sources.take(rows)
+    equal = (ours.mjd == theirs.mjd) & (ours.flux == theirs.flux)
+    differ = np.bincount(ours.objects[~equal], minlength=len(rows))
+    return int((differ == 0).sum())
+
+
 def as_drawn(light_curves: LightCurves) -> Drawn:
     """Return training objects as they are, each its own source."""
     objects = light_curves.objects

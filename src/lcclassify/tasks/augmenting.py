@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lcclassify.augment.augmenter import Augmenter, as_drawn
+from lcclassify.augment.augmenter import Augmenter, as_drawn, n_unchanged
 from lcclassify.augment.curves import Curves
 from lcclassify.augment.drawn import Sample
 from lcclassify.augment.observing import Cadences, Detections, FluxErrors, highest_ratios
@@ -98,6 +98,11 @@ def make_stream(
         threads=n_cores(),
     )
     augmenter = Augmenter.fitted(training, sample, list(settings.steps.values()))
+    unchanged = n_unchanged(Curves.of(augmenter.draw(0, 0)), sample.drawn.curves)
+    if unchanged:
+        sample.notes.append(
+            f"Of a draw of all {len(rows):,} training objects {unchanged:,} stay as they are."
+        )
     positions = np.full(len(curves.objects), -1, dtype=np.int64)
     positions[rows] = np.arange(len(rows))
     stream = DrawnStream(
