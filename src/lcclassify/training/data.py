@@ -143,8 +143,10 @@ class DrawnSampler(BucketSampler):
         self.epochs = epochs
 
     def __iter__(self) -> Iterator[IntArray]:
+        # Not before the first batch is asked for: when a fit is resumed, Lightning makes the
+        # iterator first and tells the epoch then.
         self.lengths = self.epochs.of(self.epoch).lengths.numpy()
-        return super().__iter__()
+        yield from super().__iter__()
 
 
 class OrderedSampler(Sampler[IntArray]):
