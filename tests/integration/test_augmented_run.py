@@ -79,6 +79,12 @@ def test_what_a_run_leaves(drawn):
     assert {"augmentation_examples.png", "augmentation_samples.png"} <= figures
     document = yaml.safe_load((folder / "bundle" / "bundle.yaml").read_text())
     assert document["provenance"]["augmentation"] == {"name": "gp", "target": "metadata"}
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["augmentation"] == {"name": "gp", "target": "metadata"}
+    assert metrics["calibration"] == document["provenance"]["calibration"]
+    report = (folder / "report.txt").read_text()
+    assert "drawn anew" in report
+    assert "temperature" in report
     last_step = document["provenance"]["calibration"]
     assert last_step["priors"] in ("estimated", "training")
     assert sum(last_step["shares"].values()) == pytest.approx(1)
@@ -133,6 +139,7 @@ def test_labels_of_the_target_are_not_looked_at(tmp_path, run_train, words, surv
 def test_what_cannot_be_drawn_is_refused(tmp_path, run_train, words, changes, message):
     with pytest.raises((ConfigError, DataError), match=message):
         run_train(tmp_path / "run", *words, *changes)
+    assert not list(tmp_path.rglob("*.ckpt"))  # said before anything was trained
 
 
 def test_a_survey_without_redshifts_has_its_objects_dimmed(tmp_path, run_train, words):

@@ -113,9 +113,16 @@ def _scores(metrics: Any) -> Iterator[str]:
 
 def _caveats(document: PlainConfig, notes: Any) -> Iterator[str]:
     yield "- An object of a class that is not listed above is given one of the listed ones."
+    augmentation = document["provenance"].get("augmentation")
+    drawn = isinstance(augmentation, Mapping) and augmentation.get("name", "none") != "none"
+    last_step = document["provenance"].get("calibration")
+    shares = "in the same shares"
+    if isinstance(last_step, Mapping) and last_step.get("priors", "training") != "training":
+        shares = f"in {last_step['priors']} shares (below)"
     yield (
-        "- The probabilities hold for objects like the training objects, in the same shares; a "
-        "sample that is fainter, observed at another cadence or mixed differently has others."
+        f"- The probabilities hold for objects like the training objects{' as drawn' * drawn}, "
+        f"{shares}; a sample that is fainter, observed at another cadence or mixed differently "
+        "has others."
     )
     if document["representation"]["metadata"]:
         yield "- Missing metadata are replaced by training values, at the cost of accuracy."

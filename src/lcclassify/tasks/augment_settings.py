@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from lcclassify.build import instantiate
@@ -18,8 +18,6 @@ TARGETS: Final = ("none", "metadata")
 AUTO: Final = "auto"
 _OBJECTS_OF_AN_EPOCH: Final = 10_000  # that passes=auto makes of few training objects
 _MOST_PASSES: Final = 10
-
-_KEYS: Final = ("name", "steps", "passes", "held_out_draws", "target", "redshift")
 
 
 @dataclass(frozen=True)
@@ -38,43 +36,40 @@ class AugmentSettings:
             else the photometric one; None for none.
     """
 
-    name: str
-    steps: Mapping[str, Step]
-    passes: int | str
-    held_out_draws: int
-    target: str
-    redshift: str | None
+    name: str = "none"
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    passes: int | str = 1
+    held_out_draws: int = 0
+    target: str = "none"
+    redshift: str | None = AUTO
+
+    def __post_init__(self) -> None:
+        if self.passes != AUTO:
+            check_whole("augment.passes (where it is not auto)", self.passes, 1)
+        check_whole("augment.held_out_draws", self.held_out_draws, 0)
+        if self.target not in TARGETS:
+            known = did_you_mean(str(self.target), TARGETS)
+            raise ConfigError(f"augment.target is '{self.target}': {known}")
 
     @classmethod
     def from_config(cls, config: Any) -> AugmentSettings:
         """Build from plain values.
 
         Raises:
-            ConfigError: A key is unknown or missing, or a value is invalid.
+            ConfigError: A key is unknown, or a value is invalid.
         """
         if not isinstance(config, Mapping):
             raise ConfigError(f"augment must be a mapping, got {config!r}")
-        check_keys("augment", config, _KEYS)
-        values = dict(config)
-        steps = values.get("steps") or {}
+        check_keys("augment", config, [each.name for each in fields(cls)])
+        steps = config.get("steps") or {}
         if not isinstance(steps, Mapping):
             raise ConfigError(f"augment.steps must be a mapping, got {steps!r}")
-        values["steps"] = {str(name): instantiate(dict(s)) for name, s in steps.items() if s}
-        for key, default in (
-            ("name", "none"),
-            ("passes", 1),
-            ("held_out_draws", 0),
-            ("target", "none"),
-            ("redshift", AUTO),
-        ):
-            values.setdefault(key, default)
-        if values["passes"] != AUTO:
-            check_whole("augment.passes (where it is not auto)", values["passes"], 1)
-        check_whole("augment.held_out_draws", values["held_out_draws"], 0)
-        if values["target"] not in TARGETS:
-            wanted = str(values["target"])
-            raise ConfigError(f"augment.target is '{wanted}': {did_you_mean(wanted, TARGETS)}")
-        return cls(**values)
+        built = {str(name): instantiate(dict(step)) for name, step in steps.items() if step}
+        return cls(**{**config, "steps": built})
+
+    def described(self) -> dict[str, str]:
+        """Return what a run's report and its bundle say of it."""
+        return {"name": self.name, "target": self.target}
 
     def n_passes(self, n_objects: int) -> int:
         """Return the draws of each of some training objects in an epoch."""

@@ -20,7 +20,7 @@ from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.training.splits import Split
 from lcclassify.training.streams import DrawnStream
 
-_MOST_DONORS: Final = 5_000  # objects whose cadences are kept: more change nothing
+_MOST_LENDERS: Final = 5_000  # objects whose cadences are kept, in every process that draws
 
 
 def photometric_columns(
@@ -34,7 +34,7 @@ def photometric_columns(
     return (
         redshift,
         error if error in metadata else None,
-        "distmod" if "distmod" in metadata else None,
+        "distmod" if "distmod" in metadata else None,  # as PLAsTiCC calls it
     )
 
 
@@ -63,14 +63,14 @@ def make_stream(
         The stream, and sentences on it.
     """
     rows = split.rows("train")
-    training = select(curves, rows)
+    training = select(curves, curves.objects[rows])
     everything = Curves.of(curves)
     others = np.sort(np.concatenate([split.rows("test"), split.rows("unlabelled")]))
     aware = settings.target == "metadata" and len(others) > 0
     seen = everything.take(np.concatenate([rows, others]) if aware else rows)
     lenders = others if aware else rows
-    if len(lenders) > _MOST_DONORS:
-        lenders = lenders[:: -(-len(lenders) // _MOST_DONORS)]
+    if len(lenders) > _MOST_LENDERS:
+        lenders = lenders[:: -(-len(lenders) // _MOST_LENDERS)]
     photometric = photometric_columns(representation, curves.metadata_columns)
     target = None
     if aware:
@@ -111,9 +111,8 @@ def make_stream(
     return stream, sample.notes
 
 
-def select(curves: LightCurves, rows: NDArray[np.int64]) -> LightCurves:
-    """Return the light curves of some objects, by their ascending positions."""
-    objects = curves.objects[rows]
+def select(curves: LightCurves, objects: pl.DataFrame) -> LightCurves:
+    """Return the light curves of the objects of a table, some of theirs in the same order."""
     observations = curves.observations.join(
         objects.select(OBJECT_ID), on=OBJECT_ID, how="semi", maintain_order="left"
     )

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 
 from lcclassify.errors import DataError
@@ -26,7 +26,7 @@ from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_coun
 from lcclassify.tasks.results import cross_validation, report
 from lcclassify.tasks.runs import Run
 from lcclassify.tasks.scoring import Scoring
-from lcclassify.training.calibrating import calibrated
+from lcclassify.training.calibrating import Calibrated, calibrated, wanted_shares
 from lcclassify.training.callbacks import EpochWatcher
 from lcclassify.training.context import TrainingContext
 from lcclassify.training.mapped import mapped
@@ -83,6 +83,8 @@ def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> 
     inputs = read_inputs(run, console)
     with one_thread(), _context(run, inputs, workers) as context:
         context.watcher = watcher
+        known = _known_shares(context)
+        wanted_shares(run.plan.priors, context.taxonomy, known)  # before anything is trained
         with FitConsole(console) as reporter:
             context.reporter = reporter
             fitted, crossed, meta = _fit_all(context, run.plan, reporter)
@@ -91,7 +93,7 @@ def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> 
             None if meta is None else meta.head,
             n_rounds=1 if run.plan.mode == "holdout" else run.plan.refit or run.plan.split.folds,
         )
-        last_step = _calibrate(run, context, classifier, fitted, console)
+        last_step = _calibrate(run, context, classifier, fitted, known, console)
         scoring = Scoring(context, run.plan, inputs.prepared.object_ids, classifier, fitted, meta)
         with console.status("classifying test objects"):
             scored = scoring.of("test") if _has_test(context, run.plan) else scoring.of_training()
@@ -104,7 +106,16 @@ def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> 
         }
     plasticc = inputs.survey_name == PlasticcSurvey.name
     evaluations = report(
-        run, scored, held_out, plasticc, taxonomy, validations, fitted, inputs.drawn, console
+        run,
+        scored,
+        held_out,
+        plasticc,
+        taxonomy,
+        validations,
+        fitted,
+        inputs.drawn,
+        last_step,
+        console,
     )
     seconds = time.perf_counter() - started
     folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what, last_step)
@@ -199,14 +210,13 @@ def _calibrate(
     context: TrainingContext,
     classifier: EnsembleClassifier,
     fitted: list[FittedMember],
+    known: NDArray[np.float64],
     console: Console,
-) -> dict[str, Any] | None:
-    """Give a classifier its last step, where there is one; return what it is, in plain values."""
+) -> Calibrated | None:
+    """Give a classifier its last step, where there is one, and say how that came about."""
     priors = run.plan.priors
     if context.stream is None and priors.kind == "training":
         return None
-    taxonomy, training = context.taxonomy, context.split.rows("train")
-    known = np.bincount(context.targets[training], minlength=len(taxonomy)) / len(training)
     rows, drawn = fitted[0].rows, np.stack([member.drawn for member in fitted], axis=2)
     held_out = None
     if len(rows) and len(drawn):
@@ -228,11 +238,17 @@ def _calibrate(
                 )
                 classifier.cpu()
     seed = derive_seed(run.plan.seed, "priors")
-    found = calibrated(priors, taxonomy, known, held_out, unlabelled, seed)
+    found = calibrated(priors, context.taxonomy, known, held_out, unlabelled, seed)
     classifier.calibration = found.calibration
     for sentence in found.sentences:
         console.print(f"  {sentence}", highlight=False, soft_wrap=True)
-    return found.summary
+    return found
+
+
+def _known_shares(context: TrainingContext) -> NDArray[np.float64]:
+    """Return the shares of the classes among the training objects, ``(K,)``."""
+    training = context.split.rows("train")
+    return np.bincount(context.targets[training], minlength=len(context.taxonomy)) / len(training)
 
 
 def _save_bundle(
@@ -242,7 +258,7 @@ def _save_bundle(
     fitted: list[FittedMember],
     evaluations: Mapping[str, Evaluation],
     evaluated_on: str,
-    last_step: dict[str, Any] | None,
+    last_step: Calibrated | None,
 ) -> Path:
     training = inputs.objects[inputs.split.rows("train")]
     counts = training["label"].value_counts()
@@ -261,11 +277,8 @@ def _save_bundle(
                     name: {key: evaluation.scalars[key] for key in shown}
                     for name, evaluation in evaluations.items()
                 },
-                "augmentation": {
-                    "name": run.plan.augment.name,
-                    "target": run.plan.augment.target,
-                },
-                **({} if last_step is None else {"calibration": last_step}),
+                "augmentation": run.plan.augment.described(),
+                **({} if last_step is None else {"calibration": last_step.summary}),
                 "notes": [f"The scores are of {evaluated_on}."],
             },
             zeropoint=inputs.survey.zeropoint,

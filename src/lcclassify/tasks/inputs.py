@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from lcclassify.build import instantiate
 from lcclassify.errors import DataError
 from lcclassify.representations.prepared import PreparedSet, cache_key
 from lcclassify.representations.representation import FittedRepresentation
-from lcclassify.schema import LABEL, OBJECT_ID, LightCurves
+from lcclassify.schema import LABEL, OBJECT_ID
 from lcclassify.surveys.base import SurveyData
 from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.augmenting import make_stream, select
@@ -93,10 +93,10 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
         redshift = observed[column].fill_null(np.nan).to_numpy()
     if added:  # not an input
         observed = observed.drop(str(column))
-    curves = _select(curves, observed)
+    curves = select(curves, observed)
     targets = encode_labels(observed[LABEL], data.taxonomy)
 
-    training = select(curves, split.rows("train"))
+    training = select(curves, observed[split.rows("train")])
     with console.status(f"preparing {len(observed):,} objects"):
         representation = settings.fit(training, derive_seed(seed, "noise"))
         key = cache_key(
@@ -154,13 +154,6 @@ def _split(run: Run, observed: pl.DataFrame, data: SurveyData, seed: int) -> Spl
         split = split_objects(observed, data.taxonomy, settings, seed)
     split.save(path)
     return split
-
-
-def _select(curves: LightCurves, objects: pl.DataFrame) -> LightCurves:
-    observations = curves.observations.join(
-        objects.select(OBJECT_ID), on=OBJECT_ID, how="semi", maintain_order="left"
-    )
-    return replace(curves, observations=observations, objects=objects)
 
 
 def _keep(prepared: PreparedSet, folder: Path, console: Console) -> None:

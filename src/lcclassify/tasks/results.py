@@ -30,6 +30,7 @@ from lcclassify.evaluation.tensorboard import log_figures, log_hparams, log_pr_c
 from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
 from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.runs import Run
+from lcclassify.training.calibrating import Calibrated
 from lcclassify.training.members import FittedMember
 from lcclassify.training.tensorboard import remove_event_files
 
@@ -100,6 +101,7 @@ def report(
     crossed: Mapping[str, CrossValidation],
     members: list[FittedMember],
     drawn: AugmentationArrays | None,
+    last_step: Calibrated | None,
     console: Console,
 ) -> dict[str, Evaluation]:
     """Evaluate, write everything under the run's folder and show the tables.
@@ -114,6 +116,7 @@ def report(
         crossed: Cross-validated members.
         members: The members, for their learning curves.
         drawn: What is shown of training objects drawn anew, or None.
+        last_step: The temperature and the priors, or None.
         console: Where the tables go.
 
     Returns:
@@ -141,9 +144,12 @@ def report(
                 "models": evaluations,
                 "held_out": alike,
                 "cross_validation": {name: cv.to_dict() for name, cv in crossed.items()},
+                "augmentation": run.plan.augment.described(),
+                "calibration": None if last_step is None else last_step.summary,
             },
         )
-        (run.folder / "report.txt").write_text("\n".join(text_of(table) for table in tables))
+        text = [*_remarks(run, last_step), *(text_of(table) for table in tables)]
+        (run.folder / "report.txt").write_text("\n".join(text))
         _write_probabilities(run, [scored, *([] if held_out is None else [held_out])], taxonomy)
         figures: dict[str, Any] = {}
         if run.config["evaluation"]["figures"]:
@@ -167,6 +173,20 @@ def report(
             highlight=False,
         )
     return evaluations
+
+
+def _remarks(run: Run, last_step: Calibrated | None) -> list[str]:
+    """Return how training objects were drawn, and what was made of the probabilities."""
+    augment = run.plan.augment
+    used = "metadata, brightness and cadences" if augment.target == "metadata" else "nothing"
+    drawn = (
+        f"Training objects were drawn anew for every epoch (augment={augment.name}); {used} of "
+        "the objects to be classified was used for that."
+    )
+    return [
+        *([drawn] if augment.steps else []),
+        *([] if last_step is None else last_step.sentences),
+    ]
 
 
 def _evaluations(scored: Scored, taxonomy: Taxonomy) -> dict[str, Evaluation]:

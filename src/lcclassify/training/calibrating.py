@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.nn.calibration import Calibration
@@ -23,7 +24,7 @@ _ROUNDS: Final = 200  # of expectation-maximisation, which is near its end after
 # Objects' worth of belief in the training set's shares, as a share of those estimated from.
 _BELIEF: Final = 0.01
 _TRIALS: Final = 20  # mixtures of known shares that estimates are tested on
-_SURVIVES: Final = 0.5  # of the distance to the true shares, that an estimate may leave
+_MOST_MISSED: Final = 0.5  # by estimates, in units of what the training set's shares miss
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,7 @@ def fit_temperature(probabilities: FloatArray, targets: IntArray) -> float:
     own = np.arange(len(targets))
 
     def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        peak = scaled.max(axis=1)
-        total = np.log(np.exp(scaled - peak[:, None]).sum(axis=1)) + peak
-        return float((total - scaled[own, targets]).mean())
+        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[own, targets].mean())
 
     found = minimize_scalar(loss, bounds=(np.log(0.3), np.log(10.0)), method="bounded")
     return float(np.exp(found.x))
@@ -63,9 +61,7 @@ def fit_temperature(probabilities: FloatArray, targets: IntArray) -> float:
 
 def tempered(probabilities: FloatArray, temperature: float) -> FloatArray:
     """Return probabilities at a temperature, ``(n, K)``."""
-    logits = np.log(np.maximum(probabilities, _FLOOR)) / temperature
-    values = np.exp(logits - logits.max(axis=1, keepdims=True))
-    found: FloatArray = values / values.sum(axis=1, keepdims=True)
+    found: FloatArray = softmax(np.log(np.maximum(probabilities, _FLOOR)) / temperature, axis=1)
     return found
 
 
@@ -129,6 +125,25 @@ def recovers(
     return float(np.mean(errors)), float(np.mean(before))
 
 
+def wanted_shares(priors: Priors, taxonomy: Taxonomy, known: FloatArray) -> FloatArray:
+    """Return the shares ``(K,)`` that are wanted, where no object need be looked at for them.
+
+    Estimated priors give the training set's, which estimates begin with.
+
+    Args:
+        priors: The shares wanted.
+        taxonomy: The K classes.
+        known: ``(K,)`` shares of the training set.
+
+    Raises:
+        ConfigError: A stated class is none of the taxonomy's, or has no training objects.
+    """
+    if priors.kind == "flat":
+        flat: FloatArray = (known > 0) / (known > 0).sum()
+        return flat
+    return _stated(priors.shares, taxonomy, known) if priors.kind == "stated" else known
+
+
 def calibrated(
     priors: Priors,
     taxonomy: Taxonomy,
@@ -156,18 +171,14 @@ def calibrated(
     if held_out is not None:
         temperature = fit_temperature(*held_out)
         sentences.append(f"The temperature is {temperature:.3f}, from held-out objects.")
-    shares, kind = known, priors.kind
-    if kind == "flat":
-        shares = np.where(known > 0, 1.0, 0.0) / (known > 0).sum()
-    elif kind == "stated":
-        shares = _stated(priors.shares, taxonomy, known)
-    elif kind == "estimated" and unlabelled is not None and len(unlabelled):
+    shares, kind = wanted_shares(priors, taxonomy, known), priors.kind
+    if priors.estimated and unlabelled is not None and len(unlabelled):
         shares = estimate_shares(tempered(unlabelled, temperature), known)
         listed = _listed(shares, taxonomy)
         if held_out is not None:
             values = tempered(held_out[0], temperature)
             left, before = recovers(values, held_out[1], known, shares, seed)
-            if left > _SURVIVES * before:
+            if left > _MOST_MISSED * before:
                 sentences.append(
                     f"The shares estimated from the objects to be classified ({listed}) are not "
                     "used: of held-out mixtures with known shares such estimates miss "
@@ -179,7 +190,7 @@ def calibrated(
                     f"Shares estimated from the objects to be classified: {listed}. Of held-out "
                     f"mixtures such estimates miss {left:.3f}, the training set's {before:.3f}."
                 )
-    elif kind == "estimated":
+    elif priors.estimated:
         sentences.append("Shares cannot be estimated: there are no objects to be classified.")
         kind = "training"
     ratios = np.zeros(len(known))
