@@ -11,7 +11,7 @@ from scipy.optimize import minimize, nnls
 
 from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
 
-_MOST_ROWS: Final = 200_000  # of which relations are fitted: more change nothing
+_MOST_ROWS: Final = 200_000  # of which detections are fitted
 _LEAST_OF_GROUP: Final = 5
 _ENOUGH_ROWS: Final = 500
 _DARKEST: Final = 0.25  # of the lowest tenth's variance; below it a sky would be a fault
@@ -19,7 +19,7 @@ _DARKEST: Final = 0.25  # of the lowest tenth's variance; below it a sky would b
 
 @dataclass(frozen=True)
 class FluxErrors:
-    """How errors grow with the flux: variance = sky + photons · flux + share² · flux².
+    """How errors grow with the flux: variance = sky + photons · flux + share · flux².
 
     The sky, all that an observation of nothing has, is each observation's own; what the flux
     adds to it is the passband's. Negative fluxes add nothing.
@@ -123,14 +123,12 @@ class Detections:
         detected = curves.detected[::step]
         if not detected.any() or detected.all():
             return cls(np.inf if not detected.any() else -np.inf, 1.0, False)
-        best: tuple[float, Self] | None = None
-        for either in (False, True):
-            values = np.abs(snr) if either else snr
-            lost, shape = _logistic(values, detected)
-            if best is None or lost < best[0]:
-                best = lost, cls(*shape, either)
-        assert best is not None  # noqa: S101
-        return best[1]
+        fits = [
+            (*_logistic(values, detected), either)
+            for values, either in ((snr, False), (np.abs(snr), True))
+        ]
+        _, shape, of_either_sign = min(fits, key=lambda fit: fit[0])
+        return cls(*shape, of_either_sign)
 
     def probability(self, flux: FloatArray, flux_err: FloatArray) -> FloatArray:
         """Return the probability of a detection, ``(M,)``."""

@@ -33,7 +33,7 @@ _Posterior = Callable[[FloatArray], tuple[FloatArray, FloatArray] | None]
 
 EXAMPLES: Final = 6
 COPIES: Final = 2
-_MOST: Final = 5_000  # objects of a sample: more change nothing that can be seen
+_MOST: Final = 5_000  # objects of a sample, of which outlines are drawn
 _GRID: Final = 160  # points of a line
 _SIGNIFICANT: Final = 5.0  # errors: an observation that a panel must show
 _MARGIN: Final = 30.0  # days around those
