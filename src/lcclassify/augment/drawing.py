@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcclassify.augment.normals import fill_normals
-from lcclassify.augment.process import add_means, filter_gains, solve
+from lcclassify.augment.process import add_means, diffusion, filter_gains, solve, transition
 from lcclassify.compiled import compiled, compiled_quick
 
 FloatArray = NDArray[np.float64]
@@ -21,7 +21,7 @@ IntArray = NDArray[np.int64]
 BandArray = NDArray[np.uint8]
 Keys = NDArray[np.uint64]
 
-_FOREVER: Final = 50.0  # c t after which nothing is left of a state
+_FOREVER: Final = 50.0  # c t after which nothing is left of a state, or of none before it
 
 
 @compiled
@@ -49,14 +49,8 @@ def _cholesky(matrix: FloatArray) -> FloatArray:
 def _step(state: FloatArray, x: float, factor: FloatArray, normals: FloatArray) -> None:
     """Let the states ``(2, W)`` of W coupled processes go on by x, with ``2 W`` normals."""
     n = len(factor)
-    decay = np.exp(-x)
-    a, b, d = decay * (1 + x), decay * x, decay * (1 - x)
-    square = decay * decay
-    # Of small steps the difference would leave little.
-    small = x * x * x * (4.0 / 3.0 - 2.0 * x)
-    q_ff = small if x < 1e-3 else 1 - square * (1 + 2 * x + 2 * x * x)
-    q_fg = 2 * x * x * square
-    q_gg = 1 - square * (1 - 2 * x + 2 * x * x)
+    a, b, d = transition(x)
+    q_ff, q_fg, q_gg = diffusion(x)
     first = np.sqrt(max(q_ff, 0.0))
     cross = q_fg / first if first > 0.0 else 0.0
     second = np.sqrt(max(q_gg - cross * cross, 0.0))
@@ -149,36 +143,25 @@ def draw_posteriors(
         key = keys[draw]
         count = 0
         here, there = begin, start
-        clock = other_clock = 0.0
-        begun = other_begun = False
+        clock = other_clock = -np.inf
         state[:] = 0.0
         rest[:] = 0.0
         while here < end or there < stop:
             observed = here < end and (there >= stop or mjd[here] <= times[there])
             now = mjd[here] if observed else times[there]
-            if not begun:
+            if now > clock:
                 fill_normals(key, count, normals)
                 count += 2 * n_bands
-                _step(state, _FOREVER, factor, normals)
-                begun, clock = True, now
-            elif now > clock:
-                fill_normals(key, count, normals)
-                count += 2 * n_bands
-                _step(state, c * (now - clock), factor, normals)
+                _step(state, min(c * (now - clock), _FOREVER), factor, normals)
                 clock = now
             if observed:
                 values[here - begin] = state[0, passband[here]]
                 here += 1
                 continue
-            if not other_begun:
+            if now > other_clock:
                 fill_normals(key, count, normals)
                 count += 2 * n_bands
-                _step(rest, _FOREVER, open_factor, normals)
-                other_begun, other_clock = True, now
-            elif now > other_clock:
-                fill_normals(key, count, normals)
-                count += 2 * n_bands
-                _step(rest, c * (now - other_clock), open_factor, normals)
+                _step(rest, min(c * (now - other_clock), _FOREVER), open_factor, normals)
                 other_clock = now
             column = columns[there]
             total = rest[0, column]

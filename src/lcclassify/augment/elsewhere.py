@@ -24,9 +24,10 @@ from lcclassify.augment.fainter import dimmed
 from lcclassify.augment.observing import highest_ratios
 from lcclassify.augment.processes import SPECTRA, Processes, Sources
 from lcclassify.augment.redshifts import NEAREST, PhotometricScatter, RedshiftDensity, dimming
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError
+from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.cosmology import MAX_REDSHIFT, distance_modulus
-from lcclassify.surveys.options import numbers, words
+from lcclassify.surveys.options import choice, numbers, whole, words
 
 _PILOT: Final = 8_000  # draws that are compared with the target
 
@@ -72,29 +73,16 @@ class ObserveElsewhere:
 
     def __post_init__(self) -> None:
         for name in ("nearer", "farther", "stretch", "fading", "wavelength_scale"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise ConfigError(f"augment: {name} must be a positive number, got {value!r}")
+            require_positive(**{f"augment: {name}": getattr(self, name)})
         for name in ("before", "after", "shift"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-                raise ConfigError(f"augment: {name} must be days of at least 0, got {value!r}")
-        if (
-            isinstance(self.attempts, bool)
-            or not isinstance(self.attempts, int)
-            or self.attempts < 1
-        ):
-            raise ConfigError(
-                f"augment: attempts must be a whole number of at least 1, got {self.attempts!r}"
-            )
+            require_not_negative(**{f"augment: {name}": getattr(self, name)})
+        whole(self.attempts, "augment: attempts", 1)
         single = isinstance(self.spectra, str)
         spectra = words([self.spectra] if single else self.spectra, "augment: spectra")
         if not spectra or len(set(spectra)) < len(spectra):
             raise ConfigError(f"augment: spectra must be distinct words, got {list(spectra)}")
         for word in spectra:
-            if word not in SPECTRA:
-                known = did_you_mean(str(word), SPECTRA)
-                raise ConfigError(f"augment: spectra cannot be {word!r}: {known}")
+            choice(word, SPECTRA, "augment: spectra")
         object.__setattr__(self, "spectra", spectra)
         fainter = numbers(self.fainter, "augment: fainter")
         if len(fainter) != 2 or fainter[1] < 0:

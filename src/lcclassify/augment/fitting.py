@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -39,7 +38,6 @@ def fit_processes(
     coupling: FloatArray,
     *,
     threads: int = 1,
-    progress: Callable[[int], None] | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Fit a process to each object.
 
@@ -47,7 +45,6 @@ def fit_processes(
         curves: N objects.
         coupling: ``(B, B)`` covariance of the passbands, see `process.wavelength_covariance`.
         threads: Threads; the result does not depend on it.
-        progress: Called with the number of objects done since the last call.
 
     Returns:
         ``(N,)`` amplitudes in units of flux and ``(N,)`` time scales in days, the likeliest
@@ -56,7 +53,7 @@ def fit_processes(
     amplitude = np.full(len(curves), np.nan)
     scale = np.full(len(curves), np.nan)
 
-    def fit(first: int) -> int:
+    def fit(first: int) -> None:
         last = min(first + _CHUNK, len(curves))
         _fit(
             curves.bounds[first : last + 1],
@@ -68,13 +65,9 @@ def fit_processes(
             amplitude[first:last],
             scale[first:last],
         )
-        return last - first
 
     with ThreadPoolExecutor(threads) as pool:
-        starts = range(0, len(curves), _CHUNK)
-        for done in pool.map(fit, starts) if threads > 1 else map(fit, starts):
-            if progress is not None:
-                progress(done)
+        list(pool.map(fit, range(0, len(curves), _CHUNK)))
     return amplitude, scale
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from lcclassify import hashing
 from lcclassify.augment.curves import BoolArray
 from lcclassify.augment.drawn import Drawn, Keys, Sample, row_keys, uniform
-from lcclassify.errors import ConfigError
+from lcclassify.simulation.arguments import require_not_negative, require_share
 
 _LEAST: int = 3  # observations that are left of every object, if it has as many
 
@@ -31,7 +31,7 @@ class FluxJitter:
     share: float = 0.6
 
     def __post_init__(self) -> None:
-        _check_not_negative("share", self.share)
+        require_not_negative(**{"augment: share": self.share})
 
     def fitted(self, sample: Sample) -> FluxJitter:
         """Return itself: there is nothing to fit."""
@@ -56,7 +56,7 @@ class DropObservations:
     most: float = 0.35
 
     def __post_init__(self) -> None:
-        _check_share("most", self.most)
+        require_share(**{"augment: most": self.most})
 
     def fitted(self, sample: Sample) -> DropObservations:
         """Return itself: there is nothing to fit."""
@@ -80,7 +80,7 @@ class LosePassband:
     probability: float = 0.05
 
     def __post_init__(self) -> None:
-        _check_share("probability", self.probability)
+        require_share(**{"augment: probability": self.probability})
 
     def fitted(self, sample: Sample) -> LosePassband:
         """Return itself: there is nothing to fit."""
@@ -111,8 +111,8 @@ class LoseSeason:
     gap: float = 90.0
 
     def __post_init__(self) -> None:
-        _check_share("probability", self.probability)
-        _check_not_negative("gap", self.gap)
+        require_share(**{"augment: probability": self.probability})
+        require_not_negative(**{"augment: gap": self.gap})
 
     def fitted(self, sample: Sample) -> LoseSeason:
         """Return itself: there is nothing to fit."""
@@ -148,7 +148,7 @@ class Truncate:
     probability: float = 0.2
 
     def __post_init__(self) -> None:
-        _check_share("probability", self.probability)
+        require_share(**{"augment: probability": self.probability})
 
     def fitted(self, sample: Sample) -> Truncate:
         """Return itself: there is nothing to fit."""
@@ -180,7 +180,7 @@ class ShiftTimes:
     days: float = 30.0
 
     def __post_init__(self) -> None:
-        _check_not_negative("days", self.days)
+        require_not_negative(**{"augment: days": self.days})
 
     def fitted(self, sample: Sample) -> ShiftTimes:
         """Return itself: there is nothing to fit."""
@@ -200,13 +200,3 @@ def _keep(drawn: Drawn, keep: BoolArray) -> Drawn:
     kept = np.bincount(curves.objects[keep], minlength=len(curves))
     whole = kept < np.minimum(_LEAST, curves.counts)
     return replace(drawn, curves=curves.select(keep | whole[curves.objects]))
-
-
-def _check_not_negative(key: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < np.inf:
-        raise ConfigError(f"augment: {key} must be a number of at least 0, got {value!r}")
-
-
-def _check_share(key: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ConfigError(f"augment: {key} must be between 0 and 1, got {value!r}")

@@ -37,6 +37,23 @@ def wavelength_covariance(first: FloatArray, second: FloatArray, scale: float) -
 
 
 @compiled_quick
+def transition(x: float) -> tuple[float, float, float]:
+    """Return a, b, d: in a time x states (f, g) become (a f + b g, d g - b f), but for noise."""
+    decay = np.exp(-x)
+    return decay * (1 + x), decay * x, decay * (1 - x)
+
+
+@compiled_quick
+def diffusion(x: float) -> tuple[float, float, float]:
+    """Return what the noise of a time x adds to the variances of f, of f with g, and of g."""
+    square = np.exp(-2 * x)
+    # Of small steps the difference would leave little.
+    small = x * x * x * (4.0 / 3.0 - 2.0 * x)
+    of_f = small if x < 1e-3 else 1 - square * (1 + 2 * x + 2 * x * x)
+    return of_f, 2 * x * x * square, 1 - square * (1 - 2 * x + 2 * x * x)
+
+
+@compiled_quick
 def filter_gains(
     mjd: FloatArray,
     passband: BandArray,
@@ -67,18 +84,8 @@ def filter_gains(
         if row > 0:
             x = rate * (mjd[row] - mjd[row - 1])
             if x > 0.0:
-                decay = np.exp(-x)
-                a = decay * (1 + x)
-                b = decay * x
-                d = decay * (1 - x)
-                # I - A A', of which small steps leave little.
-                square = decay * decay
-                if x < 1e-3:
-                    q_ff = x * x * x * (4.0 / 3.0 - 2.0 * x)
-                else:
-                    q_ff = 1 - square * (1 + 2 * x + 2 * x * x)
-                q_fg = 2 * x * x * square
-                q_gg = 1 - square * (1 - 2 * x + 2 * x * x)
+                a, b, d = transition(x)
+                q_ff, q_fg, q_gg = diffusion(x)
                 for i in range(n_bands):
                     for j in range(n_bands):
                         mixed[i, j] = fg[j, i]
@@ -120,8 +127,7 @@ def innovate(
         if row > 0:
             x = rate * (mjd[row] - mjd[row - 1])
             if x > 0.0:
-                decay = np.exp(-x)
-                a, b, d = decay * (1 + x), decay * x, decay * (1 - x)
+                a, b, d = transition(x)
                 for i in range(n_bands):
                     f, g = state[i], state[n_bands + i]
                     state[i] = a * f + b * g
@@ -168,8 +174,7 @@ def solve(
         if row > 0:
             x = rate * (mjd[row] - mjd[row - 1])
             if x > 0.0:
-                decay = np.exp(-x)
-                a, b, d = decay * (1 + x), decay * x, decay * (1 - x)
+                a, b, d = transition(x)
                 for i in range(n_bands):
                     f, g = slope[i], slope[n_bands + i]
                     slope[i] = a * f - b * g
@@ -213,10 +218,7 @@ def add_means(
             source += 1
         _advance(near, steep, rate * (times[target] - clock))
         clock = times[target]
-        total = 0.0
-        for i in range(n_bands):
-            total += coupling[i, columns[target]] * (near[i] + steep[i])
-        out[target] += total
+        out[target] += _summed(coupling, columns[target], near, steep)
     near[:] = 0.0
     steep[:] = 0.0
     source = n - 1
@@ -229,10 +231,15 @@ def add_means(
             source -= 1
         _advance(near, steep, rate * (clock - times[target]))
         clock = times[target]
-        total = 0.0
-        for i in range(n_bands):
-            total += coupling[i, columns[target]] * (near[i] + steep[i])
-        out[target] += total
+        out[target] += _summed(coupling, columns[target], near, steep)
+
+
+@compiled_quick
+def _summed(coupling: FloatArray, column: int, near: FloatArray, steep: FloatArray) -> float:
+    total = 0.0
+    for i in range(len(near)):
+        total += coupling[i, column] * (near[i] + steep[i])
+    return total
 
 
 @compiled_quick
