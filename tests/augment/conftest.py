@@ -1,6 +1,6 @@
 """Small light curves, a survey of explosions at known redshifts, and dense linear algebra."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import polars as pl
@@ -8,9 +8,11 @@ import pytest
 from scipy.linalg import cho_factor, cho_solve
 
 from lcclassify import hashing
+from lcclassify.augment.conditions import Conditions
 from lcclassify.augment.curves import Curves
-from lcclassify.augment.drawn import Drawn, Sample
+from lcclassify.augment.drawn import Drawn
 from lcclassify.augment.observing import Cadences, Detections, FluxErrors
+from lcclassify.augment.steps import Sample
 from lcclassify.schema import Passbands
 from lcclassify.simulation.cosmology import distance_modulus, luminosity_distance
 
@@ -138,13 +140,23 @@ def sampled(curves, redshift, **changes):
         redshift=redshift,
         photometric=PHOTOMETRIC,
         target=None,
-        errors=errors,
-        detections=Detections(5.0, 1e-6, False),
-        cadences=Cadences.of(curves, errors),
-        least_detections=1,
-        n_bands=len(BANDS),
+        survey=Conditions(
+            errors=errors,
+            detections=Detections(5.0, 1e-6, False),
+            cadences=Cadences.of(curves, errors),
+            least_detections=1,
+            n_bands=len(BANDS),
+        ),
     )
-    return replace(made, **changes)
+    return changed(made, **changes)
+
+
+def changed(sample, **changes):
+    """Return a sample with other values, those of its survey's conditions among them."""
+    own = {each.name for each in fields(Sample)}
+    survey = {name: value for name, value in changes.items() if name not in own}
+    rest = {name: value for name, value in changes.items() if name in own}
+    return replace(sample, survey=replace(sample.survey, **survey), **rest)
 
 
 def watching(every=0.5, sky=1e-12, before=400.0, after=800.0):
@@ -230,6 +242,12 @@ def rest_frame_flux():
 def sample_of():
     """Return a function that makes a sample of curves (`sampled`)."""
     return sampled
+
+
+@pytest.fixture(scope="session")
+def change_sample():
+    """Return a function that changes a sample or its survey (`changed`)."""
+    return changed
 
 
 @pytest.fixture(scope="session")

@@ -59,12 +59,14 @@ def test_what_is_not_detected_is_drawn_again_or_left(
     assert 0 < shares[1] < shares[0] < 1
 
 
-def test_every_attempt_is_under_the_conditions_of_another(survey, redshifts, sample_of, redrawn):
+def test_every_attempt_is_under_the_conditions_of_another(
+    survey, redshifts, sample_of, change_sample, redrawn
+):
     """Two of three lenders have too few observations for anything to be drawn."""
     place = np.arange(len(survey.mjd)) - survey.bounds[survey.objects]
     lenders = survey.select((survey.objects % 3 == 0) | (place < 2)).take(np.arange(9))
     sample = sample_of(survey, redshifts, detections=EVERYTHING)
-    sample = replace(sample, cadences=Cadences.of(lenders, sample.errors))
+    sample = change_sample(sample, cadences=Cadences.of(lenders, sample.survey.errors))
     left = []
     for attempts in (1, 20):
         drawn = redrawn(ObserveElsewhere(spectra="none", attempts=attempts), sample, copies=20)
@@ -73,8 +75,8 @@ def test_every_attempt_is_under_the_conditions_of_another(survey, redshifts, sam
     assert left[1] < 0.05
 
 
-def test_nothing_detected_leaves_everything(watched, redrawn, assert_same):
-    blind = replace(watched, detections=Detections(np.inf, 1.0, False))
+def test_nothing_detected_leaves_everything(watched, change_sample, redrawn, assert_same):
+    blind = change_sample(watched, detections=Detections(np.inf, 1.0, False))
     drawn = redrawn(ObserveElsewhere(spectra="none"), blind)
     assert_same(drawn.curves, watched.drawn.curves)
     for name, values in drawn.columns.items():

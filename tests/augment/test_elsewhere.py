@@ -109,9 +109,9 @@ def test_where_it_was_not_observed_a_source_dies_away(watched, redshifts, survey
 # --- which draws ------------------------------------------------------------------------
 
 
-def test_redshifts_keep_to_their_bounds(watched, redshifts, watch, redrawn):
+def test_redshifts_keep_to_their_bounds(watched, redshifts, watch, redrawn, change_sample):
     settings = ObserveElsewhere(nearer=0.8, farther=3.0, stretch=1.25, spectra="none", attempts=1)
-    drawn = redrawn(settings, replace(watched, cadences=watch(10.0)), copies=300)
+    drawn = redrawn(settings, change_sample(watched, cadences=watch(10.0)), copies=300)
     own, new = redshifts[drawn.sources], drawn.columns["photoz"]
     low, high = 0.8 * own, np.minimum(3 * own, 1.25 * (1 + own) - 1)
     assert (new >= low - 1e-12).all()

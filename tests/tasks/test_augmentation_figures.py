@@ -149,14 +149,14 @@ def test_a_process_knows_less_where_nothing_was_observed(moved):
     curves = augmenter.drawn.curves
     source = int(np.argmax(curves.counts))
     own = slice(*curves.bounds[source : source + 2])
-    inside = posterior_curves(augmenter, source, 1, np.unique(curves.mjd[own]))
-    beyond = posterior_curves(augmenter, source, 1, curves.mjd[own][-1] + np.array([40.0, 90.0]))
+    inside = posterior_curves(augmenter, source, np.unique(curves.mjd[own]))
+    beyond = posterior_curves(augmenter, source, curves.mjd[own][-1] + np.array([40.0, 90.0]))
     assert inside is not None
     assert beyond is not None
     assert inside[0].shape == inside[1].shape == (2, len(np.unique(curves.mjd[own])))
     assert beyond[1].min() > 2 * inside[1].mean()
     plain = Augmenter(augmenter.objects, augmenter.passbands, augmenter.drawn, ())
-    assert posterior_curves(plain, source, 1, np.zeros(1)) is None
+    assert posterior_curves(plain, source, np.zeros(1)) is None
 
 
 def test_a_colour_is_that_of_the_middle_passbands_near_the_best_time():

@@ -5,6 +5,9 @@ import polars as pl
 import pytest
 import torch
 
+from lcclassify.augment.conditions import Conditions
+from lcclassify.augment.observing import Cadences, Detections, FluxErrors
+from lcclassify.augment.steps import Sample
 from lcclassify.nn.batching import TensorSet
 from lcclassify.schema import Taxonomy
 from lcclassify.training.context import TrainingContext
@@ -141,3 +144,29 @@ def new_tensors():
 @pytest.fixture
 def taxonomy():
     return TAXONOMY
+
+
+@pytest.fixture(scope="session")
+def sample_of():
+    """Return a function that makes what steps are fitted on of objects without redshifts."""
+
+    def sample(drawn, targets, n_bands=2):
+        errors = FluxErrors.fitted(drawn.curves, n_bands)
+        return Sample(
+            drawn=drawn,
+            wavelengths=np.zeros(0),
+            targets=targets,
+            n_classes=int(targets.max()) + 1,
+            redshift=np.full(len(drawn), np.nan),
+            photometric=(None, None, None),
+            target=None,
+            survey=Conditions(
+                errors=errors,
+                detections=Detections.fitted(drawn.curves),
+                cadences=Cadences.of(drawn.curves, errors),
+                least_detections=0,
+                n_bands=n_bands,
+            ),
+        )
+
+    return sample

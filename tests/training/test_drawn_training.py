@@ -8,9 +8,7 @@ import pytest
 import torch
 
 from lcclassify.augment.augmenter import Augmenter, as_drawn
-from lcclassify.augment.drawn import Sample
 from lcclassify.augment.light import DropObservations, FluxJitter
-from lcclassify.augment.observing import Cadences, Detections, FluxErrors
 from lcclassify.nn.batching import TensorSet
 from lcclassify.representations.representation import Representation
 from lcclassify.representations.sequences import SequenceForm
@@ -36,7 +34,7 @@ class Recording(Augmenter):
 
 
 @pytest.fixture
-def drawn_context(new_context, tmp_path):
+def drawn_context(new_context, sample_of, tmp_path):
     """A context of 60 objects whose brightness tells the class, and a recording stream."""
     context = new_context(tmp_path / "fits", test_fraction=0.2)
     targets = context.targets
@@ -58,21 +56,7 @@ def drawn_context(new_context, tmp_path):
     settings = Representation("plain", sequences=SequenceForm(), context=("metadata",))
     representation = settings.fit(curves, 0)
     drawn = as_drawn(curves)
-    errors = FluxErrors.fitted(drawn.curves, 2)
-    sample = Sample(
-        drawn=drawn,
-        wavelengths=np.zeros(0),
-        targets=targets,
-        n_classes=3,
-        redshift=np.full(n, np.nan),
-        photometric=(None, None, None),
-        target=None,
-        errors=errors,
-        detections=Detections.fitted(drawn.curves),
-        cadences=Cadences.of(drawn.curves, errors),
-        least_detections=0,
-        n_bands=2,
-    )
+    sample = sample_of(drawn, targets)
     augmenter = Recording.fitted(curves, sample, [FluxJitter(), DropObservations()])
     positions = np.full(n, -1)
     training = context.split.rows("train")

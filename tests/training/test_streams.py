@@ -10,9 +10,7 @@ import pytest
 import torch
 
 from lcclassify.augment.augmenter import Augmenter, as_drawn
-from lcclassify.augment.drawn import Sample
 from lcclassify.augment.light import DropObservations, FluxJitter
-from lcclassify.augment.observing import Cadences, Detections, FluxErrors
 from lcclassify.nn.batching import TensorSet
 from lcclassify.representations.representation import Representation
 from lcclassify.representations.sequences import SequenceForm
@@ -57,23 +55,9 @@ def training():
 
 
 @pytest.fixture(scope="module")
-def augmenter(training):
+def augmenter(training, sample_of):
     drawn = as_drawn(training)
-    errors = FluxErrors.fitted(drawn.curves, 2)
-    sample = Sample(
-        drawn=drawn,
-        wavelengths=np.zeros(0),
-        targets=np.zeros(N, dtype=np.int64),
-        n_classes=1,
-        redshift=np.full(N, np.nan),
-        photometric=(None, None, None),
-        target=None,
-        errors=errors,
-        detections=Detections.fitted(drawn.curves),
-        cadences=Cadences.of(drawn.curves, errors),
-        least_detections=0,
-        n_bands=2,
-    )
+    sample = sample_of(drawn, np.zeros(N, dtype=np.int64))
     return Recording.fitted(training, sample, [FluxJitter(), DropObservations()])
 
 

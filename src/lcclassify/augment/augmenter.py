@@ -11,7 +11,8 @@ import polars as pl
 
 from lcclassify import hashing
 from lcclassify.augment.curves import Curves, IntArray
-from lcclassify.augment.drawn import Drawn, FittedStep, Sample, Step
+from lcclassify.augment.drawn import Drawn
+from lcclassify.augment.steps import FittedStep, Sample, Step
 from lcclassify.schema import OBJECT_ID, LightCurves, Passbands
 
 

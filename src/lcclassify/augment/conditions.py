@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lcclassify import hashing
 from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
-from lcclassify.augment.drawn import Keys, Sample, row_keys, uniform
+from lcclassify.augment.drawn import Keys, row_keys, uniform
 from lcclassify.augment.observing import Cadences, Detections, FluxErrors
 
 LEAST_OBSERVATIONS: Final = 3  # of a source, for a process, and of what is drawn
 
 
 @dataclass(frozen=True)
-class Lent:
-    """The observations that other objects lend to n draws.
-
-    Attributes:
-        bounds: ``(n + 1,)``; draw i has the rows ``bounds[i]:bounds[i + 1]``.
-        mjd: ``(R,)`` days.
-        passband: ``(R,)``.
-        sky: ``(R,)`` variance without any flux.
-        peak: ``(n,)`` time at which the lender was seen best.
-    """
-
-    bounds: IntArray
-    mjd: FloatArray
-    passband: NDArray[np.uint8]
-    sky: FloatArray
-    peak: FloatArray
-
-
-@dataclass(frozen=True)
 class Conditions:
-    """What a survey is like, see `Sample`.
+    """What a survey makes of objects.
 
     Attributes:
         errors: How flux errors grow with the flux.
         detections: What is detected.
-        cadences: Of the objects that lend theirs.
+        cadences: Of the objects that lend theirs: those to be classified, or the training
+            objects.
         least_detections: Detections that a drawn object must have.
         n_bands: B.
     """
@@ -53,32 +35,10 @@ class Conditions:
     least_detections: int
     n_bands: int
 
-    @classmethod
-    def of(cls, sample: Sample) -> Self:
-        """Return the conditions of a sample's survey."""
-        return cls(
-            sample.errors,
-            sample.detections,
-            sample.cadences,
-            sample.least_detections,
-            sample.n_bands,
-        )
-
-    def lent(self, keys: Keys, attempt: int) -> Lent:
+    def lent(self, keys: Keys, attempt: int) -> Cadences:
         """Return the cadence of another object for each draw."""
-        cadences = self.cadences
-        chosen = (uniform(keys, "cadence", attempt) * len(cadences)).astype(np.int64)
-        lenders = np.minimum(chosen, len(cadences) - 1)
-        counts = np.diff(cadences.bounds)[lenders]
-        bounds = np.concatenate([[0], np.cumsum(counts)])
-        rows = np.arange(bounds[-1]) - np.repeat(bounds[:-1] - cadences.bounds[lenders], counts)
-        return Lent(
-            bounds,
-            cadences.mjd[rows],
-            cadences.passband[rows],
-            cadences.sky[rows],
-            cadences.peak[lenders],
-        )
+        chosen = (uniform(keys, "cadence", attempt) * len(self.cadences)).astype(np.int64)
+        return self.cadences.take(np.minimum(chosen, len(self.cadences) - 1))
 
     def observed(
         self,

@@ -26,6 +26,22 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 
+def rows_of(bounds: IntArray, objects: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the rows of some objects of a table of runs, one object after the other.
+
+    Args:
+        bounds: ``(N + 1,)``; object n has the rows ``bounds[n]:bounds[n + 1]``.
+        objects: ``(n,)`` positions, in any order and repeated or not.
+
+    Returns:
+        ``(n + 1,)`` bounds of their rows, and ``(R,)`` the rows.
+    """
+    counts = np.diff(bounds)[objects]
+    own = np.concatenate([[0], np.cumsum(counts)])
+    rows: IntArray = np.arange(own[-1]) + np.repeat(bounds[objects] - own[:-1], counts)
+    return own, rows
+
+
 @dataclass(frozen=True)
 class Curves:
     """The observations of N objects, objects one after another, each sorted by time.
@@ -114,9 +130,7 @@ class Curves:
 
     def take(self, objects: IntArray) -> Self:
         """Return some of the objects, by their positions, in any order and repeated or not."""
-        counts = self.counts[objects]
-        bounds = np.concatenate([[0], np.cumsum(counts)])
-        rows = np.arange(bounds[-1]) - np.repeat(bounds[:-1] - self.bounds[objects], counts)
+        bounds, rows = rows_of(self.bounds, objects)
         return replace(
             self,
             bounds=bounds,

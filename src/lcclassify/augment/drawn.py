@@ -1,17 +1,16 @@
-"""What steps take and give: objects on their way to being drawn, and random numbers for them."""
+"""Objects on their way to being drawn, and random numbers for them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Protocol, Self
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lcclassify import hashing
 from lcclassify.augment.curves import Curves, FloatArray, IntArray
-from lcclassify.augment.observing import Cadences, Detections, FluxErrors
 
 Keys = NDArray[np.uint64]
 
@@ -64,59 +63,6 @@ def joined(first: Curves, second: Curves) -> Curves:
             for name in ("mjd", "passband", "flux", "flux_err", "detected")
         ),
     )
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What steps are fitted on: training objects, and the survey that they stand for.
-
-    Attributes:
-        drawn: The training objects as they are, each its own source.
-        wavelengths: ``(B,)`` of the passbands in nm, or empty where not known.
-        targets: ``(N,) int64``, their classes.
-        n_classes: K.
-        redshift: ``(N,)`` the best redshift of each, NaN where there is none, 0 or less for
-            objects of the Galaxy.
-        photometric: Names of the columns of the photometric redshift, its error and its
-            distance modulus, None where there is none.
-        target: Photometric redshifts of the objects to be classified, and their highest
-            signal-to-noise ratios; None where nothing of them is to be used.
-        errors: How flux errors grow with the flux.
-        detections: What is detected.
-        cadences: Of the objects to be classified, or of the training objects.
-        least_detections: Detections that a drawn object must have.
-        n_bands: B.
-        threads: For what takes long.
-    """
-
-    drawn: Drawn
-    wavelengths: FloatArray
-    targets: IntArray
-    n_classes: int
-    redshift: FloatArray
-    photometric: tuple[str | None, str | None, str | None]
-    target: tuple[FloatArray, FloatArray] | None
-    errors: FluxErrors
-    detections: Detections
-    cadences: Cadences
-    least_detections: int
-    n_bands: int
-    threads: int = 1
-    notes: list[str] = field(default_factory=list)
-
-
-class FittedStep(Protocol):
-    """A step that knows what it needs of the training set."""
-
-    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
-        """Return the objects changed, each by nothing but its own key ``(N,) uint64``."""
-
-
-class Step(Protocol):
-    """One way of changing objects, as configured."""
-
-    def fitted(self, sample: Sample) -> FittedStep:
-        """Return the step for a training set."""
 
 
 def uniform(keys: Keys, purpose: str, number: int = 0) -> FloatArray:

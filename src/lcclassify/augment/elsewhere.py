@@ -18,12 +18,13 @@ import polars as pl
 from lcclassify import hashing
 from lcclassify.augment.acceptance import Acceptance
 from lcclassify.augment.conditions import LEAST_OBSERVATIONS, Conditions
-from lcclassify.augment.curves import BoolArray, FloatArray, IntArray
-from lcclassify.augment.drawn import Drawn, Keys, Sample, uniform
+from lcclassify.augment.curves import BoolArray, FloatArray, IntArray, rows_of
+from lcclassify.augment.drawn import Drawn, Keys, uniform
 from lcclassify.augment.fainter import dimmed
 from lcclassify.augment.observing import highest_ratios
 from lcclassify.augment.processes import SPECTRA, Processes, Sources
 from lcclassify.augment.redshifts import NEAREST, PhotometricScatter, RedshiftDensity, dimming
+from lcclassify.augment.steps import Sample
 from lcclassify.errors import ConfigError
 from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.cosmology import MAX_REDSHIFT, distance_modulus
@@ -136,7 +137,7 @@ class ObserveElsewhere:
             acceptances=(None, None),
             scatter=scatter,
             photometric=sample.photometric,
-            survey=Conditions.of(sample),
+            survey=sample.survey,
         )
         if sample.target is None:
             return fitted
@@ -227,13 +228,13 @@ class FittedElsewhere:
         true, scale = np.zeros(len(times)), np.zeros(len(sources))
         for number, process in enumerate(self.processes):
             own_rows = np.flatnonzero(which == number)
-            part = _rows_of(bounds, own_rows)
+            part_bounds, part = rows_of(bounds, own_rows)
             scale[own_rows] = process.scale[sources[own_rows]]
             true[part] = process.draw(
                 self.sources,
                 sources[own_rows],
                 stretch[own_rows],
-                np.concatenate([[0], np.cumsum(np.diff(bounds)[own_rows])]),
+                part_bounds,
                 times[part],
                 passband[part],
                 hashing.mix(keys[own_rows] + np.uint64(attempt + 1)),
@@ -321,11 +322,3 @@ def _acceptances(
         seen = theirs & np.isfinite(ratio)
         found.append(Acceptance.fitted((redshift[seen], brightness[seen]), drawn))
     return found[0], found[1]
-
-
-def _rows_of(bounds: IntArray, objects: IntArray) -> IntArray:
-    """Return the rows of some objects, ``(r,)``."""
-    counts = np.diff(bounds)[objects]
-    starts = np.cumsum(counts) - counts
-    rows: IntArray = np.arange(counts.sum()) + np.repeat(bounds[objects] - starts, counts)
-    return rows

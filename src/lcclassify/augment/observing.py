@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 
-from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
+from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray, rows_of
 
 _MOST_ROWS: Final = 200_000  # of which detections are fitted
 _LEAST_OF_GROUP: Final = 5
@@ -203,6 +203,18 @@ class Cadences:
 
     def __len__(self) -> int:
         return len(self.peak)
+
+    def take(self, objects: IntArray) -> Self:
+        """Return some of the cadences, by their positions, in any order and repeated or not."""
+        bounds, rows = rows_of(self.bounds, objects)
+        return replace(
+            self,
+            bounds=bounds,
+            mjd=self.mjd[rows],
+            passband=self.passband[rows],
+            sky=self.sky[rows],
+            peak=self.peak[objects],
+        )
 
     @classmethod
     def of(cls, curves: Curves, errors: FluxErrors) -> Self:

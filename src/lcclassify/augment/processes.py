@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
 from lcclassify.augment.drawing import draw_posteriors
-from lcclassify.augment.drawn import Keys, Sample
+from lcclassify.augment.drawn import Keys
 from lcclassify.augment.fitting import fit_processes
 from lcclassify.augment.observing import brightest_times
+from lcclassify.augment.prediction import predict
 from lcclassify.augment.process import ROOT_3, wavelength_covariance
 from lcclassify.augment.spectra import Spectra
+from lcclassify.augment.steps import Sample
 from lcclassify.compiled import compiled
 
 SPECTRA: Final = ("none", "shared", "class")
@@ -123,6 +125,44 @@ class Processes:
         )
         return cls(wavelength_scale, relative, kinds, spectra, amplitude, scale)
 
+    def predict(
+        self, known: Sources, source: int, times: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the mean and the variance of a source's flux, without noise.
+
+        Args:
+            known: The training objects.
+            source: One of them.
+            times: ``(G,)`` ascending, days.
+
+        Returns:
+            ``(B, G)`` each, in all passbands.
+        """
+        n_bands, n_times = len(known.wavelengths), len(times)
+        own = self.curves.take(np.array([source]))
+        coupling = wavelength_covariance(
+            known.wavelengths, known.wavelengths, self.wavelength_scale
+        )
+        every, band = np.repeat(times, n_bands), np.tile(np.arange(n_bands), n_times)
+        mean, variance = predict(
+            own.mjd,
+            own.passband,
+            own.flux,
+            own.flux_err,
+            float(self.amplitude[source]),
+            float(self.scale[source]),
+            coupling,
+            coupling,
+            every,
+            band,
+        )
+        sources, ones = np.full(len(every), source), np.ones(len(every))
+        shape = self._shapes(known, sources, ones, every, band)
+        return (
+            (mean * shape).reshape(n_times, n_bands).T,
+            (variance * shape**2).reshape(n_times, n_bands).T,
+        )
+
     def draw(
         self,
         known: Sources,
@@ -167,12 +207,24 @@ class Processes:
             keys,
             out,
         )
-        each = np.repeat(np.arange(len(sources)), np.diff(bounds))
-        stretched = 1 + known.redshift[sources][each]
-        phase = (times - known.peak[sources][each]) / stretched
-        wavelength = known.wavelengths[passband] / (stretched * stretch[each])
-        out *= self.spectra.at(self.kinds[sources][each], phase, wavelength)
+        counts = np.diff(bounds)
+        each, stretches = np.repeat(sources, counts), np.repeat(stretch, counts)
+        out *= self._shapes(known, each, stretches, times, passband)
         return out
+
+    def _shapes(
+        self,
+        known: Sources,
+        sources: IntArray,
+        stretch: FloatArray,
+        times: FloatArray,
+        passband: IntArray | NDArray[np.uint8],
+    ) -> FloatArray:
+        """Return the mean spectra that processes are relative to, ``(R,)`` of rows."""
+        stretched = 1 + known.redshift[sources]
+        phase = (times - known.peak[sources]) / stretched
+        wavelength = known.wavelengths[passband] / (stretched * stretch)
+        return self.spectra.at(self.kinds[sources], phase, wavelength)
 
 
 @compiled

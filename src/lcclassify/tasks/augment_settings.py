@@ -11,7 +11,7 @@ from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.training.settings import check_whole
 
 if TYPE_CHECKING:
-    from lcclassify.augment.drawn import Step
+    from lcclassify.augment.steps import Step
     from lcclassify.surveys.base import Survey
 
 TARGETS: Final = ("none", "metadata")

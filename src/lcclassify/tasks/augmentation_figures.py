@@ -225,7 +225,7 @@ def _examples(
     targets = stream.targets[rows]
     for own in np.lexsort((highest_ratios(sources), targets)).tolist():
         title = _titled(names[targets[own]], redshift[own])
-        posterior = partial(posterior_curves, stream.augmenter, int(places[own]), seed)
+        posterior = partial(posterior_curves, stream.augmenter, int(places[own]))
         source = _panel(title, sources, own, posterior)
         others = [
             _panel(_titled(f"copy {number + 1}", redshifts[own]), copied, own)

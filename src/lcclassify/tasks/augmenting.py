@@ -10,9 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lcclassify.augment.augmenter import Augmenter, as_drawn, n_unchanged
+from lcclassify.augment.conditions import Conditions
 from lcclassify.augment.curves import Curves
-from lcclassify.augment.drawn import Sample
 from lcclassify.augment.observing import Cadences, Detections, FluxErrors, highest_ratios
+from lcclassify.augment.steps import Sample
 from lcclassify.cores import n_cores
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import OBJECT_ID, LightCurves
@@ -89,12 +90,14 @@ def make_stream(
         redshift=redshift[rows],
         photometric=photometric,
         target=target,
-        errors=errors,
-        detections=Detections.fitted(seen),
-        cadences=Cadences.of(everything.take(lenders), errors),
-        # A survey's own trigger: what hardly any of its objects lack, but not more than two.
-        least_detections=int(min(2, np.quantile(detections, 0.02))),
-        n_bands=n_bands,
+        survey=Conditions(
+            errors=errors,
+            detections=Detections.fitted(seen),
+            cadences=Cadences.of(everything.take(lenders), errors),
+            # A survey's own trigger: what hardly any of its objects lack, two at most.
+            least_detections=int(min(2, np.quantile(detections, 0.02))),
+            n_bands=n_bands,
+        ),
         threads=n_cores(),
     )
     augmenter = Augmenter.fitted(training, sample, list(settings.steps.values()))
