@@ -90,7 +90,8 @@ def test_what_a_run_leaves(drawn):
     assert sum(last_step["shares"].values()) == pytest.approx(1)
     assert document["ensemble"]["calibration"]["temperature"] == last_step["temperature"] != 1
     card = (folder / "bundle" / "MODEL_CARD.md").read_text()
-    assert "augmentation" in card
+    assert "like the training objects as drawn" in card
+    assert ("in estimated shares" in card) == (last_step["priors"] == "estimated")
 
 
 def test_the_bundle_says_what_the_run_says(drawn, survey_folder):

@@ -180,13 +180,14 @@ def _remarks(run: Run, last_step: Calibrated | None) -> list[str]:
     augment = run.plan.augment
     used = "metadata, brightness and cadences" if augment.target == "metadata" else "nothing"
     drawn = (
-        f"Training objects were drawn anew for every epoch (augment={augment.name}); {used} of "
-        "the objects to be classified was used for that."
+        f"Training objects were drawn anew for every epoch (augment={augment.name}); of the "
+        f"objects to be classified {used} went into that."
     )
-    return [
+    said = [
         *([drawn] if augment.steps else []),
         *([] if last_step is None else last_step.sentences),
     ]
+    return [*said, ""] if said else []
 
 
 def _evaluations(scored: Scored, taxonomy: Taxonomy) -> dict[str, Evaluation]:
