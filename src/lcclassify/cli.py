@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from lcclassify.build import config_dir
 from lcclassify.errors import ConfigError, LcclassifyError, TrainingError, check_flag, did_you_mean
+from lcclassify.interrupts import heard_interrupts, interrupts_kept
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
@@ -56,8 +57,9 @@ def _command(name: str, task: Task) -> None:
     @hydra.main(config_path=str(config_dir()), config_name=name, version_base="1.3")
     def job(cfg: DictConfig) -> Any:
         try:
-            check_flag("debug", cfg.get("debug", False))
-            return task(cfg, list(HydraConfig.get().overrides.task))
+            with interrupts_kept():
+                check_flag("debug", cfg.get("debug", False))
+                return task(cfg, list(HydraConfig.get().overrides.task))
         except (LcclassifyError, OSError) as error:
             if cfg.get("debug") is True or os.getpid() != process:
                 raise  # Hydra hands it over to the process that launched this one
@@ -83,7 +85,8 @@ def _command(name: str, task: Task) -> None:
     # Hydra then raises what it cannot compose instead of printing it over many lines.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     try:
-        job()
+        with heard_interrupts():
+            job()
     except BrokenPipeError:
         # Whoever read the output, such as `head`, has had enough of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,6 +14,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lcclassify.errors import ConfigError, LcclassifyError, PrunedError
+from lcclassify.interrupts import interrupts_kept
 from lcclassify.search.locks import SearchLocks
 from lcclassify.search.memory import limited_memory
 from lcclassify.search.objective import read_objectives, training_seconds
@@ -139,7 +140,7 @@ def _attempt(
         reason = f"its process died {MOST_ATTEMPTS} times, perhaps out of memory"
     else:
         try:
-            with limited_memory():
+            with interrupts_kept(), limited_memory():
                 watcher = TrialWatcher(handle, study, trial, show)
                 train(watcher, _was_begun(handle.output))
             objectives = read_objectives(handle.output, handle.settings.objectives)

@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from lcclassify.errors import ConfigError, LcclassifyError, TrainingError
+from lcclassify.interrupts import interrupts_kept
 from lcclassify.schema import PlainConfig
 from lcclassify.search.job import TrialOutcome, reason_of
 from lcclassify.search.metrics import in_words
@@ -154,7 +155,8 @@ def _composed(
     """Return a trial's configuration; None if it is refused, which is recorded."""
     _announce(around, study, claim)
     try:
-        return around.compose(_words(words, claim))
+        with interrupts_kept():
+            return around.compose(_words(words, claim))
     except REFUSALS as error:
         study.fail(claim, reason_of(error))
         _tell(around, study, claim)

@@ -11,6 +11,7 @@ from hydra.core.override_parser.types import Override
 from optuna.trial import TrialState
 
 from lcclassify.errors import ConfigError, TrainingError
+from lcclassify.interrupts import interrupts_kept
 from lcclassify.search.fingerprint import fingerprint
 from lcclassify.search.grammar import read_space
 from lcclassify.search.job import reason_of
@@ -59,12 +60,13 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
         soft_wrap=True,
     )
     try:
-        n_jobs = settings.n_jobs or around.workers()
-        if around.train is not None and n_jobs > 1:
-            run_in_processes(around, study, words, n_jobs)
-        else:
-            while claims := study.ask(n_jobs):
-                run_batch(around, study, words, claims)
+        with interrupts_kept():
+            n_jobs = settings.n_jobs or around.workers()
+            if around.train is not None and n_jobs > 1:
+                run_in_processes(around, study, words, n_jobs)
+            else:
+                while claims := study.ask(n_jobs):
+                    run_batch(around, study, words, claims)
     except KeyboardInterrupt as stop:
         finished = sum(trial.state.is_finished() for trial in study.trials())
         write_results(around.folder, study.study, settings, space, figures=False)
@@ -156,7 +158,7 @@ def _check_candidates(
     for number in range(_CANDIDATES if size is None else min(_CANDIDATES, size)):
         chosen = space.words(candidates.configuration(number))
         try:
-            with limited_memory():  # a network is built to see whether it can be
+            with interrupts_kept(), limited_memory():  # a network is built to see whether it can be
                 around.check(around.compose([*words, *chosen]))
         except REFUSALS as error:
             refused = refused or error
