@@ -41,7 +41,9 @@ def gaps_to_source(times, sources, survey):
 def test_nothing_is_drawn_where_nothing_is_known(
     before, after, watched, survey, redshifts, redrawn, watch
 ):
-    settings = ObserveElsewhere(before=before, after=after, shift=0.0, spectra="none", attempts=1)
+    settings = ObserveElsewhere(
+        before=before, after=after, dark=0.0, shift=0.0, spectra="none", attempts=1
+    )
     drawn = redrawn(settings, watched, copies=60)
     assert (drawn.columns["photoz"] != redshifts[drawn.sources]).all()
     each = drawn.curves.objects
@@ -66,12 +68,48 @@ def test_nothing_is_drawn_where_nothing_is_known(
         assert len(own) <= inside.sum() + 2
 
 
+def test_a_transient_that_was_dark_stays_so(stack, sample_of, watch, redrawn):
+    """Where nobody looked as well, if it was dark before and after."""
+    mjd = np.arange(59700.0, 60200, 1)
+    mjd = mjd[(np.abs(mjd - 59850) > 50) & (np.abs(mjd - 60040) > 20)]  # in the light, and before
+    rng = np.random.default_rng(0)
+    light = 400 * np.exp(-0.5 * ((mjd - 60000) / 20) ** 2)
+    flux = light + rng.normal(size=len(mjd))
+    curves = stack([(mjd, np.arange(len(mjd)) % 4, flux, np.ones(len(mjd)), flux > 5)])
+    sample = sample_of(curves, [0.2], detections=EVERYTHING, cadences=watch())
+    phases = []
+    for dark in (0.0, 20.0):
+        settings = ObserveElsewhere(
+            before=5.0, after=5.0, dark=dark, shift=0.0, spectra="none", attempts=1
+        )
+        drawn = redrawn(settings, sample, copies=20)
+        stretch = ((1 + drawn.columns["photoz"]) / 1.2)[drawn.curves.objects]
+        best = brightest_times(curves)[0] - 60000
+        phases.append(best + (drawn.curves.mjd - 60000) / stretch)
+        flux = drawn.curves.flux
+    without, found = phases
+    for some, far in ((without, False), (found, True)):
+        assert ((some > -190) & (some < -110)).any() == far  # the gap in the dark
+        assert (some > 210).any() == far
+        assert not ((some > 26) & (some < 54)).any()  # the gap that nothing is known in
+    off = np.abs(flux[(found < -80) | (found > 110)])
+    assert (off < 1e-4).mean() > 0.97  # but where noise looks like light
+    assert flux[np.abs(found) < 15].min() > 1
+
+
 def test_the_peak_is_shifted_by_some_days_at_most(survey, redshifts, sample_of, watch, redrawn):
     sample = sample_of(
         survey, redshifts, detections=EVERYTHING, cadences=watch(0.05, before=60, after=150)
     )
     settings = ObserveElsewhere(
-        before=0.0, after=1.0, shift=8.0, spectra="none", nearer=1.0, farther=1.0, attempts=1
+        before=0.0,
+        after=1.0,
+        dark=0.0,
+        shift=8.0,
+        spectra="none",
+        nearer=1.0,
+        farther=1.0,
+        attempts=1,
     )
     drawn = redrawn(settings, sample, copies=40)
     np.testing.assert_allclose(drawn.columns["photoz"], redshifts[drawn.sources], rtol=1e-12)
@@ -88,7 +126,7 @@ def test_where_it_was_not_observed_a_source_dies_away(watched, redshifts, survey
     """Beyond its first and last observation at once, in a gap when it is long."""
     drawn, reach = [], None
     for fading in (0.2, 1e6):
-        settings = ObserveElsewhere(spectra="none", shift=0.0, attempts=1, fading=fading)
+        settings = ObserveElsewhere(spectra="none", shift=0.0, attempts=1, fading=fading, dark=0)
         fitted = settings.fitted(watched)
         reach = 0.2 * fitted.processes[0].scale
         drawn.append(fitted.apply(watched.drawn.take(np.tile(np.arange(10), 10)), keys_of(100)))
@@ -110,7 +148,9 @@ def test_where_it_was_not_observed_a_source_dies_away(watched, redshifts, survey
 
 
 def test_redshifts_keep_to_their_bounds(watched, redshifts, watch, redrawn, change_sample):
-    settings = ObserveElsewhere(nearer=0.8, farther=3.0, stretch=1.25, spectra="none", attempts=1)
+    settings = ObserveElsewhere(
+        nearer=0.8, farther=3.0, stretch=1.25, spectra="none", attempts=1, proportionate=False
+    )
     drawn = redrawn(settings, change_sample(watched, cadences=watch(10.0)), copies=300)
     own, new = redshifts[drawn.sources], drawn.columns["photoz"]
     low, high = 0.8 * own, np.minimum(3 * own, 1.25 * (1 + own) - 1)
@@ -218,13 +258,16 @@ def test_a_survey_without_photometric_redshifts(survey, redshifts, sample_of, wa
 # --- the target -------------------------------------------------------------------------
 
 
-def test_draws_lie_where_the_target_lies(explosions, sample_of, watch, redrawn, keys_of):
+@pytest.mark.parametrize("proportionate", [False, True])
+def test_draws_lie_where_the_target_lies(
+    proportionate, explosions, sample_of, watch, redrawn, keys_of
+):
     redshift = np.linspace(0.05, 0.4, 20)
     curves, _ = explosions(redshift, every=6.0)
     cadence = replace(watch(3.0, before=40, after=80), sky=np.full(40, 25.0))
     rng = np.random.default_rng(0)
     target = rng.normal(0.4, 0.02, 400), 10 ** rng.normal(1.0, 0.1, 400)
-    settings = ObserveElsewhere(spectra="none")
+    settings = ObserveElsewhere(spectra="none", nearer=0.95, proportionate=proportionate)
     plain = sample_of(curves, redshift, cadences=cadence)
     found = {"anywhere": redrawn(settings, plain, copies=20)}
     fitted = settings.fitted(replace(plain, target=target))
@@ -233,8 +276,10 @@ def test_draws_lie_where_the_target_lies(explosions, sample_of, watch, redrawn, 
     found["accepted"] = fitted.apply(sources, keys)
     able = 5 * sources.columns["photoz"] > 0.5  # to be there
     away = {n: np.abs(drawn.columns["photoz"] - 0.4)[able].mean() for n, drawn in found.items()}
-    assert away["not refused"] < 0.8 * away["anywhere"]
-    assert away["accepted"] < 0.8 * away["not refused"]
+    # Volumes alone, which proportions begin with, know nothing of this target.
+    assert proportionate or away["not refused"] < 0.8 * away["anywhere"]
+    assert away["accepted"] < 0.85 * away["not refused"]
+    assert away["accepted"] < 0.65 * away["anywhere"]
     # No source goes farther than it may all the same.
     own = redshift[found["accepted"].sources]
     assert (found["accepted"].columns["photoz"] <= 1.5 * (1 + own) - 1 + 1e-9).all()

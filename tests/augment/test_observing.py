@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lcclassify.augment.curves import Curves
 from lcclassify.augment.observing import (
@@ -142,12 +143,12 @@ def test_a_sharp_limit_is_found(either):
 def test_a_gradual_limit_is_found(either):
     def probability(ratio):
         value = np.abs(ratio) if either else ratio
-        return 1 / (1 + np.exp(-(value - 5.5) / 0.7))
+        return stats.norm.cdf((value - 5.5) / 1.2)
 
     found = Detections.fitted(ratios_detected(probability))
     assert found.of_either_sign == either
     assert found.half == pytest.approx(5.5, abs=0.1)
-    assert found.width == pytest.approx(0.7, abs=0.07)
+    assert found.width == pytest.approx(1.2, abs=0.07)
     ratio = np.linspace(-15, 15, 31)
     np.testing.assert_allclose(
         found.probability(ratio * 3, np.full(31, 3.0)), probability(ratio), atol=0.03

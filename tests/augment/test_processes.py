@@ -153,12 +153,12 @@ days = st.lists(st.integers(0, 20), max_size=8).map(sorted)
 @given(st.lists(days, min_size=1, max_size=4), st.data())
 def test_distances_to_observations(stack, wavelengths, objects, data):
     curves = stack([(mjd, *np.ones((4, len(mjd)))) for mjd in objects])
-    sources = Sources.of(curves, np.zeros(len(objects)), wavelengths)
+    sources = Sources.of(curves, np.zeros(len(objects)), wavelengths, 0.0)
     chosen = data.draw(st.lists(st.integers(0, len(objects) - 1), max_size=5))
     wanted = [np.array(data.draw(days)) + data.draw(st.sampled_from([0.0, 0.5])) for _ in chosen]
     bounds = np.cumsum([0, *map(len, wanted)])
     times = np.concatenate([np.zeros(0), *wanted])
-    since, until = sources.distances(np.array(chosen, dtype=np.int64), bounds, times)
+    since, until, dark = sources.distances(np.array(chosen, dtype=np.int64), bounds, times)
     expected = [
         (
             min((time - mjd for mjd in objects[n] if mjd <= time), default=np.inf),
@@ -168,3 +168,6 @@ def test_distances_to_observations(stack, wavelengths, objects, data):
         for time in own
     ]
     assert list(zip(since, until, strict=True)) == expected
+    # Of an object that was never looked at nothing says that it was not.
+    nobody = np.repeat([len(objects[n]) == 0 for n in chosen], [len(own) for own in wanted])
+    assert dark.tolist() == nobody.tolist()

@@ -29,6 +29,29 @@ def test_the_formula(temperature, probabilities):
     np.testing.assert_allclose(found, expected / expected.sum(axis=1, keepdims=True), rtol=1e-12)
 
 
+def test_shares_of_what_was_never_seen(probabilities):
+    unseen = np.array([0.0, 0.02, 0.0, 0.01])
+    before = Calibration(1.3, RATIOS)(probabilities).numpy()
+    found = Calibration(1.3, RATIOS, unseen.tolist())
+    np.testing.assert_allclose(found(probabilities).numpy(), 0.97 * before + unseen, rtol=1e-12)
+    again = Calibration(**json.loads(json.dumps(found.config())))
+    assert torch.equal(again(probabilities), found(probabilities))
+
+
+@pytest.mark.parametrize(
+    ("unseen", "message"),
+    [
+        ([0.1], "unseen must be one share a class"),
+        ([0.1, -0.1, 0.0, 0.0], "one share a class"),
+        ([float("nan"), 0.0, 0.0, 0.0], "one share a class"),
+        ([0.5, 0.5, 0.0, 0.0], "less than 1 in all"),
+    ],
+)
+def test_impossible_shares_of_what_was_never_seen(unseen, message):
+    with pytest.raises(ConfigError, match=message):
+        Calibration(1.0, RATIOS, unseen)
+
+
 def test_nothing_is_changed_by_nothing(probabilities):
     found = Calibration(1.0, [0.0] * K)(probabilities)
     torch.testing.assert_close(found, probabilities, rtol=1e-12, atol=0)
@@ -111,7 +134,11 @@ def test_an_ensemble_applies_it_last(head, make_ensemble, make_batch):
 def test_an_ensemble_carries_it_in_its_configuration(make_ensemble, make_batch):
     ensemble = make_ensemble(Calibration(1 / 3, RATIOS))
     config = json.loads(json.dumps(ensemble.config()))
-    assert config["calibration"] == {"temperature": 1 / 3, "log_ratios": RATIOS}
+    assert config["calibration"] == {
+        "temperature": 1 / 3,
+        "log_ratios": RATIOS,
+        "unseen": [0.0] * K,
+    }
     rebuilt = EnsembleClassifier.from_config(config)
     # It is no weight: a state of weights is the same without it.
     assert set(ensemble.state_dict()) == set(make_ensemble(None).state_dict())

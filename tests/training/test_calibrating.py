@@ -81,12 +81,19 @@ def test_probabilities_at_a_temperature():
 # --- shares -----------------------------------------------------------------------------
 
 
+def assert_mostly_found(found, true):
+    """Of how shares differ from the training set's at least two thirds are found.
+
+    The classes overlap, and a tenth as many objects of the training set's shares are believed in.
+    """
+    assert (np.abs(found - true) < np.abs(KNOWN[:3] - true) / 3 + 0.015).all()
+
+
 @pytest.mark.parametrize("true", [[0.1, 0.2, 0.7], [0.5, 0.3, 0.2], [0.0, 0.95, 0.05]])
 def test_known_shares_are_found(true):
     _, values = objects(20_000, true, seed=1)
     found = estimate_shares(posterior(values, KNOWN), KNOWN)
-    # The classes overlap, and a little is believed of the training set's shares.
-    np.testing.assert_allclose(found[:3], true, atol=0.035)
+    assert_mostly_found(found[:3], np.array(true))
     assert found.sum() == pytest.approx(1, abs=1e-12)
     assert found[3] == 0
 
@@ -107,7 +114,7 @@ def test_what_says_nothing_leaves_the_known_shares():
     # A class that seems not to be there is not ruled out.
     certain = np.tile([1.0, 0.0, 0.0, 0.0], (1000, 1))
     found = estimate_shares(certain, KNOWN)
-    assert found[0] > 0.98
+    assert found[0] == pytest.approx((1 + 0.1 * KNOWN[0]) / 1.1, abs=1e-6)
     assert (found[1:3] > 0).all()
 
 
@@ -116,7 +123,8 @@ def test_estimates_are_tested_on_known_mixtures():
     good = posterior(values, KNOWN)
     wanted = np.array([0.2, 0.2, 0.6, 0.0])
     left, before = recovers(good, targets, KNOWN, wanted, 1)
-    assert left < 0.04
+    assert left < 0.3 * before
+    good_left = left
     assert before == pytest.approx(np.abs(KNOWN - wanted).sum() / 2, abs=0.08)
     assert recovers(good, targets, KNOWN, wanted, 1) == (left, before)
     assert recovers(good, targets, KNOWN, wanted, 2) != (left, before)
@@ -126,10 +134,23 @@ def test_estimates_are_tested_on_known_mixtures():
     assert left == pytest.approx(before, rel=1e-6)
     # Wrong densities are worse, and so it is seen.
     wrong = posterior(values + 1.5, KNOWN)
-    assert recovers(wrong, targets, KNOWN, wanted, 1)[0] > 0.2
+    assert recovers(wrong, targets, KNOWN, wanted, 1)[0] > 1.5 * good_left
 
 
 # --- together ---------------------------------------------------------------------------
+
+
+MANY = 10**15  # training objects: so many that nothing is left for what none of them is
+
+
+def test_classes_never_seen_have_what_laplace_leaves_them(values):
+    probabilities = posterior(values, KNOWN)
+    found = calibrated(Priors(), TAXONOMY, KNOWN, 96, None, None, 0)
+    left = applied(found, probabilities)
+    np.testing.assert_allclose(left[:, 3], 1 / 100, rtol=1e-9)
+    np.testing.assert_allclose(left[:, :3], 0.99 * probabilities[:, :3], rtol=1e-9)
+    stated = calibrated(Priors.from_config({"C": 0.6, "D": 0}), TAXONOMY, KNOWN, 96, None, None, 0)
+    np.testing.assert_allclose(applied(stated, probabilities)[:, 3], 0, atol=1e-9)
 
 
 def applied(found, probabilities):
@@ -147,7 +168,7 @@ def values():
 
 
 def test_the_training_sets_shares_change_nothing(values):
-    found = calibrated(Priors(), TAXONOMY, KNOWN, None, None, 0)
+    found = calibrated(Priors(), TAXONOMY, KNOWN, MANY, None, None, 0)
     assert found.summary == {
         "temperature": 1.0,
         "priors": "training",
@@ -170,7 +191,7 @@ def test_the_training_sets_shares_change_nothing(values):
     ids=str,
 )
 def test_probabilities_are_those_for_the_wanted_shares(config, shares, values):
-    found = calibrated(Priors.from_config(config), TAXONOMY, KNOWN, None, None, 0)
+    found = calibrated(Priors.from_config(config), TAXONOMY, KNOWN, MANY, None, None, 0)
     np.testing.assert_allclose(shares_of(found), shares, atol=1e-12)
     assert found.summary["priors"] == ("flat" if config == "flat" else "stated")
     # By Bayes' theorem, the densities of the classes being what they were; a share of nothing
@@ -182,7 +203,7 @@ def test_probabilities_are_those_for_the_wanted_shares(config, shares, values):
 def test_the_temperature_comes_first(values):
     targets, measured = objects(20_000, KNOWN[:3], seed=7)
     sharpened = tempered(posterior(measured, KNOWN), 0.5)
-    found = calibrated(Priors("flat"), TAXONOMY, KNOWN, (sharpened, targets), None, 0)
+    found = calibrated(Priors("flat"), TAXONOMY, KNOWN, MANY, (sharpened, targets), None, 0)
     assert found.summary["temperature"] == fit_temperature(sharpened, targets)
     assert found.summary["temperature"] == pytest.approx(2, rel=0.05)
     assert "2.0" in found.sentences[0] or "1.9" in found.sentences[0]
@@ -196,16 +217,16 @@ def test_shares_are_estimated_from_objects_to_be_classified(values):
     true = np.array([0.1, 0.1, 0.8, 0.0])
     unlabelled = posterior(objects(8000, true[:3], seed=9)[1], KNOWN)
     priors = Priors("estimated")
-    found = calibrated(priors, TAXONOMY, KNOWN, held_out, unlabelled, 0)
-    np.testing.assert_allclose(shares_of(found), true, atol=0.03)
+    found = calibrated(priors, TAXONOMY, KNOWN, MANY, held_out, unlabelled, 0)
+    assert_mostly_found(shares_of(found)[:3], true[:3])
     assert found.summary["priors"] == "estimated"
     assert "Shares estimated from the objects to be classified: A 0.1" in found.sentences[-1]
     assert "second 0." in found.sentences[-1]
-    expected = posterior(values, true)
+    expected = posterior(values, shares_of(found))
     np.testing.assert_allclose(applied(found, posterior(values, KNOWN)), expected, atol=0.03)
     # Nothing can be tested without held-out objects, and the estimate stands.
-    untested = calibrated(priors, TAXONOMY, KNOWN, None, unlabelled, 0)
-    np.testing.assert_allclose(shares_of(untested), true, atol=0.03)
+    untested = calibrated(priors, TAXONOMY, KNOWN, MANY, None, unlabelled, 0)
+    assert_mostly_found(shares_of(untested)[:3], true[:3])
     assert untested.summary["temperature"] == 1
 
 
@@ -217,7 +238,7 @@ def test_shares_are_estimated_at_the_temperature():
     right, sure = unlabelled, tempered(unlabelled, 0.3)
     assert np.abs(estimate_shares(sure, KNOWN) - estimate_shares(right, KNOWN)).max() > 0.03
     held_out = tempered(posterior(measured, KNOWN), 0.3), targets
-    found = calibrated(Priors("estimated"), TAXONOMY, KNOWN, held_out, sure, 0)
+    found = calibrated(Priors("estimated"), TAXONOMY, KNOWN, MANY, held_out, sure, 0)
     np.testing.assert_allclose(shares_of(found), estimate_shares(right, KNOWN), atol=0.01)
 
 
@@ -226,18 +247,18 @@ def test_estimates_that_fail_their_test_are_not_used(values):
     # The held-out objects are the contrary of what the densities say.
     held_out = posterior(4 - measured, KNOWN), targets
     unlabelled = posterior(objects(8000, [0.1, 0.1, 0.8], seed=9)[1], KNOWN)
-    found = calibrated(Priors("estimated"), TAXONOMY, KNOWN, held_out, unlabelled, 0)
+    found = calibrated(Priors("estimated"), TAXONOMY, KNOWN, MANY, held_out, unlabelled, 0)
     assert found.summary["priors"] == "training"
     np.testing.assert_array_equal(shares_of(found), KNOWN)
     assert "are not used" in found.sentences[-1]
-    only = calibrated(Priors(), TAXONOMY, KNOWN, held_out, None, 0)
+    only = calibrated(Priors(), TAXONOMY, KNOWN, MANY, held_out, None, 0)
     probabilities = posterior(values, KNOWN)
     np.testing.assert_array_equal(applied(found, probabilities), applied(only, probabilities))
 
 
 @pytest.mark.parametrize("unlabelled", [None, np.zeros((0, 4))])
 def test_without_objects_to_be_classified_nothing_is_estimated(unlabelled):
-    found = calibrated(Priors("estimated"), TAXONOMY, KNOWN, None, unlabelled, 0)
+    found = calibrated(Priors("estimated"), TAXONOMY, KNOWN, MANY, None, unlabelled, 0)
     assert found.summary["priors"] == "training"
     np.testing.assert_array_equal(shares_of(found), KNOWN)
     assert "cannot be estimated" in found.sentences[0]
@@ -255,4 +276,4 @@ def test_without_objects_to_be_classified_nothing_is_estimated(unlabelled):
 )
 def test_impossible_shares_are_named(shares, message):
     with pytest.raises(ConfigError, match=message):
-        calibrated(Priors.from_config(shares), TAXONOMY, KNOWN, None, None, 0)
+        calibrated(Priors.from_config(shares), TAXONOMY, KNOWN, MANY, None, None, 0)

@@ -7,7 +7,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final
@@ -23,6 +23,7 @@ from lcclassify.augment.drawn import Drawn, Keys, uniform
 from lcclassify.augment.fainter import dimmed
 from lcclassify.augment.observing import highest_ratios
 from lcclassify.augment.processes import SPECTRA, Processes, Sources
+from lcclassify.augment.proportions import kept_shares, proportionate, redshift_bins
 from lcclassify.augment.redshifts import NEAREST, PhotometricScatter, RedshiftDensity, dimming
 from lcclassify.augment.steps import Sample
 from lcclassify.errors import ConfigError
@@ -31,6 +32,8 @@ from lcclassify.simulation.cosmology import MAX_REDSHIFT, distance_modulus
 from lcclassify.surveys.options import choice, numbers, whole, words
 
 _PILOT: Final = 8_000  # draws that are compared with the target
+_PILOT_DRAWS: Final = 100  # of each object, at most
+_ROUNDS: Final = 2  # of fitting what is kept and where objects are moved
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ class ObserveElsewhere:
             observed.
         before: Days before an observation of the source in which its flux is known.
         after: Days after one.
+        dark: Days in which a transient must have been dark before and after a gap in its
+            observations, or on this side of all that is beyond them, so that it is known to
+            be dark there as well; 0: it is not.
         fading: In units of the process's time scale, how fast the flux of a transient goes
             before its first observation, after its last and in long gaps.
         shift: Days by which the peak differs, at most, from that of the object whose
@@ -53,6 +59,8 @@ class ObserveElsewhere:
             object differs from the mean spectrum of all objects by, see
             `lcclassify.augment.spectra`; ``class``: from that of its class. Of several each
             draw takes one at random: nobody knows how light goes on beyond what was seen.
+        proportionate: Whether new redshifts are such that classes have their proportions at all
+            of them, see `lcclassify.augment.proportions`.
         fainter: Mean and standard deviation of what objects of the Galaxy lose, in
             magnitudes; the absolute value is taken.
         attempts: Draws of an object until one is detected often enough and lies where the
@@ -60,22 +68,24 @@ class ObserveElsewhere:
             what was never detected is left as it is.
     """
 
-    nearer: float = 0.95
+    nearer: float = 0.6
     farther: float = 5.0
     stretch: float = 1.5
-    before: float = 60.0
-    after: float = 80.0
+    before: float = 100.0
+    after: float = 120.0
+    dark: float = 30.0
     fading: float = 0.45
     shift: float = 10.0
     wavelength_scale: float = 600.0
     spectra: str | Sequence[str] = ("shared", "class")
+    proportionate: bool = True
     fainter: tuple[float, float] = (0.5, 0.5)
     attempts: int = 8
 
     def __post_init__(self) -> None:
         for name in ("nearer", "farther", "stretch", "fading", "wavelength_scale"):
             require_positive(**{f"augment: {name}": getattr(self, name)})
-        for name in ("before", "after", "shift"):
+        for name in ("before", "after", "dark", "shift"):
             require_not_negative(**{f"augment: {name}": getattr(self, name)})
         whole(self.attempts, "augment: attempts", 1)
         single = isinstance(self.spectra, str)
@@ -125,23 +135,33 @@ class ObserveElsewhere:
             f"redshift above {NEAREST:g} are dimmed, {int((~enough).sum()):,} with fewer than "
             f"{LEAST_OBSERVATIONS} observations are left as they are."
         )
-        fitted = FittedElsewhere(
-            settings=self,
-            processes=processes,
-            sources=Sources.of(curves, np.where(moves, redshift, 0.0), sample.wavelengths),
-            moves=moves,
-            dims=dims,
-            density=RedshiftDensity.logarithmic()
-            if sample.target is None
-            else RedshiftDensity.of_target(sample.target[0]),
-            acceptances=(None, None),
-            scatter=scatter,
-            photometric=sample.photometric,
-            survey=sample.survey,
+        return _aimed(
+            FittedElsewhere(
+                settings=self,
+                processes=processes,
+                sources=Sources.of(
+                    curves, np.where(moves, redshift, 0.0), sample.wavelengths, self.dark
+                ),
+                moves=moves,
+                dims=dims,
+                density=self._density(sample),
+                densities=None,
+                classes=sample.targets,
+                acceptances=(None, None),
+                scatter=scatter,
+                photometric=sample.photometric,
+                survey=sample.survey,
+            ),
+            sample,
         )
+
+    def _density(self, sample: Sample) -> RedshiftDensity:
+        """Return how likely new redshifts are, whatever the class."""
         if sample.target is None:
-            return fitted
-        return replace(fitted, acceptances=_acceptances(fitted, sample, sample.target))
+            return RedshiftDensity.logarithmic()
+        if self.proportionate:
+            return RedshiftDensity.volumetric()
+        return RedshiftDensity.of_target(sample.target[0])
 
 
 @dataclass(frozen=True)
@@ -154,7 +174,9 @@ class FittedElsewhere:
         sources: What else is known of them.
         moves: ``(N,)`` whether a source is moved in redshift.
         dims: ``(N,)`` whether it is made fainter where it is.
-        density: Of new redshifts.
+        density: Of new redshifts, whatever the class.
+        densities: The same of each class, see `ObserveElsewhere.proportionate`.
+        classes: ``(N,)`` of the sources.
         acceptances: Which draws of those that are moved, and of those that are dimmed, are
             kept; None for all that are detected.
         scatter: Of photometric redshifts.
@@ -168,6 +190,8 @@ class FittedElsewhere:
     moves: BoolArray
     dims: BoolArray
     density: RedshiftDensity
+    densities: RedshiftDensity | None
+    classes: IntArray
     acceptances: tuple[Acceptance | None, Acceptance | None]
     scatter: PhotometricScatter
     photometric: tuple[str | None, str | None, str | None]
@@ -203,11 +227,17 @@ class FittedElsewhere:
 
     def new_redshifts(self, sources: IntArray, keys: Keys, attempt: int = 0) -> FloatArray:
         """Return a redshift for each of n sources that are moved, ``(n,)``."""
+        low, high = self.reach(sources)
+        lot = uniform(keys, "redshift", attempt)
+        density = self.density if self.densities is None else self.densities
+        return density.between(low, high, lot, self.classes[sources])
+
+    def reach(self, sources: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return the lowest and the highest redshift of n sources, ``(n,)`` each."""
         own, settings = self.sources.redshift[sources], self.settings
         low = np.maximum(settings.nearer * own, NEAREST)
         high = np.minimum(settings.farther * own, settings.stretch * (1 + own) - 1)
-        high = np.minimum(np.maximum(high, low), MAX_REDSHIFT)
-        return self.density.between(low, high, uniform(keys, "redshift", attempt))
+        return low, np.minimum(np.maximum(high, low), MAX_REDSHIFT)
 
     def _moved(self, drawn: Drawn, keys: Keys, attempt: int) -> Drawn:
         sources = drawn.sources
@@ -220,8 +250,8 @@ class FittedElsewhere:
         counts = np.diff(lent.bounds)
         past = (lent.mjd - np.repeat(lent.peak + days, counts)) / np.repeat(stretch, counts)
         times = np.repeat(self.sources.peak[sources], counts) + past
-        since, until = self.sources.distances(sources, lent.bounds, times)
-        known = (since <= self.settings.after) | (until <= self.settings.before)
+        since, until, dark = self.sources.distances(sources, lent.bounds, times)
+        known = (since <= self.settings.after) | (until <= self.settings.before) | dark
         bounds = np.concatenate([[0], np.cumsum(known)])[lent.bounds]
         passband, times = lent.passband[known], times[known]
         which = (uniform(keys, "spectrum", attempt) * len(self.processes)).astype(np.int64)
@@ -244,6 +274,7 @@ class FittedElsewhere:
         reach = self.settings.fading * scale[each]
         fades = self.sources.fades[sources][each]
         true = _plausible(true, fades, reach, since[known], until[known])
+        true[dark[known]] = 0.0
         curves = self.survey.observed(
             bounds, lent.mjd[known], passband, true, lent.sky[known], keys, attempt
         )
@@ -297,28 +328,73 @@ def _put(drawn: Drawn, rows: list[IntArray], parts: list[Drawn]) -> Drawn:
     return reduce(Drawn.followed_by, parts, drawn).take(place)
 
 
-def _acceptances(
-    fitted: FittedElsewhere, sample: Sample, target: tuple[FloatArray, FloatArray]
-) -> tuple[Acceptance | None, Acceptance | None]:
-    """Compare what is drawn with what is to be classified."""
-    redshift, ratio = target
-    brightness = np.log10(np.maximum(ratio, 0.1))
+def _aimed(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:
+    """Return the step with what is drawn compared with what is to be classified, or found."""
+    if sample.target is None:
+        return _in_proportion(fitted, sample)
+    redshift, ratio = sample.target
+    place = redshift, np.log10(np.maximum(ratio, 0.1))
     galactic = ~(redshift > NEAREST)
-    found: list[Acceptance | None] = []
-    for kind, theirs in ((fitted.moves, ~galactic), (fitted.dims, galactic)):
-        rows = np.flatnonzero(kind)
-        if not len(rows):
-            found.append(None)
-            continue
-        own = sample.drawn.take(rows)
-        ids = pl.Series(np.arange(len(rows)))
-        redshifts, ratios = [], []
-        for number in range(-(-_PILOT // len(rows))):
-            keys = hashing.object_keys(ids, number)
-            place = fitted.place(fitted.apply(own, keys))
-            redshifts.append(place[0])
-            ratios.append(place[1])
-        drawn = np.concatenate(redshifts), np.concatenate(ratios)
-        seen = theirs & np.isfinite(ratio)
-        found.append(Acceptance.fitted((redshift[seen], brightness[seen]), drawn))
-    return found[0], found[1]
+    seen = np.isfinite(ratio)
+    moved, dimmed = (
+        (place[0][kind & seen], place[1][kind & seen]) for kind in (~galactic, galactic)
+    )
+    # What is kept decides on proportions, and these on what is to be kept.
+    for _ in range(_ROUNDS if fitted.settings.proportionate else 1):
+        fitted = _in_proportion(fitted, sample)
+        anything = replace(fitted, acceptances=(None, None))
+        acceptance = _acceptance(anything, sample, anything.moves, moved)
+        fitted = replace(fitted, acceptances=(acceptance, fitted.acceptances[1]))
+    acceptance = _acceptance(fitted, sample, fitted.dims, dimmed)
+    return replace(fitted, acceptances=(fitted.acceptances[0], acceptance))
+
+
+def _in_proportion(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:
+    """Return the step with densities of the classes."""
+    rows = np.flatnonzero(fitted.moves)
+    if not fitted.settings.proportionate or not len(rows):
+        return fitted
+    low, high = fitted.reach(rows)
+    edges = redshift_bins(fitted.density, float(low.min()), float(high.max()))
+    if len(edges) < 3:  # nowhere to choose from
+        return fitted
+    own, classes = sample.drawn.take(rows), sample.targets[rows]
+    redshifts, kept = [], []
+    for keys in _pilot(len(rows)):
+        proposed = fitted.new_redshifts(rows, keys)
+        drawn = fitted._moved(own, keys, 0)
+        each = fitted.survey.is_found(drawn.curves).astype(np.float64)
+        if fitted.acceptances[0] is not None:
+            each *= fitted.acceptances[0].probability(*fitted.place(drawn))
+        redshifts.append(proposed)
+        kept.append(each)
+    shares = kept_shares(
+        edges,
+        np.concatenate(redshifts),
+        np.tile(classes, len(redshifts)),
+        np.concatenate(kept),
+        sample.n_classes,
+    )
+    return replace(
+        fitted, densities=proportionate(fitted.density, edges, (low, high), classes, shares)
+    )
+
+
+def _acceptance(
+    fitted: FittedElsewhere, sample: Sample, kind: BoolArray, target: tuple[FloatArray, FloatArray]
+) -> Acceptance | None:
+    """Compare draws of one kind of objects with the target."""
+    rows = np.flatnonzero(kind)
+    if not len(rows):
+        return None
+    own = sample.drawn.take(rows)
+    places = [fitted.place(fitted.apply(own, keys)) for keys in _pilot(len(rows))]
+    redshifts, ratios = zip(*places, strict=True)
+    return Acceptance.fitted(target, (np.concatenate(redshifts), np.concatenate(ratios)))
+
+
+def _pilot(n_sources: int) -> Iterator[Keys]:
+    """Yield keys of draws of all sources that are looked at before any are used."""
+    ids = pl.Series(np.arange(n_sources))
+    for number in range(min(-(-_PILOT // n_sources), _PILOT_DRAWS)):
+        yield hashing.object_keys(ids, number)

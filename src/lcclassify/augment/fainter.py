@@ -7,6 +7,7 @@ observations stay, with less light and more noise.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from lcclassify import hashing
 from lcclassify.augment.conditions import Conditions
 from lcclassify.augment.curves import Curves, IntArray
 from lcclassify.augment.drawn import Drawn, Keys, normal, row_keys
+
+_MANY_MORE: Final = 1.5  # times as many observations as another object has
 
 
 def dimmed(
@@ -33,16 +36,20 @@ def dimmed(
     curves = drawn.curves
     factor = np.repeat(10 ** (-0.4 * lost), curves.counts)
     lent = survey.lent(keys, attempt)
-    # Of each passband no more than the other object has, each under one of its skies.
+    # Of each passband about as many as the other object has, each under one of its skies.
     group = curves.objects * survey.n_bands + curves.passband
     rank = _ranks(curves, group, keys, attempt)
     lenders = np.repeat(np.arange(len(curves)), np.diff(lent.bounds))
     theirs = lenders * survey.n_bands + lent.passband
     n_theirs = np.bincount(theirs, minlength=len(curves) * survey.n_bands)
-    keep = rank < n_theirs[group]
+    # Who has few more loses none: else all would have as few as the poorer of two.
+    n_own = np.bincount(group, minlength=len(n_theirs))
+    n_kept = np.where(n_own > _MANY_MORE * n_theirs, n_theirs, n_own)
+    keep = rank < n_kept[group]
     sky = np.zeros(len(group))
     first = np.cumsum(n_theirs) - n_theirs
-    sky[keep] = lent.sky[np.argsort(theirs, kind="stable")][(first[group] + rank)[keep]]
+    again = rank[keep] % n_theirs[group[keep]]
+    sky[keep] = lent.sky[np.argsort(theirs, kind="stable")][first[group[keep]] + again]
     flux, before = factor * curves.flux, factor * curves.flux_err
     error = np.maximum(survey.errors.error(curves.passband, flux, sky), before)
     noise = hashing.normal(row_keys(curves, keys, f"noise {attempt}"))

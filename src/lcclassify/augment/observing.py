@@ -8,6 +8,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
+from scipy.special import log_ndtr, ndtr
 
 from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray, rows_of
 
@@ -102,8 +103,8 @@ def _growth(group: IntArray, variance: FloatArray, light: FloatArray) -> tuple[f
 class Detections:
     """How likely a survey is to call an observation a detection.
 
-    A logistic function of the signal-to-noise ratio, or of its absolute value where the
-    survey finds what grows fainter, too.
+    A normal distribution function of the signal-to-noise ratio, or of its absolute value where
+    the survey finds what grows fainter, too: a sharp limit, of a ratio with noise of its own.
 
     Attributes:
         half: Ratio at which half of the observations are detected.
@@ -124,7 +125,7 @@ class Detections:
         if not detected.any() or detected.all():
             return cls(np.inf if not detected.any() else -np.inf, 1.0, False)
         fits = [
-            (*_logistic(values, detected), either)
+            (*_rising(values, detected), either)
             for values, either in ((snr, False), (np.abs(snr), True))
         ]
         _, shape, of_either_sign = min(fits, key=lambda fit: fit[0])
@@ -134,13 +135,12 @@ class Detections:
         """Return the probability of a detection, ``(M,)``."""
         snr = flux / flux_err
         values = np.abs(snr) if self.of_either_sign else snr
-        excess = np.clip((self.half - values) / self.width, -50.0, 50.0)
-        found: FloatArray = 1 / (1 + np.exp(excess))
+        found: FloatArray = ndtr((values - self.half) / self.width)
         return found
 
 
-def _logistic(values: FloatArray, detected: BoolArray) -> tuple[float, tuple[float, float]]:
-    """Return the least loss of a logistic function, and its place and width."""
+def _rising(values: FloatArray, detected: BoolArray) -> tuple[float, tuple[float, float]]:
+    """Return the least loss of a normal distribution function, and its place and width."""
     low, high = values[detected].min(), values[~detected].max()
     if low >= high:  # a sharp limit
         return 0.0, (float((low + high) / 2) if np.isfinite(high) else float(low), 1e-6)
@@ -149,7 +149,7 @@ def _logistic(values: FloatArray, detected: BoolArray) -> tuple[float, tuple[flo
 
     def loss(parameters: FloatArray) -> float:
         excess = (x - parameters[0]) / np.exp(parameters[1])
-        return float(np.logaddexp(0, np.where(found, -excess, excess)).sum())
+        return -float(log_ndtr(np.where(found, excess, -excess)).sum())
 
     start = np.array([np.median(x[found]) if found.any() else 5.0, 0.0])
     fit = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3})

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
+from lcclassify.augment.darkness import dark_sides
 from lcclassify.augment.drawing import draw_posteriors
 from lcclassify.augment.drawn import Keys
 from lcclassify.augment.fitting import fit_processes
@@ -35,6 +36,8 @@ class Sources:
             vary about a mean are.
         bounds: ``(N + 1,)``; object n has the times ``bounds[n]:bounds[n + 1]``.
         mjd: ``(M,)`` times of the observations.
+        dark: ``(M,)`` whether an object was dark in the days up to an observation, and ``(M,)``
+            from there on, see `lcclassify.augment.darkness`.
     """
 
     wavelengths: FloatArray
@@ -43,18 +46,32 @@ class Sources:
     fades: BoolArray
     bounds: IntArray
     mjd: FloatArray
+    dark: tuple[BoolArray, BoolArray]
 
     @classmethod
-    def of(cls, curves: Curves, redshift: FloatArray, wavelengths: FloatArray) -> Self:
+    def of(
+        cls, curves: Curves, redshift: FloatArray, wavelengths: FloatArray, dark_days: float
+    ) -> Self:
         """Return what there is to know of objects with these redshifts."""
         lowest = np.full(len(curves), np.inf)
         np.minimum.at(lowest, curves.objects, curves.flux / curves.flux_err)
         fades = lowest < -_FAR_BELOW
-        return cls(wavelengths, redshift, brightest_times(curves), fades, curves.bounds, curves.mjd)
+        dark_before, dark_after = (
+            side & ~fades[curves.objects] for side in dark_sides(curves, dark_days)
+        )
+        return cls(
+            wavelengths=wavelengths,
+            redshift=redshift,
+            peak=brightest_times(curves),
+            fades=fades,
+            bounds=curves.bounds,
+            mjd=curves.mjd,
+            dark=(dark_before, dark_after),
+        )
 
     def distances(
         self, sources: IntArray, bounds: IntArray, times: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    ) -> tuple[FloatArray, FloatArray, BoolArray]:
         """Return the days since the last observation of the source, and until its next one.
 
         Args:
@@ -63,11 +80,12 @@ class Sources:
             times: ``(R,)`` ascending in each.
 
         Returns:
-            ``(R,)`` each, infinite where there is none.
+            ``(R,)`` each, infinite where there is none, and whether the source was dark at both.
         """
         since, until = np.full(len(times), np.inf), np.full(len(times), np.inf)
-        _distances(self.bounds, self.mjd, sources, bounds, times, since, until)
-        return since, until
+        dark = np.zeros(len(times), dtype=np.bool_)
+        _distances(self.bounds, self.mjd, *self.dark, sources, bounds, times, since, until, dark)
+        return since, until, dark
 
 
 @dataclass(frozen=True)
@@ -231,15 +249,18 @@ class Processes:
 def _distances(
     bounds: IntArray,
     mjd: FloatArray,
+    dark_before: BoolArray,
+    dark_after: BoolArray,
     sources: IntArray,
     target_bounds: IntArray,
     times: FloatArray,
     since: FloatArray,
     until: FloatArray,
+    dark: BoolArray,
 ) -> None:
     for draw in range(len(sources)):
-        row, end = bounds[sources[draw]], bounds[sources[draw] + 1]
-        last = -np.inf
+        first, end = bounds[sources[draw]], bounds[sources[draw] + 1]
+        row, last = first, -np.inf
         for target in range(target_bounds[draw], target_bounds[draw + 1]):
             time = times[target]
             while row < end and mjd[row] <= time:
@@ -248,3 +269,5 @@ def _distances(
             since[target] = time - last
             if row < end:
                 until[target] = mjd[row] - time
+            was = row == first or dark_before[row - 1]
+            dark[target] = was and (row == end or dark_after[row])

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from lcclassify.augment.curves import FloatArray
+from lcclassify.augment.curves import FloatArray, IntArray
 from lcclassify.simulation.cosmology import MAX_REDSHIFT, luminosity_distance
 
 NEAREST: Final = 0.001  # below it motions decide the redshift, not distances
@@ -17,10 +17,11 @@ _NEIGHBOURS: Final = 40  # objects of similar redshift whose photometric one may
 
 @dataclass(frozen=True)
 class RedshiftDensity:
-    """How likely new redshifts are, whatever the class.
+    """How likely new redshifts are.
 
     Attributes:
-        cumulative: ``(1201,)`` not normalised, on a grid from 0 to 6.
+        cumulative: ``(1201,)`` whatever the class, or ``(K, 1201)`` of each; not normalised,
+            on a grid from 0 to 6.
     """
 
     cumulative: FloatArray
@@ -29,6 +30,17 @@ class RedshiftDensity:
     def logarithmic(cls) -> Self:
         """Return the density that is even in the logarithm, as of avocado (1907.04690)."""
         density = 1 / np.maximum(_GRID, 0.005)
+        return cls(_summed(density))
+
+    @classmethod
+    def volumetric(cls) -> Self:
+        """Return the density of what is rare nearby, because there is little space there.
+
+        The comoving volume, in the observer's time, at a rate that grows as (1 + z)^1.5, as that
+        of type Ia supernovae does (Dilday et al. 2008, ApJ 682, 262).
+        """
+        distance = luminosity_distance(_GRID) / (1 + _GRID)
+        density = distance**2 * np.gradient(distance, _GRID) * (1 + _GRID) ** 0.5
         return cls(_summed(density))
 
     @classmethod
@@ -52,11 +64,53 @@ class RedshiftDensity:
         # A little everywhere: no object is left without anywhere to go.
         return cls(_summed(smooth + 1e-3 * smooth.max()))
 
-    def between(self, low: FloatArray, high: FloatArray, uniform: FloatArray) -> FloatArray:
-        """Return a redshift between two others for each number between 0 and 1, ``(n,)``."""
+    def between(
+        self,
+        low: FloatArray,
+        high: FloatArray,
+        uniform: FloatArray,
+        classes: IntArray | None = None,
+    ) -> FloatArray:
+        """Return a redshift between two others for each number between 0 and 1, ``(n,)``.
+
+        Args:
+            low: ``(n,)``.
+            high: ``(n,)``.
+            uniform: ``(n,)`` numbers between 0 and 1.
+            classes: ``(n,)``, where each has a density of its own.
+        """
+        if self.cumulative.ndim == 1 or classes is None:
+            return _between(np.atleast_2d(self.cumulative)[0], low, high, uniform)
+        found = np.empty(len(low))
+        for kind in np.unique(classes):
+            own = classes == kind
+            found[own] = _between(self.cumulative[kind], low[own], high[own], uniform[own])
+        return found
+
+    def mass(self, low: FloatArray, high: FloatArray) -> FloatArray:
+        """Return how much of a density of all classes lies between redshifts."""
         first, last = (np.interp(z, _GRID, self.cumulative) for z in (low, high))
-        found: FloatArray = np.interp(first + uniform * (last - first), self.cumulative, _GRID)
-        return np.clip(found, low, high)
+        return last - first
+
+    def tilted(self, edges: FloatArray, factors: FloatArray) -> Self:
+        """Return densities of K classes: this one, times a factor in each of some bins.
+
+        Args:
+            edges: ``(J + 1,)`` ascending; the first and the last bin go on beyond.
+            factors: ``(K, J)``.
+        """
+        middle = (_GRID[1:] + _GRID[:-1]) / 2
+        place = np.clip(np.searchsorted(edges, middle, side="right") - 1, 0, factors.shape[1] - 1)
+        steps = np.diff(self.cumulative) * factors[:, place]
+        return type(self)(np.concatenate([np.zeros((len(factors), 1)), steps.cumsum(1)], axis=1))
+
+
+def _between(
+    cumulative: FloatArray, low: FloatArray, high: FloatArray, uniform: FloatArray
+) -> FloatArray:
+    first, last = (np.interp(z, _GRID, cumulative) for z in (low, high))
+    found: FloatArray = np.interp(first + uniform * (last - first), cumulative, _GRID)
+    return np.clip(found, low, high)
 
 
 def _summed(density: FloatArray) -> FloatArray:

@@ -16,13 +16,15 @@ _FLOOR: Final = 1e-30  # a probability of zero has no logarithm
 
 
 class Calibration(nn.Module):
-    """A temperature, and other shares of the classes than the training set's.
+    """A temperature, other shares of the classes than the training set's, and classes never seen.
 
-    ``p'_k ∝ p_k^(1/T) s_k / t_k`` with the shares s wanted and those t learned with.
+    ``q_k ∝ p_k^(1/T) s_k / t_k`` with the shares s wanted and those t learned with, and then
+    ``(1 - Σu) q_k + u_k`` with the shares u of classes that nothing could be learned of.
 
     Args:
         temperature: T, above 0; above 1 makes probabilities less sure.
         log_ratios: ``(K,)`` logarithms of s / t; zeros change nothing.
+        unseen: ``(K,)`` shares u, 0 of all classes with training objects; None for none.
 
     Raises:
         ConfigError: A value is impossible.
@@ -34,28 +36,43 @@ class Calibration(nn.Module):
 
     temperature: Tensor
     log_ratios: Tensor
+    unseen: Tensor
 
-    def __init__(self, temperature: float, log_ratios: Sequence[float]) -> None:
+    def __init__(
+        self,
+        temperature: float,
+        log_ratios: Sequence[float],
+        unseen: Sequence[float] | None = None,
+    ) -> None:
         super().__init__()
         if not (math.isfinite(temperature) and temperature > 0):
             raise ConfigError(f"a temperature must be a positive number, got {temperature!r}")
         if not all(math.isfinite(value) for value in log_ratios):
             raise ConfigError(f"log_ratios must be finite numbers, got {list(log_ratios)!r}")
+        unseen = [0.0] * len(log_ratios) if unseen is None else unseen
+        if not (len(unseen) == len(log_ratios) and min(unseen, default=0.0) >= 0):
+            raise ConfigError(f"unseen must be one share a class, got {list(unseen)!r}")
+        if not sum(unseen) < 1:
+            raise ConfigError(f"unseen must be less than 1 in all, got {list(unseen)!r}")
         values = torch.tensor([float(v) for v in log_ratios], dtype=torch.float64)
         # In the configuration rather than among the weights, where a reader finds them.
         self.register_buffer(
             "temperature", torch.tensor(float(temperature), dtype=torch.float64), persistent=False
         )
         self.register_buffer("log_ratios", values, persistent=False)
+        shares = torch.tensor([float(v) for v in unseen], dtype=torch.float64)
+        self.register_buffer("unseen", shares, persistent=False)
 
     def forward(self, probabilities: Tensor) -> Tensor:
         """Return the probabilities ``(N, K) float64`` of those of the ensemble."""
         logits = probabilities.to(torch.float64).clamp(min=_FLOOR).log() / self.temperature
-        return torch.softmax(logits + self.log_ratios, dim=1)
+        seen = torch.softmax(logits + self.log_ratios, dim=1)
+        return seen * (1 - self.unseen.sum()) + self.unseen
 
     def config(self) -> PlainConfig:
         """Return the arguments from which it is built again."""
         return {
             "temperature": float(self.temperature),
             "log_ratios": [float(value) for value in self.log_ratios],
+            "unseen": [float(value) for value in self.unseen],
         }

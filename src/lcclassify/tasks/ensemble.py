@@ -238,7 +238,8 @@ def _calibrate(
                 )
                 classifier.cpu()
     seed = derive_seed(run.plan.seed, "priors")
-    found = calibrated(priors, context.taxonomy, known, held_out, unlabelled, seed)
+    n_training = len(context.split.rows("train"))
+    found = calibrated(priors, context.taxonomy, known, n_training, held_out, unlabelled, seed)
     classifier.calibration = found.calibration
     for sentence in found.sentences:
         console.print(f"  {sentence}", highlight=False, soft_wrap=True)

@@ -22,7 +22,7 @@ IntArray = NDArray[np.int64]
 _FLOOR: Final = 1e-30
 _ROUNDS: Final = 200  # of expectation-maximisation, which is near its end after twenty
 # Objects' worth of belief in the training set's shares, as a share of those estimated from.
-_BELIEF: Final = 0.01
+_BELIEF: Final = 0.1
 _TRIALS: Final = 20  # mixtures of known shares that estimates are tested on
 _MOST_MISSED: Final = 0.5  # by estimates, in units of what the training set's shares miss
 
@@ -148,6 +148,7 @@ def calibrated(
     priors: Priors,
     taxonomy: Taxonomy,
     known: FloatArray,
+    n_training: int,
     held_out: tuple[FloatArray, IntArray] | None,
     unlabelled: FloatArray | None,
     seed: int,
@@ -158,6 +159,7 @@ def calibrated(
         priors: The shares wanted.
         taxonomy: The K classes.
         known: ``(K,)`` shares of the training set.
+        n_training: Its objects.
         held_out: ``(n, K)`` probabilities of objects that no network trained on, and their
             classes ``(n,)``; None leaves the temperature at 1.
         unlabelled: ``(m, K)`` probabilities of the objects to be classified, for estimated
@@ -201,7 +203,28 @@ def calibrated(
         "priors": kind,
         "shares": dict(zip(taxonomy.classes, shares.tolist(), strict=True)),
     }
-    return Calibrated(Calibration(temperature, ratios.tolist()), summary, sentences)
+    unseen = unseen_shares(priors, taxonomy, known, n_training)
+    return Calibrated(
+        Calibration(temperature, ratios.tolist(), unseen.tolist()), summary, sentences
+    )
+
+
+def unseen_shares(
+    priors: Priors, taxonomy: Taxonomy, known: FloatArray, n_training: int
+) -> FloatArray:
+    """Return shares ``(K,)`` of classes without training objects, 0 of the others.
+
+    By Laplace's rule of succession n objects, none of them of a class, leave it a share of
+    1 / (n + K): no less may be said of what was not seen. A stated share of 0 is kept.
+
+    Args:
+        priors: The shares wanted.
+        taxonomy: The K classes.
+        known: ``(K,)`` shares of the training set.
+        n_training: Its objects.
+    """
+    stated = np.array([label in priors.shares for label in taxonomy.classes])
+    return np.where((known > 0) | stated, 0.0, 1 / (n_training + len(known)))
 
 
 def _stated(stated: Mapping[str, float], taxonomy: Taxonomy, known: FloatArray) -> FloatArray:
