@@ -133,6 +133,61 @@ def test_an_epoch_is_so_many_draws(stream):
     assert_equal(four.epoch(ROWS, 7, 1), stream.tensors(ROWS, 7, range(4, 8)))
 
 
+# --- weights ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def uneven(stream):
+    """The stream with one object of class 1 and of class 3 that are drawn seldom."""
+    weights = np.ones(N)
+    weights[[0, 5]] = 0.05  # rows 1 and 11: of classes 1 and 3
+    return replace(stream, weights=weights)
+
+
+def test_seldom_objects_make_room_for_others_of_their_class(uneven):
+    counts = np.mean([uneven.copies(ROWS, 2, 7, epoch) for epoch in range(400)], axis=0)
+    classes = uneven.targets[ROWS]
+    for kind in (1, 3):
+        own = classes == kind
+        assert counts[own].sum() == pytest.approx(2 * own.sum(), abs=0.1)
+        weights = uneven.weights[uneven.positions[ROWS[own]]]
+        expected = 2 * own.sum() * weights / weights.sum()
+        np.testing.assert_allclose(counts[own], expected, atol=0.1)
+
+
+@pytest.mark.parametrize("rows", [ROWS, ROWS[2:], ROWS[[0]], ROWS[[0, 1, 4]]])
+def test_an_epoch_is_of_one_size_whatever_the_weights(rows, uneven):
+    for epoch in range(20):
+        counts = uneven.copies(rows, 2, 7, epoch)
+        assert counts.sum() == 2 * len(rows)
+        share = np.bincount(uneven.targets[rows], counts, 4) - 2 * np.bincount(
+            uneven.targets[rows], minlength=4
+        )
+        assert np.abs(share).max() <= 1
+    assert len(uneven.epoch(rows, 7, 3)) == 2 * len(rows)
+
+
+def test_copies_of_an_object_are_drawn_one_by_one(uneven):
+    objects = [o for epoch in range(10) for o in objects_of(uneven.epoch(ROWS, 7, epoch))]
+    assert len(set(objects)) == len(objects)
+    assert_equal(uneven.epoch(ROWS, 7, 3), uneven.epoch(ROWS, 7, 3))
+
+
+def test_equal_weights_change_nothing(stream):
+    equal = replace(stream, weights=np.full(N, 0.3))
+    np.testing.assert_array_equal(equal.copies(ROWS, 3, 7), 3)
+    np.testing.assert_array_equal(stream.copies(ROWS, 3, 7), 3)
+
+
+def test_draws_of_held_out_objects_are_weighted_alike(stream, uneven):
+    number, owner = stream.resampled(ROWS, 3, 7)
+    np.testing.assert_array_equal(number, np.repeat(np.arange(3), N))
+    np.testing.assert_array_equal(owner, np.tile(np.arange(N), 3))
+    number, owner = uneven.resampled(ROWS, 3, 7)
+    assert set(number) == {0, 1, 2}
+    np.testing.assert_array_equal(np.bincount(owner, minlength=N), uneven.copies(ROWS, 3, 7))
+
+
 # --- epochs -----------------------------------------------------------------------------
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from lcclassify import hashing
-from lcclassify.augment.curves import Curves, IntArray
+from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
 from lcclassify.augment.drawn import Drawn
 from lcclassify.augment.steps import FittedStep, Sample, Step
 from lcclassify.schema import OBJECT_ID, LightCurves, Passbands
+
+_PILOT: Final = 8  # draws of each source that are looked at before any are used
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,27 @@ class Augmenter:
         columns = [pl.Series(name, v).fill_nan(None) for name, v in drawn.columns.items()]
         return drawn.curves.to_light_curves(objects.with_columns(columns), self.passbands)
 
+    def presence(self) -> FloatArray:
+        """Return in which share of draws each source comes out otherwise than it is, ``(N,)``.
 
-def n_unchanged(drawn: Curves, sources: Curves) -> int:
-    """Return how many objects were drawn with the very observations of their sources."""
-    same = drawn.counts == sources.counts
+        What the survey would not find, wherever it were, is left as it is: of a class's objects
+        at large few are like such a source.
+        """
+        ours = self.drawn.curves
+        stays = [_unchanged(Curves.of(self.draw(0, number)), ours) for number in range(_PILOT)]
+        found: FloatArray = 1 - np.mean(stays, axis=0)
+        return found
+
+
+def _unchanged(drawn: Curves, sources: Curves) -> BoolArray:
+    """Tell which objects were drawn with the very observations of their sources, ``(N,)``."""
+    same: BoolArray = drawn.counts == sources.counts
     rows = np.flatnonzero(same)
     ours, theirs = drawn.take(rows), sources.take(rows)
     equal = (ours.mjd == theirs.mjd) & (ours.flux == theirs.flux)
     differ = np.bincount(ours.objects[~equal], minlength=len(rows))
-    return int((differ == 0).sum())
+    same[rows] = differ == 0
+    return same
 
 
 def as_drawn(light_curves: LightCurves) -> Drawn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -34,6 +35,16 @@ class Conditions:
     cadences: Cadences
     least_detections: int
     n_bands: int
+
+    @cached_property
+    def typical_sky(self) -> FloatArray:
+        """Median variance without an object's own changing flux, ``(B,)``."""
+        found = np.zeros(self.n_bands)
+        for band in range(self.n_bands):
+            sky = self.cadences.sky[self.cadences.passband == band]
+            if len(sky):
+                found[band] = np.median(sky)
+        return found
 
     def lent(self, keys: Keys, attempt: int) -> Cadences:
         """Return the cadence of another object for each draw."""

@@ -79,7 +79,7 @@ class ObserveElsewhere:
     wavelength_scale: float = 600.0
     spectra: str | Sequence[str] = ("shared", "class")
     proportionate: bool = True
-    fainter: tuple[float, float] = (0.5, 0.5)
+    fainter: tuple[float, float] = (0.5, 1.0)
     attempts: int = 8
 
     def __post_init__(self) -> None:

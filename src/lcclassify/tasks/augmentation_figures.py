@@ -33,6 +33,7 @@ _Posterior = Callable[[FloatArray], tuple[FloatArray, FloatArray] | None]
 
 EXAMPLES: Final = 6
 COPIES: Final = 2
+_USUAL: Final = 0.5  # of the highest weight of a class, for an example
 _MOST: Final = 5_000  # objects of a sample, of which outlines are drawn
 _GRID: Final = 160  # points of a line
 _SIGNIFICANT: Final = 5.0  # errors: an observation that a panel must show
@@ -85,8 +86,8 @@ class AugmentationArrays:
         few = _thinned(training)
         draws = int(np.clip(_MOST // len(few), 1, stream.passes))
         drawn = []
-        for number in range(draws):
-            copies = stream.augmenter.draw(seed, number, stream.positions[few])
+        for own, number in stream.rounds(few, draws, seed):
+            copies = stream.augmenter.draw(seed, number, stream.positions[own])
             drawn.append(_measure(Curves.of(copies), _column(copies.objects, photoz), passbands))
         redshift = _column(light_curves.objects, photoz)
         samples = {
@@ -238,6 +239,11 @@ def _examples(
 def _chosen(stream: DrawnStream, curves: Curves) -> IntArray:
     """Return ascending rows of training objects of many classes, of middling brightness."""
     rows = np.flatnonzero(stream.positions >= 0)
+    if stream.weights is not None:  # those that mostly stay as they are show little
+        weights = stream.weights[stream.positions[rows]]
+        highest = np.zeros(stream.targets.max() + 1)
+        np.maximum.at(highest, stream.targets[rows], weights)
+        rows = rows[weights >= _USUAL * highest[stream.targets[rows]]]
     ratios = highest_ratios(curves.take(rows))
     counts = np.bincount(stream.targets[rows])
     classes = np.argsort(-counts, kind="stable")[: min(EXAMPLES, int((counts > 0).sum()))]

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lcclassify.augment.augmenter import Augmenter, as_drawn, n_unchanged
+from lcclassify.augment.augmenter import Augmenter, as_drawn
 from lcclassify.augment.conditions import Conditions
 from lcclassify.augment.curves import Curves
 from lcclassify.augment.observing import Cadences, Detections, FluxErrors, highest_ratios
@@ -22,6 +22,7 @@ from lcclassify.training.splits import Split
 from lcclassify.training.streams import DrawnStream
 
 _MOST_LENDERS: Final = 5_000  # objects whose cadences are kept, in every process that draws
+_RAREST: Final = 0.05  # how often, relative to others, an object is drawn that is never found
 
 
 def photometric_columns(
@@ -101,15 +102,23 @@ def make_stream(
         threads=n_cores(),
     )
     augmenter = Augmenter.fitted(training, sample, list(settings.steps.values()))
-    unchanged = n_unchanged(Curves.of(augmenter.draw(0, 0)), sample.drawn.curves)
-    if unchanged:
+    presence = augmenter.presence()
+    stays = float((1 - presence).sum())
+    if stays:
         sample.notes.append(
-            f"Of a draw of all {len(rows):,} training objects {unchanged:,} stay as they are."
+            f"Of a draw of all {len(rows):,} training objects {stays:,.0f} would stay as they "
+            "are, not found anywhere else; such objects are drawn less often than others of "
+            "their class."
         )
     positions = np.full(len(curves.objects), -1, dtype=np.int64)
     positions[rows] = np.arange(len(rows))
     stream = DrawnStream(
-        augmenter, representation, positions, targets, settings.n_passes(len(rows))
+        augmenter,
+        representation,
+        positions,
+        targets,
+        settings.n_passes(len(rows)),
+        np.maximum(presence, _RAREST) if stays else None,
     )
     return stream, sample.notes
 

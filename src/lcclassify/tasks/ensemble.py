@@ -201,8 +201,23 @@ def _fit_head(
             "set split.validation_fraction above 0 or stacking.mode=oof"
         )
     probabilities = np.stack([member.held_out for member in fitted], axis=1)
-    drawn = np.stack([member.drawn for member in fitted], axis=2)
-    return fit_head(context, head, probabilities, rows, drawn, cross_fit=cross_fit)
+    return fit_head(
+        context, head, probabilities, rows, _of_draws(context, fitted), cross_fit=cross_fit
+    )
+
+
+def _of_draws(
+    context: TrainingContext, fitted: list[FittedMember]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+    """Return probabilities of draws of the held-out rows, ``(m, M, K)``, and the rows' positions.
+
+    None where nothing is drawn.
+    """
+    rows, drawn = fitted[0].rows, np.stack([member.drawn for member in fitted], axis=2)
+    if context.stream is None or not len(drawn) or not len(rows):
+        return None
+    number, owner = context.stream.resampled(rows, len(drawn), context.draw_seed)
+    return drawn[number, owner], owner
 
 
 def _calibrate(
@@ -217,15 +232,14 @@ def _calibrate(
     priors = run.plan.priors
     if context.stream is None and priors.kind == "training":
         return None
-    rows, drawn = fitted[0].rows, np.stack([member.drawn for member in fitted], axis=2)
-    held_out = None
-    if len(rows) and len(drawn):
+    held_out, drawn = None, _of_draws(context, fitted)
+    if drawn is not None:
         # One round at a time, as the head saw them.
-        flat = torch.as_tensor(drawn.reshape(-1, 1, *drawn.shape[2:]))
+        values, owner = drawn
         one = EnsembleClassifier(classifier.first_round(), classifier.head)
         with torch.inference_mode():
-            values = one.combine(flat).numpy()
-        held_out = values, np.tile(context.targets[rows], len(drawn))
+            combined = one.combine(torch.as_tensor(values[:, None])).numpy()
+        held_out = combined, context.targets[fitted[0].rows[owner]]
     unlabelled = None
     if priors.estimated:
         roles = [context.split.rows(role) for role in ("test", "unlabelled")]

@@ -101,6 +101,11 @@ class TrainingContext:
             f"split.validation_fraction (of the training objects outside fold {fold})",
         )
 
+    @property
+    def draw_seed(self) -> int:
+        """Seed of the draws of held-out rows, which all members have in common."""
+        return derive_seed(self.seed, "held-out draws")
+
     def transforms(self, fold: int | None) -> Transforms:
         """Return the transforms fitted on a fold's training rows, fitted once a run."""
         key = -1 if fold is None else fold

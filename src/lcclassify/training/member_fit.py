@@ -172,9 +172,8 @@ class MemberFit:
             epochs = DrawnEpochs(self.stream, self.train_rows, seed, self.member.fit.epochs)
             if len(self.validation_rows):
                 # A few objects, drawn more often: they stand for many.
-                often = range(max(1, self.stream.passes))
                 seed = derive_seed(self.seed, "validation draws")
-                validation = self.stream.tensors(self.validation_rows, seed, often)
+                validation = self.stream.sample(self.validation_rows, self.stream.passes, seed)
         fit_network(
             submodel,
             loss,

@@ -167,7 +167,7 @@ def _fit(
         seed=derive_seed(context.seed, "fit", member.name, label),
         stream=context.stream,
         held_out_draws=context.held_out_draws,
-        draw_seed=derive_seed(context.seed, "held-out draws"),
+        draw_seed=context.draw_seed,
     )
 
 

@@ -170,7 +170,7 @@ def fit_head(
     settings: MemberSettings,
     probabilities: FloatArray,
     rows: IntArray,
-    drawn: FloatArray | None = None,
+    drawn: tuple[FloatArray, IntArray] | None = None,
     *,
     cross_fit: bool,
 ) -> FittedHead:
@@ -181,15 +181,14 @@ def fit_head(
         settings: The head and its training.
         probabilities: ``(n, M, K) float64``, of rows no member trained on.
         rows: ``(n,)`` rows they belong to.
-        drawn: ``(D, n, M, K) float64``, of draws of them, which the head then learns from
-            instead.
+        drawn: ``(m, M, K) float64``, of draws of them, which the head then learns from
+            instead, and ``(m,)`` positions of their rows.
         cross_fit: Whether to fit it over folds as well, for an honest score where no
             test objects are at hand; otherwise `cross_fitted` is empty.
     """
-    learned = probabilities[None] if drawn is None or not len(drawn) else drawn
-    n_draws, n_rows = learned.shape[:2]
-    learned = learned.reshape(n_draws * n_rows, *learned.shape[2:])
-    targets = np.tile(context.targets[rows], n_draws)
+    n_rows = len(rows)
+    learned, owners = (probabilities, np.arange(n_rows)) if drawn is None else drawn
+    targets = context.targets[rows[owners]]
 
     def fit(label: str, kept: IntArray) -> HeadFit:
         tensorboard = context.tensorboard
@@ -215,7 +214,7 @@ def fit_head(
             held = np.flatnonzero(folds == fold)
             if 0 < len(held) < n_rows:
                 # All draws of an object are of its fold.
-                kept = np.flatnonzero(np.tile(folds, n_draws) != fold)
+                kept = np.flatnonzero(folds[owners] != fold)
                 crossed.append((fit(f"fold_{fold}", kept), held))
     run_fits([whole, *(other for other, _ in crossed)], context.workers, context.reporter)
     cross_fitted = np.zeros((n_rows if cross_fit else 0, len(context.taxonomy)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -13,8 +14,12 @@ from numpy.typing import NDArray
 from lcclassify.augment.augmenter import Augmenter
 from lcclassify.nn.batching import TensorSet
 from lcclassify.representations.representation import FittedRepresentation
+from lcclassify.training.seeds import derive_seed
 
 IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+_MOST_COPIES: Final = 1 << 20  # of an object in an epoch: numbers of draws are told apart
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,9 @@ class DrawnStream:
         positions: ``(N,) int64``, the place among the augmenter's objects of each row of the
             run's tensors; -1 for rows that do not train.
         targets: ``(N,) int64``, classes of these rows.
-        passes: Draws of every object in an epoch.
+        passes: Draws of every object in an epoch, on average over a class.
+        weights: ``(N,)`` how often each of the augmenter's objects is drawn, relative to others
+            of its class; None: equally often.
     """
 
     augmenter: Augmenter
@@ -38,6 +45,7 @@ class DrawnStream:
     positions: IntArray
     targets: IntArray
     passes: int
+    weights: FloatArray | None = None
 
     def tensors(self, rows: IntArray, seed: int, draws: Iterable[int]) -> TensorSet:
         """Return some training objects as drawn, those of the first draw first.
@@ -56,8 +64,65 @@ class DrawnStream:
 
     def epoch(self, rows: IntArray, seed: int, epoch: int) -> TensorSet:
         """Return all that a fit sees in an epoch, ``passes`` draws of each object."""
-        first = epoch * self.passes
-        return self.tensors(rows, seed, range(first, first + self.passes))
+        return self.sample(rows, self.passes, seed, epoch)
+
+    def sample(self, rows: IntArray, times: int, seed: int, epoch: int = 0) -> TensorSet:
+        """Return draws of some training objects, as many of each class as `times` of all.
+
+        Args:
+            rows: ``(n,)`` ascending rows of the run's tensors.
+            times: Draws of an object, on average over its class.
+            seed: Seed of the draws.
+            epoch: Another one has other draws.
+        """
+        parts = [self.tensors(own, seed, [n]) for own, n in self.rounds(rows, times, seed, epoch)]
+        return TensorSet.concatenated(parts)
+
+    def rounds(
+        self, rows: IntArray, times: int, seed: int, epoch: int = 0
+    ) -> Iterator[tuple[IntArray, int]]:
+        """Yield rows and the number of the draw that each of them is in such a sample with."""
+        counts = self.copies(rows, times, seed, epoch)
+        first = epoch * (times if self.weights is None else _MOST_COPIES)
+        for number in range(int(counts.max(initial=0))):
+            yield rows[counts > number], first + number
+
+    def copies(self, rows: IntArray, times: int, seed: int, epoch: int = 0) -> IntArray:
+        """Return how often each of some rows is in such a sample, ``(n,)``.
+
+        A systematic sample: of each class ``times`` its number of rows, whatever the weights,
+        and of a row at most one more or less than its share.
+        """
+        if self.weights is None:
+            return np.full(len(rows), times)
+        weights, classes = self.weights[self.positions[rows]], self.targets[rows]
+        order = np.argsort(classes, kind="stable")
+        total = np.bincount(classes, weights)
+        share = times * np.bincount(classes)[classes] * weights / total[classes]
+        start = np.random.default_rng(derive_seed(seed, "copies", epoch)).random()
+        # Rounded, so that what should be a whole number is.
+        ends = np.floor(np.cumsum(share[order]).round(6) + start)
+        counts = np.empty(len(rows), dtype=np.int64)
+        counts[order] = np.diff(ends, prepend=0.0).astype(np.int64)
+        return counts
+
+    def resampled(self, rows: IntArray, n_draws: int, seed: int) -> tuple[IntArray, IntArray]:
+        """Return which of a number of draws of each row make up a sample, as `sample` does.
+
+        What is wanted more often than it was drawn is repeated.
+
+        Args:
+            rows: ``(n,)`` ascending rows of the run's tensors.
+            n_draws: Draws that there are of each.
+            seed: Seed of the draws.
+
+        Returns:
+            Numbers of draws and positions among the rows, ``(n_draws * n,)`` each.
+        """
+        counts = self.copies(rows, n_draws, seed)
+        rounds = [np.flatnonzero(counts > k) for k in range(int(counts.max(initial=0)))]
+        draws = [np.full(len(own), k % n_draws) for k, own in enumerate(rounds)]
+        return np.concatenate(draws), np.concatenate(rounds)
 
 
 class DrawnEpochs:
