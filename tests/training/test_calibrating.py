@@ -230,6 +230,31 @@ def test_shares_are_estimated_from_objects_to_be_classified(values):
     assert untested.summary["temperature"] == 1
 
 
+def test_halfway_changes_the_odds_of_classes_half_as_much(values):
+    held_out = objects(6000, KNOWN[:3], seed=8)
+    held_out = posterior(held_out[1], KNOWN), held_out[0]
+    unlabelled = posterior(objects(8000, [0.1, 0.1, 0.8], seed=9)[1], KNOWN)
+    whole, half = (
+        calibrated(Priors(word), TAXONOMY, KNOWN, MANY, held_out, unlabelled, 0)
+        for word in ("estimated", "halfway")
+    )
+    steps = [np.log(shares_of(found)[:3] / KNOWN[:3]) for found in (whole, half)]
+    changes = [step[1:] - step[0] for step in steps]
+    np.testing.assert_allclose(changes[1], changes[0] / 2, atol=1e-12)
+    assert shares_of(half).sum() == pytest.approx(1)
+    assert shares_of(half)[3] == 0
+    assert half.summary["priors"] == "halfway"
+    assert half.sentences[-1].startswith("Halfway from the training set's to these: A ")
+    expected = posterior(values, shares_of(half))
+    np.testing.assert_allclose(applied(half, posterior(values, KNOWN)), expected, atol=0.03)
+    # An estimate that fails its test is not gone halfway to either.
+    targets, measured = objects(6000, KNOWN[:3], seed=8)
+    contrary = posterior(4 - measured, KNOWN), targets
+    refused = calibrated(Priors("halfway"), TAXONOMY, KNOWN, MANY, contrary, unlabelled, 0)
+    assert refused.summary["priors"] == "training"
+    np.testing.assert_array_equal(shares_of(refused), KNOWN)
+
+
 def test_shares_are_estimated_at_the_temperature():
     """Probabilities that are too sure give other shares than those that are not."""
     targets, measured = objects(6000, KNOWN[:3], seed=8)

@@ -11,11 +11,11 @@ def test_words(word):
     priors = Priors.from_config(word)
     assert priors.kind == word
     assert dict(priors.shares) == {}
-    assert priors.estimated == (word == "estimated")
+    assert priors.estimated == (word in ("estimated", "halfway"))
 
 
-def test_there_are_three_words():
-    assert set(WORDS) == {"training", "flat", "estimated"}
+def test_there_are_four_words():
+    assert set(WORDS) == {"training", "flat", "estimated", "halfway"}
     assert Priors() == Priors.from_config("training")
 
 

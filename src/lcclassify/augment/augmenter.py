@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Final
 
 import numpy as np
 import polars as pl
 
 from lcclassify import hashing
-from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray
+from lcclassify.augment.curves import Curves, IntArray
 from lcclassify.augment.drawn import Drawn
 from lcclassify.augment.steps import FittedStep, Sample, Step
 from lcclassify.schema import OBJECT_ID, LightCurves, Passbands
-
-_PILOT: Final = 8  # draws of each source that are looked at before any are used
 
 
 @dataclass(frozen=True)
@@ -55,37 +52,19 @@ class Augmenter:
             epoch: Number of the draw.
             rows: ``(n,)`` ascending positions of the sources wanted; None for all.
         """
+        drawn = self.drawn_anew(seed, epoch, rows)
+        columns = [pl.Series(name, v).fill_nan(None) for name, v in drawn.columns.items()]
+        objects = self.objects[drawn.sources].with_columns(columns)
+        return drawn.curves.to_light_curves(objects, self.passbands)
+
+    def drawn_anew(self, seed: int, epoch: int, rows: IntArray | None = None) -> Drawn:
+        """Return the same as steps have it."""
         if rows is None:
             rows = np.arange(len(self.drawn))
-        objects = self.objects[rows]
-        own = hashing.object_keys(objects[OBJECT_ID], seed)
+        own = hashing.object_keys(self.objects[OBJECT_ID][rows], seed)
         with np.errstate(over="ignore"):
             keys = hashing.mix(own + hashing.GOLDEN * np.uint64(epoch + 1))
-        drawn = reduce(lambda d, step: step.apply(d, keys), self.steps, self.drawn.take(rows))
-        columns = [pl.Series(name, v).fill_nan(None) for name, v in drawn.columns.items()]
-        return drawn.curves.to_light_curves(objects.with_columns(columns), self.passbands)
-
-    def presence(self) -> FloatArray:
-        """Return in which share of draws each source comes out otherwise than it is, ``(N,)``.
-
-        What the survey would not find, wherever it were, is left as it is: of a class's objects
-        at large few are like such a source.
-        """
-        ours = self.drawn.curves
-        stays = [_unchanged(Curves.of(self.draw(0, number)), ours) for number in range(_PILOT)]
-        found: FloatArray = 1 - np.mean(stays, axis=0)
-        return found
-
-
-def _unchanged(drawn: Curves, sources: Curves) -> BoolArray:
-    """Tell which objects were drawn with the very observations of their sources, ``(N,)``."""
-    same: BoolArray = drawn.counts == sources.counts
-    rows = np.flatnonzero(same)
-    ours, theirs = drawn.take(rows), sources.take(rows)
-    equal = (ours.mjd == theirs.mjd) & (ours.flux == theirs.flux)
-    differ = np.bincount(ours.objects[~equal], minlength=len(rows))
-    same[rows] = differ == 0
-    return same
+        return reduce(lambda d, step: step.apply(d, keys), self.steps, self.drawn.take(rows))
 
 
 def as_drawn(light_curves: LightCurves) -> Drawn:

@@ -14,6 +14,7 @@ from lcclassify.augment.conditions import Conditions
 from lcclassify.augment.curves import Curves
 from lcclassify.augment.observing import Cadences, Detections, FluxErrors, highest_ratios
 from lcclassify.augment.steps import Sample
+from lcclassify.augment.weights import shares_found, source_weights
 from lcclassify.cores import n_cores
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import OBJECT_ID, LightCurves
@@ -22,7 +23,6 @@ from lcclassify.training.splits import Split
 from lcclassify.training.streams import DrawnStream
 
 _MOST_LENDERS: Final = 5_000  # objects whose cadences are kept, in every process that draws
-_RAREST: Final = 0.05  # how often, relative to others, an object is drawn that is never found
 
 
 def photometric_columns(
@@ -102,13 +102,13 @@ def make_stream(
         threads=n_cores(),
     )
     augmenter = Augmenter.fitted(training, sample, list(settings.steps.values()))
-    presence = augmenter.presence()
-    stays = float((1 - presence).sum())
-    if stays:
+    found = shares_found(augmenter)
+    weights = source_weights(found)
+    if weights is not None:
         sample.notes.append(
-            f"Of a draw of all {len(rows):,} training objects {stays:,.0f} would stay as they "
-            "are, not found anywhere else; such objects are drawn less often than others of "
-            "their class."
+            f"Of a draw of all {len(rows):,} training objects {(1 - found).sum():,.0f} would stay "
+            "as they are, not found anywhere else; such objects are drawn less often than others "
+            "of their class."
         )
     positions = np.full(len(curves.objects), -1, dtype=np.int64)
     positions[rows] = np.arange(len(rows))
@@ -118,7 +118,7 @@ def make_stream(
         positions,
         targets,
         settings.n_passes(len(rows)),
-        np.maximum(presence, _RAREST) if stays else None,
+        weights,
     )
     return stream, sample.notes
 

@@ -192,6 +192,11 @@ def calibrated(
                     f"Shares estimated from the objects to be classified: {listed}. Of held-out "
                     f"mixtures such estimates miss {left:.3f}, the training set's {before:.3f}."
                 )
+        if kind == "halfway":
+            shares = _halfway(known, shares)
+            sentences.append(
+                f"Halfway from the training set's to these: {_listed(shares, taxonomy)}."
+            )
     elif priors.estimated:
         sentences.append("Shares cannot be estimated: there are no objects to be classified.")
         kind = "training"
@@ -225,6 +230,13 @@ def unseen_shares(
     """
     stated = np.array([label in priors.shares for label in taxonomy.classes])
     return np.where((known > 0) | stated, 0.0, 1 / (n_training + len(known)))
+
+
+def _halfway(known: FloatArray, shares: FloatArray) -> FloatArray:
+    """Return the geometric mean of shares, which halves what a class's odds are changed by."""
+    mean = np.sqrt(known * shares)
+    found: FloatArray = mean / mean.sum()
+    return found
 
 
 def _stated(stated: Mapping[str, float], taxonomy: Taxonomy, known: FloatArray) -> FloatArray:

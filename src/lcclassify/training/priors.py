@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from lcclassify.errors import ConfigError, did_you_mean
 
-WORDS: Final = ("training", "flat", "estimated")
+WORDS: Final = ("training", "flat", "estimated", "halfway")
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Priors:
 
     Attributes:
         kind: ``training``: as in the training set; ``flat``: all that it has alike;
-            ``estimated``: as what the objects to be classified look like; ``stated``.
+            ``estimated``: as what the objects to be classified look like; ``halfway``: the
+            geometric mean of these and those of the training set; ``stated``.
         shares: Stated shares by class; those of classes not named are in the proportions of
             the training set.
     """
@@ -28,7 +29,7 @@ class Priors:
     @property
     def estimated(self) -> bool:
         """Whether they come from the objects to be classified."""
-        return self.kind == "estimated"
+        return self.kind in ("estimated", "halfway")
 
     @classmethod
     def from_config(cls, value: Any) -> Priors:
