@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from lcclassify.augment.augmenter import Augmenter, as_drawn, n_unchanged
-from lcclassify.augment.curves import Curves
+from lcclassify.augment.augmenter import Augmenter, as_drawn
 from lcclassify.augment.elsewhere import ObserveElsewhere
 from lcclassify.augment.light import DropObservations, FluxJitter
 from lcclassify.surveys.canonical import canonicalise
@@ -176,13 +175,3 @@ def test_another_process_draws_the_same(tmp_path, training, fitted):
     expected = [fitted["both"].draw(5, e, r) for e in (3, 0) for r in (rows, None)] * 2
     for one, other in zip(done, expected, strict=True):
         assert_equal(one, other)
-
-
-def test_objects_that_stay_are_counted(training, fitted):
-    _, sample = training
-    sources = sample.drawn.curves
-    assert n_unchanged(sources, sources) == N
-    # The one with two observations is neither moved nor dimmed.
-    drawn = fitted["elsewhere"].draw(0, 0)
-    assert n_unchanged(Curves.of(drawn), sources) >= 1
-    assert n_unchanged(Curves.of(fitted["light"].draw(0, 0)), sources) == 0

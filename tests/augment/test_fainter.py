@@ -38,7 +38,7 @@ def test_objects_without_a_redshift_are_dimmed_and_never_moved(
 
 
 def test_dimmed_errors_are_those_of_the_survey(stack, sample_of, redrawn):
-    """Under a lender's sky, but no less than what the source's own errors have become."""
+    """Under a lender's sky, and with what the source's own have above one, less with its light."""
     rng = np.random.default_rng(0)
     mjd = np.arange(400) * 1.0
     good = (mjd, np.zeros(400), np.full(400, 1000.0) + rng.normal(size=400), np.ones(400), mjd >= 0)
@@ -56,7 +56,8 @@ def test_dimmed_errors_are_those_of_the_survey(stack, sample_of, redrawn):
     each = drawn.sources[drawn.curves.objects]
     expected = np.sqrt(36 + 0.1 * factor * 1000)
     np.testing.assert_allclose(drawn.curves.flux_err[each == 0], expected, rtol=0.01)
-    np.testing.assert_allclose(drawn.curves.flux_err[each == 1], 50 * factor, rtol=1e-12)
+    of_light = np.sqrt(36 + factor * (50**2 - 36))
+    np.testing.assert_allclose(drawn.curves.flux_err[each == 1], of_light, rtol=1e-12)
     # Noise is added up to the error, once.
     scatter = (drawn.curves.flux - factor * 1000) / drawn.curves.flux_err
     for source in (0, 1):
@@ -86,3 +87,23 @@ def test_dimmed_objects_have_about_as_many_observations_as_lenders(stack, sample
     # Which of the source's they are is left to chance.
     first = drawn.mjd[drawn.bounds[:-1]]
     assert len(np.unique(first)) > 5
+
+
+def test_dimmed_errors_are_no_less_than_the_noise_that_is_there(stack, sample_of, redrawn):
+    """Under a darker sky than the source's own its noise stays, with less light."""
+    mjd = np.arange(200) * 1.0
+    poor = (mjd, np.zeros(200), np.full(200, 1000.0), np.full(200, 6.0), mjd >= 0)
+    errors = FluxErrors(np.zeros(4), np.zeros(4), np.zeros(4))
+    zeros = np.zeros(300, dtype=np.uint8)
+    cadences = Cadences(  # two of three lenders are under a sky like the source's
+        np.array([0, 100, 200, 300]),
+        np.tile(np.arange(100.0), 3),
+        zeros,
+        np.repeat([1.0, 36.0, 36.0], 100),
+        np.zeros(3),
+    )
+    sample = sample_of(
+        stack([poor]), [np.nan], detections=EVERYTHING, cadences=cadences, errors=errors
+    )
+    found = redrawn(ObserveElsewhere(fainter=(0.2, 0.0)), sample, copies=40).curves
+    assert set(np.unique(found.flux_err.round(9))) == {round(6 * 10**-0.08, 9), 6.0}

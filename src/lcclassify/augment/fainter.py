@@ -51,10 +51,11 @@ def dimmed(
     again = rank[keep] % n_theirs[group[keep]]
     sky[keep] = lent.sky[np.argsort(theirs, kind="stable")][first[group[keep]] + again]
     # A star's own light, changing or not, is most of the noise where it is bright: what its
-    # errors have above those of an empty sky goes with the light.
+    # variances have above those of an empty sky goes with the light.
     light = np.maximum(curves.flux_err**2 - survey.typical_sky[curves.passband], 0.0)
     flux, before = factor * curves.flux, factor * curves.flux_err
     error = np.maximum(np.sqrt(sky + factor * light), before)
+    error = np.maximum(error, survey.errors.error(curves.passband, flux, sky))
     noise = hashing.normal(row_keys(curves, keys, f"noise {attempt}"))
     flux = flux + np.sqrt(np.maximum(error**2 - before**2, 0.0)) * noise
     changed = replace(curves, flux=flux, flux_err=error)
