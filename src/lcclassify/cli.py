@@ -14,12 +14,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from lcclassify.build import config_dir
 from lcclassify.errors import ConfigError, LcclassifyError, TrainingError, check_flag, did_you_mean
 from lcclassify.interrupts import heard_interrupts, interrupts_kept
+from lcclassify.terminal import substitute_unprintable, terminal, typed
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
@@ -43,15 +43,16 @@ def _command(name: str, task: Task) -> None:
     A failed job of a sweep does not end the others; the exit code tells of it.
     """
     failed: list[str] = []
+    substitute_unprintable()
     register_resolvers()
     process = os.getpid()
 
     # Launchers pickle the job and all that it refers to.
-    def say(text: str) -> None:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(text)
+    def say(text: str | Text) -> None:
+        terminal(stderr=True, soft_wrap=True, highlight=False).print(text)
 
     def fail(error: Exception) -> None:
-        say(f"[bold red]error:[/] {escape(_sentence(error))}")
+        say(Text.assemble(("error:", "bold red"), f" {_sentence(error)}"))
         failed.append(name)
 
     @hydra.main(config_path=str(config_dir()), config_name=name, version_base="1.3")
@@ -76,7 +77,7 @@ def _command(name: str, task: Task) -> None:
                 raise  # the search or the task says how to go on
             folder = Path(HydraConfig.get().runtime.output_dir)
             if (folder / "config.yaml").is_file():
-                say(f"interrupted; go on with: {_program()} resume={_short(folder)}")
+                say(f"interrupted; go on with: {_program()} {typed('resume', _short(folder))}")
             else:
                 say("interrupted")
             sys.exit(EXIT_INTERRUPTED)

@@ -170,3 +170,14 @@ def test_pyplot_is_never_imported():
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_names_are_neither_mathematics_nor_hidden(make_synthetic, tmp_path):
+    names = ("$A^$", "_hidden", "a_b^{c}", "100 $", "\\frac{")
+    p, y = make_synthetic(len(names), 300)
+    drawn = figures.make_figures(p, y, Taxonomy(names), title="$x^$ and _y")
+    figures.write_figures(drawn, tmp_path)  # where mathematics would be parsed
+    for name in ("roc", "precision_recall"):
+        labels = [text.get_text() for text in drawn[name].legends[0].get_texts()]
+        shown = [label.replace("\\$", "$").lstrip("\u200b") for label in labels]
+        assert {label.rpartition(",")[0] for label in shown} >= set(names)

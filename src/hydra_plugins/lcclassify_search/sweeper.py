@@ -57,7 +57,6 @@ class SearchSweeper(Sweeper):
         """Run the search that the configuration and the command line describe."""
         from hydra._internal.core_plugins.basic_launcher import BasicLauncher
         from omegaconf import OmegaConf, open_dict
-        from rich.console import Console
 
         from lcclassify.build import to_plain
         from lcclassify.errors import ConfigError
@@ -67,6 +66,7 @@ class SearchSweeper(Sweeper):
         from lcclassify.tasks.plan import worker_count
         from lcclassify.tasks.runs import check_config
         from lcclassify.tasks.trial import train_in_process
+        from lcclassify.terminal import terminal
 
         config, context, launcher = self.config, self.hydra_context, self.launcher
         if config is None or context is None or launcher is None:
@@ -110,7 +110,7 @@ class SearchSweeper(Sweeper):
                 record=record,
                 launch=lambda jobs, first: launcher.launch(jobs, initial_job_idx=first),
                 check=check,
-                console=Console(),
+                console=terminal(),
                 workers=lambda: worker_count({**whole["trainer"], "workers": "auto"}),
                 train=train_in_process if isinstance(launcher, BasicLauncher) else None,
             ),

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +18,7 @@ from lcclassify.errors import DataError
 from lcclassify.evaluation import published
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.writing import write_whole
+from lcclassify.terminal import terminal
 
 MISSING = "-"
 
@@ -164,7 +164,7 @@ def paper_comparison(
 def text_of(table: Table, width: int = 100) -> str:
     """Return a table as plain text of at most `width` columns, for a file."""
     buffer = io.StringIO()
-    console = Console(
+    console = terminal(
         file=buffer, width=width, color_system=None, force_terminal=False, legacy_windows=False
     )
     console.print(table)

@@ -165,7 +165,7 @@ class ShardStore:
 
     def _read(self, path: Path) -> ShardRecord | None:
         try:
-            record = ShardRecord(**json.loads(path.read_text()))
+            record = ShardRecord(**json.loads(path.read_text(encoding="utf-8")))
             if record.index != int(path.stem):
                 return None
             for name, expected in record.sha256.items():
@@ -177,7 +177,7 @@ class ShardStore:
 
     def _compare(self, path: Path, wanted: dict[str, Any]) -> None:
         try:
-            found = json.loads(path.read_text())
+            found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             raise ConfigError(f"'{path}' is damaged: pass restart=true to begin anew") from None
         if found == wanted:
@@ -215,7 +215,7 @@ def _checksum(path: Path) -> str:
 def _write_text(path: Path, text: str) -> None:
     partial = _beside(path)
     try:
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ import polars as pl
 from lcclassify.errors import ConfigError, OutputError, did_you_mean
 from lcclassify.growing import GrowingTable
 from lcclassify.inference.predictions import CLASS_PREFIX, REASON
+from lcclassify.parquet import parquet_schema, read_parquet, scan_parquet
 from lcclassify.schema import OBJECT_ID
 
 FORMATS: Final = ("parquet", "csv", "plasticc")
@@ -128,11 +129,11 @@ def sorted_parts(
     Yields:
         At least one table.
     """
-    ids = [pl.read_parquet(path, columns=[OBJECT_ID])[OBJECT_ID] for path in paths]
+    ids = [read_parquet(path, columns=[OBJECT_ID])[OBJECT_ID] for path in paths]
     if len(further) or not ids:
         ids.append(further[OBJECT_ID])
     wanted = pl.concat(ids).sort()
-    schema = further.schema if not paths else pl.read_parquet_schema(paths[0])
+    schema = further.schema if not paths else parquet_schema(paths[0])
     for start in range(0, max(len(wanted), 1), rows):
         part = wanted[start : start + rows]
         # A bare string would be the name of a column.
@@ -141,7 +142,7 @@ def sorted_parts(
         tables = [further.filter(chosen)] if len(further) else []
         if paths:
             # Files without an id between are told by their statistics.
-            tables.append(pl.scan_parquet(list(paths), glob=False).filter(chosen).collect())
+            tables.append(scan_parquet(paths).filter(chosen).collect())
         whole = pl.concat(tables) if tables else pl.DataFrame(schema=schema)
         yield whole.sort(OBJECT_ID)
 

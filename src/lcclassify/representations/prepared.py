@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from lcclassify.parquet import read_parquet
 from lcclassify.schema import OBJECT_ID
 
 # Raise when the files change, or what the same settings put into them.
@@ -92,7 +93,7 @@ class PreparedSet:
                 "context": self.context_names,
                 "channels": self.channel_names,
             }
-            (partial / NAMES).write_text(json.dumps(names))
+            (partial / NAMES).write_text(json.dumps(names), encoding="utf-8")
             if folder.exists():
                 folder.rename(replaced)
             try:
@@ -111,13 +112,13 @@ class PreparedSet:
     def load(cls, folder: Path) -> PreparedSet | None:
         """Read a saved set; None if there is none or it is damaged."""
         try:
-            names = json.loads((folder / NAMES).read_text())
+            names = json.loads((folder / NAMES).read_text(encoding="utf-8"))
             if names["format_version"] != FORMAT_VERSION:
                 return None
             if any(_digest(folder / name) != names["sha256"][name] for name in (ARRAYS, OBJECTS)):
                 return None
             arrays = load_file(folder / ARRAYS)
-            ids = pl.read_parquet(folder / OBJECTS)[OBJECT_ID]
+            ids = read_parquet(folder / OBJECTS)[OBJECT_ID]
             consistent = (
                 arrays["features"].shape == (len(ids), len(names["features"]))
                 and arrays["context"].shape == (len(ids), len(names["context"]))

@@ -70,7 +70,7 @@ def write_experiment(
         f"{value}.\n#   python train.py --config-dir {_quoted(folder)} experiment={name}\n"
     )
     partial = path.with_name(f".{path.name}.part")
-    partial.write_text(text + yaml.safe_dump(content, sort_keys=False))
+    partial.write_text(text + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     partial.replace(path)
     return path
 
@@ -101,7 +101,7 @@ def _quoted(folder: Path) -> str:
 
 def _mapping(path: Path) -> PlainConfig:
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"'{path}' cannot be read") from error
     if not isinstance(content, dict):

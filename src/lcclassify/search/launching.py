@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import TrialState
 from rich.console import Console
+from rich.text import Text
 
 from lcclassify.errors import ConfigError, LcclassifyError, TrainingError
 from lcclassify.interrupts import interrupts_kept
@@ -20,6 +21,7 @@ from lcclassify.search.job import TrialOutcome, reason_of
 from lcclassify.search.metrics import in_words
 from lcclassify.search.results import configuration
 from lcclassify.search.study import ATTEMPTS, REASON, Claim, SearchStudy
+from lcclassify.terminal import working
 from lcclassify.training.processes import ENDED, FAILED, Processes, Tell, how_it_died, warm_up
 
 # What a configuration that cannot be composed or used raises.
@@ -87,7 +89,7 @@ def run_in_processes(
     warm_up(train.__module__)
     claims: dict[str, tuple[Claim, int]] = {}
     notes: dict[str, str] = {}
-    with Processes() as processes, around.console.status("") as status:
+    with Processes() as processes, working(around.console, "") as status:
         try:
             while True:
                 while len(claims) < n_jobs and (asked := study.ask(1)):
@@ -120,7 +122,7 @@ def run_in_processes(
                                 highlight=False,
                                 soft_wrap=True,
                             )
-                    status.update("   ".join(f"{name}: {text}" for name, text in notes.items()))
+                    status.update(Text("   ".join(f"{k}: {text}" for k, text in notes.items())))
         finally:
             for claim, _ in claims.values():
                 claim.lock.release()
@@ -212,7 +214,6 @@ def _announce(around: Surroundings, study: SearchStudy, claim: Claim) -> None:
     around.console.print(
         f"trial {claim.number} of {study.total}{again}: {shown}",
         highlight=False,
-        markup=False,
         soft_wrap=True,
     )
 
@@ -233,6 +234,5 @@ def _tell(around: Surroundings, study: SearchStudy, claim: Claim) -> None:
     around.console.print(
         f"  trial {claim.number}: {text} ({seconds:.1f} s)",
         highlight=False,
-        markup=False,
         soft_wrap=True,
     )

@@ -55,7 +55,7 @@ def best_members(folder: Path, top: int) -> dict[str, PlainConfig]:
         ConfigError: The folder holds no search, or fewer complete trials.
     """
     try:
-        stored = json.loads((folder / SEARCH).read_text())
+        stored = json.loads((folder / SEARCH).read_text(encoding="utf-8"))
         name, storage = str(stored["name"]), str(stored["storage"])
         directions = [METRICS[objective].direction for objective in stored["objective"]]
     except (OSError, ValueError, KeyError, TypeError) as error:

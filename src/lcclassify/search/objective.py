@@ -78,7 +78,7 @@ def _read(folder: Path, fits: Mapping[Path, FitResult], name: str) -> Objective:
     if name == "parameters":
         from lcclassify.nn.submodel import Submodel
 
-        stored = json.loads((next(iter(fits)) / "submodel.json").read_text())
+        stored = json.loads((next(iter(fits)) / "submodel.json").read_text(encoding="utf-8"))
         network = Submodel.from_config(stored)
         return Objective(float(sum(p.numel() for p in network.parameters())), None)
     if name.startswith("cv/"):
@@ -96,7 +96,7 @@ def _read(folder: Path, fits: Mapping[Path, FitResult], name: str) -> Objective:
 
 
 def _cross_validated(folder: Path, name: str) -> Objective:
-    metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     (crossed,) = metrics["cross_validation"].values()
     if name == "accuracy":
         return Objective(crossed["accuracy_of_folds"]["mean"], crossed["accuracy_of_folds"]["std"])

@@ -73,7 +73,7 @@ def _write_table(
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     partial = path.with_name(f".{path.name}.part")
-    partial.write_text(text.getvalue())
+    partial.write_text(text.getvalue(), encoding="utf-8")
     partial.replace(path)
     return path
 
@@ -109,7 +109,6 @@ def show_results(
             console.print(
                 f"  trial {trial.number} failed: {trial.user_attrs.get(REASON, 'unknown')}",
                 highlight=False,
-                markup=False,
                 soft_wrap=True,
             )
 

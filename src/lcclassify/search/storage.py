@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -50,4 +51,6 @@ def _sqlite(path: Path) -> RDBStorage:
         connection.execute("PRAGMA journal_mode=WAL")
     finally:
         connection.close()
-    return RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": _PATIENCE}})
+    # No URL for the path: what follows a question mark would be no part of it.
+    connect = partial(sqlite3.connect, path, timeout=_PATIENCE)
+    return RDBStorage(f"sqlite:///{path.name}", engine_kwargs={"creator": connect})

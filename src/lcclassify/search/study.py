@@ -173,7 +173,7 @@ def _same_search(folder: Path, settings: SearchSettings, fingerprint: dict[str, 
     path = folder / SEARCH
     now = json.loads(json.dumps(fingerprint, default=str))
     try:
-        before = json.loads(path.read_text()) if path.is_file() else None
+        before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
         if before is None:
             before = {
                 "identity": uuid4().hex,
@@ -183,7 +183,7 @@ def _same_search(folder: Path, settings: SearchSettings, fingerprint: dict[str, 
                 "settings": now,
             }
             partial = path.with_name(f".{SEARCH}.part")
-            partial.write_text(json.dumps(before, indent=1))
+            partial.write_text(json.dumps(before, indent=1), encoding="utf-8")
             partial.replace(path)
         old = before["settings"]
         identity, name, storage = (before[key] for key in ("identity", "name", "storage"))

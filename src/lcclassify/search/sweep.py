@@ -9,6 +9,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from optuna.trial import TrialState
+from rich.text import Text
 
 from lcclassify.errors import ConfigError, TrainingError
 from lcclassify.interrupts import interrupts_kept
@@ -23,6 +24,7 @@ from lcclassify.search.samplers import RandomSearch
 from lcclassify.search.settings import SearchSettings
 from lcclassify.search.space import Params, Space
 from lcclassify.search.study import REASON, SearchStudy
+from lcclassify.terminal import working
 from lcclassify.training.memory import is_out_of_memory
 
 _CANDIDATES = 10  # configurations of which one at least must be accepted at the start
@@ -51,11 +53,14 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
     size = space.cardinality
     begun = len(study.trials())
     say(
-        f"[bold]search {settings.name}[/bold]: {study.total} trials"
-        + (f", {begun} of them begun before" if begun else "")
-        + f", {settings.sampler['name']}, of "
-        + ("a continuous space" if size is None else f"{size:,} configurations")
-        + f", in {_short(around.folder)}",
+        Text.assemble(
+            (f"search {settings.name}", "bold"),
+            f": {study.total} trials",
+            f", {begun} of them begun before" if begun else "",
+            f", {settings.sampler['name']}, of ",
+            "a continuous space" if size is None else f"{size:,} configurations",
+            f", in {_short(around.folder)}",
+        ),
         highlight=False,
         soft_wrap=True,
     )
@@ -73,7 +78,7 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
         raise KeyboardInterrupt(
             f"interrupted after {finished} of {study.total} trials; the same command goes on"
         ) from stop
-    with around.console.status("drawing figures"):
+    with working(around.console, "drawing figures"):
         write_results(around.folder, study.study, settings, space, figures=True)
     trials = study.trials()
     show_results(around.console, trials, settings, space)

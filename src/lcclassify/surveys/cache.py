@@ -18,6 +18,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from lcclassify.parquet import read_parquet
+
 _CHECKSUMS: Final = "checksums.json"
 
 
@@ -61,13 +63,13 @@ def key_of(description: Mapping[str, Any]) -> str:
 def load(entry: Path) -> dict[str, pl.DataFrame] | None:
     """Return the tables of an entry, or None if it is absent, incomplete or damaged."""
     try:
-        checksums = json.loads((entry / _CHECKSUMS).read_text())
+        checksums = json.loads((entry / _CHECKSUMS).read_text(encoding="utf-8"))
         tables = {}
         for name, checksum in checksums.items():
             file = entry / f"{name}.parquet"
             if _checksum(file) != checksum:
                 return None
-            tables[name] = pl.read_parquet(file, glob=False)
+            tables[name] = read_parquet(file)
     except (OSError, ValueError, AttributeError, pl.exceptions.PolarsError):
         return None
     return tables
@@ -90,7 +92,7 @@ def store(entry: Path, tables: Mapping[str, pl.DataFrame]) -> None:
         for name, table in tables.items():
             table.write_parquet(beside / f"{name}.parquet")
             checksums[name] = _checksum(beside / f"{name}.parquet")
-        (beside / _CHECKSUMS).write_text(json.dumps(checksums))
+        (beside / _CHECKSUMS).write_text(json.dumps(checksums), encoding="utf-8")
         if entry.exists():
             damaged = beside.with_name(f"{beside.name}-old")
             os.replace(entry, damaged)

@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from lcclassify.errors import DataError
+from lcclassify.parquet import parquet_schema, read_parquet, scan_parquet
 from lcclassify.surveys.columns import (
     TEXT_TYPES,
     Column,
@@ -33,7 +34,7 @@ def parquet_columns(file: Path, columns: Mapping[str, Column]) -> dict[str, tupl
     if file.stat().st_size == 0:
         raise DataError(f"{file} is empty")
     with readable(file):
-        header = list(pl.read_parquet_schema(file))
+        header = list(parquet_schema(file))
     found = find_columns(header, columns, file)
     return {new: (header[position], column) for new, (position, column) in found.items()}
 
@@ -88,9 +89,9 @@ def parquet_values(
     names = list(dict.fromkeys(name for name, _ in found.values()))
     with readable(file):
         if first == 0 and count is None:
-            table = pl.read_parquet(file, columns=names, glob=False)
+            table = read_parquet(file, columns=names)
         else:
-            lazy = pl.scan_parquet(file, glob=False).slice(first, count)
+            lazy = scan_parquet(file).slice(first, count)
             table = lazy.select(names).collect()
     values, faults = [], [pl.DataFrame(schema={ROW: pl.Int64, REASON: pl.String})]
     for new, (name, column) in found.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from lcclassify.terminal import terminal
 
 Item = TypeVar("Item")
 
@@ -44,9 +45,9 @@ def tracked(items: Iterable[Item], total: int, description: str, unit: str) -> I
     Yields:
         Each item in turn.
     """
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _RateColumn(unit),

@@ -14,6 +14,7 @@ import polars as pl
 from lcclassify import hashing
 from lcclassify.errors import DataError, OutputError
 from lcclassify.growing import GrowingTable
+from lcclassify.parquet import read_parquet
 from lcclassify.schema import OBJECT_ID
 from lcclassify.surveys.chunks import Chunk, SurveyChunks, no_rejects
 from lcclassify.surveys.progress import tracked
@@ -67,7 +68,7 @@ class RegroupedChunks(SurveyChunks):
         """Read one chunk and its share of the rejects."""
         frame = _kept(self._folder / _bucket(index))
         if frame is None:  # no object fell into it
-            frame = pl.read_parquet(next(self._folder.glob(_bucket("*"))), n_rows=0)
+            frame = read_parquet(next(self._folder.glob(_bucket("*")))).clear()
         rejects = _kept(self._folder / _REJECTS)
         if rejects is None:
             rejects = no_rejects()
@@ -119,7 +120,7 @@ def _regroup(chunks: RowChunks, folder: Path, buckets: int) -> None:
 
 
 def _kept(path: Path) -> pl.DataFrame | None:
-    return pl.read_parquet(path, glob=False) if path.is_file() else None
+    return read_parquet(path) if path.is_file() else None
 
 
 def _bucket(number: object) -> str:

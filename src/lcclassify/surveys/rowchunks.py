@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from lcclassify.errors import DataError
+from lcclassify.parquet import parquet_schema
 from lcclassify.schema import OBJECT_ID, LightCurves, Taxonomy
 from lcclassify.surveys.chunks import (
     REJECT_LINE,
@@ -120,7 +121,7 @@ def row_files(
     for file in steps:
         if is_parquet(file):
             parquet = parquet_columns(file, columns)
-            types = pl.read_parquet_schema(file)
+            types = parquet_schema(file)
             if any(c.kind in ("id", "text") and types[n].is_float() for n, c in parquet.values()):
                 return None
             found.append(ParquetRows(file, parquet, rows))

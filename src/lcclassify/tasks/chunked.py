@@ -13,7 +13,6 @@ from time import perf_counter, sleep
 from typing import Any, Final
 
 import polars as pl
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -28,12 +27,14 @@ from rich.text import Text
 from lcclassify.errors import ConfigError, DataError, OutputError
 from lcclassify.inference.shards import ShardRecord, ShardStore
 from lcclassify.locking import Lock
+from lcclassify.parquet import read_parquet
 from lcclassify.schema import OBJECT_ID
 from lcclassify.surveys.base import ReadReport
 from lcclassify.surveys.canonical import check_common
 from lcclassify.surveys.chunks import REJECT_COUNT, SurveyChunks
 from lcclassify.tasks.engines import ChunkJob, Engine
 from lcclassify.tasks.jobs import ORPHANS, REJECTS, STAGES
+from lcclassify.terminal import terminal
 
 _SHARDS: Final = "shards"
 _REGROUPED: Final = "regrouped"
@@ -67,12 +68,12 @@ class ChunkedResult:
         paths = self.store.paths(self.records, table)
         if not paths:
             return pl.Series(OBJECT_ID, [], pl.Int64)
-        return pl.concat([pl.read_parquet(path, columns=[OBJECT_ID]) for path in paths])[OBJECT_ID]
+        return pl.concat([read_parquet(path, columns=[OBJECT_ID]) for path in paths])[OBJECT_ID]
 
     def n_rejects(self) -> int:
         """Return the rows of the files that could not be read."""
         return sum(
-            int(pl.read_parquet(path, columns=[REJECT_COUNT])[REJECT_COUNT].sum())
+            int(read_parquet(path, columns=[REJECT_COUNT])[REJECT_COUNT].sum())
             for path in self.store.paths(self.records, REJECTS)
         )
 
@@ -284,7 +285,7 @@ def _run(
     def ids_of(record: ShardRecord) -> pl.Series:
         if table not in record.rows:
             return pl.Series(OBJECT_ID, [], pl.Int64)
-        return pl.read_parquet(store.path(record.index, table), columns=[OBJECT_ID])[OBJECT_ID]
+        return read_parquet(store.path(record.index, table), columns=[OBJECT_ID])[OBJECT_ID]
 
     total = None if chunks.objects is None else len(chunks.objects)
     with _progress(total, title) as advance:
@@ -327,9 +328,9 @@ class _ObjectsPerSecond(ProgressColumn):
 @contextmanager
 def _progress(total: int | None, description: str) -> Iterator[Callable[[int], None]]:
     """Show a bar on a terminal's standard error, and yield what moves it on."""
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _ObjectsPerSecond(),

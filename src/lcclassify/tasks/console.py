@@ -16,6 +16,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from lcclassify.terminal import terminal
+
 _RATE_OF: Final = 10.0  # seconds that objects/s are counted over
 
 
@@ -82,7 +84,7 @@ class FitConsole:
         return {"n_fits": self.n_fits, "n_done": self.n_done, "costs": self._costs}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(Console(), state["n_fits"])  # type: ignore[misc]
+        self.__init__(terminal(), state["n_fits"])  # type: ignore[misc]
         self.n_done = state["n_done"]
         self.planned(state["costs"])
 
@@ -172,6 +174,4 @@ class FitConsole:
 
     def _line(self, text: str) -> None:
         self.n_done += 1
-        self.console.print(
-            f"  {self.n_done}/{self.n_fits} {text}", highlight=False, markup=False, soft_wrap=True
-        )
+        self.console.print(f"  {self.n_done}/{self.n_fits} {text}", highlight=False, soft_wrap=True)

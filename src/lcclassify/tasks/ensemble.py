@@ -26,6 +26,7 @@ from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_coun
 from lcclassify.tasks.results import cross_validation, report
 from lcclassify.tasks.runs import Run
 from lcclassify.tasks.scoring import Scoring
+from lcclassify.terminal import terminal, working
 from lcclassify.training.calibrating import Calibrated, calibrated, wanted_shares
 from lcclassify.training.callbacks import EpochWatcher
 from lcclassify.training.context import TrainingContext
@@ -95,7 +96,7 @@ def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> 
         )
         last_step = _calibrate(run, context, classifier, fitted, known, console)
         scoring = Scoring(context, run.plan, inputs.prepared.object_ids, classifier, fitted, meta)
-        with console.status("classifying test objects"):
+        with working(console, "classifying test objects"):
             scored = scoring.of("test") if _has_test(context, run.plan) else scoring.of_training()
             has_held_out = run.plan.test and len(inputs.split.rows("held_out")) > 0
             held_out = scoring.of("held_out") if has_held_out else None
@@ -141,7 +142,7 @@ def _context(run: Run, inputs: TrainingInputs, workers: int) -> Iterator[Trainin
         folder=run.fits,
         tensorboard=run.tensorboard,
         trainer=trainer,
-        reporter=FitConsole(Console(quiet=True)),
+        reporter=FitConsole(terminal(quiet=True)),
         seed=run.plan.seed,
         snapshot=ValidationLog(inputs.survey.taxonomy),
         stream=inputs.stream,
@@ -245,7 +246,7 @@ def _calibrate(
         roles = [context.split.rows(role) for role in ("test", "unlabelled")]
         others = np.sort(np.concatenate(roles))
         if len(others):
-            with console.status("classifying the objects that shares are estimated from"):
+            with working(console, "classifying the objects that shares are estimated from"):
                 classifier.to(context.tensors.device)
                 unlabelled = predict_rows(
                     classifier.forward, context.tensors, others, threads=context.workers

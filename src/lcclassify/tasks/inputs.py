@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.text import Text
 
 from lcclassify import __version__
 from lcclassify.build import instantiate
@@ -20,6 +21,7 @@ from lcclassify.surveys.base import SurveyData
 from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.augmenting import make_stream, select
 from lcclassify.tasks.runs import SPLITS, Run, check_same_data
+from lcclassify.terminal import working
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.splits import Split, encode_labels, split_objects
 from lcclassify.training.streams import DrawnStream
@@ -68,7 +70,7 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
         survey = survey.with_column(str(column))
     fingerprint = survey.fingerprint()
     check_same_data(run, fingerprint)
-    with console.status(f"reading {survey.name}"):
+    with working(console, f"reading {survey.name}"):
         data: SurveyData = survey.read()
     curves = data.light_curves
     _say_what_was_read(data, survey.name, console)
@@ -97,7 +99,7 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
     targets = encode_labels(observed[LABEL], data.taxonomy)
 
     training = select(curves, observed[split.rows("train")])
-    with console.status(f"preparing {len(observed):,} objects"):
+    with working(console, f"preparing {len(observed):,} objects"):
         representation = settings.fit(training, derive_seed(seed, "noise"))
         key = cache_key(
             {
@@ -114,14 +116,14 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
             _keep(prepared, folder, console)
     stream = drawn = None
     if augment.steps:
-        with console.status("fitting what training objects are drawn from"):
+        with working(console, "fitting what training objects are drawn from"):
             stream, notes = make_stream(
                 augment, curves, redshift, split, targets, len(data.taxonomy), representation
             )
         for sentence in notes:
             console.print(f"  {sentence}", highlight=False, soft_wrap=True)
         if config["evaluation"]["figures"]:
-            with console.status("drawing objects to show"):
+            with working(console, "drawing objects to show"):
                 drawn = AugmentationArrays.of(
                     stream, curves, split, data.taxonomy, data.zeropoint, derive_seed(seed, "shown")
                 )
@@ -133,9 +135,11 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
 def _say_what_was_read(data: SurveyData, name: str, console: Console) -> None:
     curves = data.light_curves
     console.print(
-        f"[bold]{name}[/bold]: {len(curves.objects):,} objects, "
-        f"{len(curves.observations):,} observations in "
-        f"{' '.join(curves.passbands.names)}, classes {', '.join(data.taxonomy.classes)}",
+        Text.assemble(
+            (name, "bold"),
+            f": {len(curves.objects):,} objects, {len(curves.observations):,} observations in "
+            f"{' '.join(curves.passbands.names)}, classes {', '.join(data.taxonomy.classes)}",
+        ),
         highlight=False,
         soft_wrap=True,
     )

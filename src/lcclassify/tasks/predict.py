@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 from omegaconf import DictConfig
-from rich.console import Console
 
 from lcclassify import __version__
 from lcclassify.build import instantiate
@@ -52,6 +51,7 @@ from lcclassify.tasks.surveying import (
     unobserved_ids,
     write_rejects,
 )
+from lcclassify.terminal import terminal
 
 if TYPE_CHECKING:
     from lcclassify.inference.predictor import Predictor
@@ -269,12 +269,12 @@ def _without_probabilities(ids: pl.Series, classes: tuple[str, ...]) -> pl.DataF
 
 
 def _say(result: PredictResult, found: dict[str, Evaluation]) -> None:
-    console = Console()
+    console = terminal()
     if not console.is_terminal:
-        console = Console(width=TABLE_WIDTH)
+        console = terminal(width=TABLE_WIDTH)
 
     def line(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, highlight=False, soft_wrap=True)
 
     for sentence in result.sentences:
         line(sentence)

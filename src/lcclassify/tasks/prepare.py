@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 from omegaconf import DictConfig
-from rich.console import Console
 
 from lcclassify import __version__
 from lcclassify.build import instantiate
@@ -20,6 +19,7 @@ from lcclassify.evaluation.report import write_metrics
 from lcclassify.inference.document import fingerprint, read_document
 from lcclassify.inference.shards import ShardStore
 from lcclassify.inference.writer import check_writable, write_table
+from lcclassify.parquet import read_parquet
 from lcclassify.schema import LightCurves
 from lcclassify.surveys.base import ReadReport, Survey
 from lcclassify.surveys.chunks import SurveyChunks
@@ -41,6 +41,7 @@ from lcclassify.tasks.surveying import (
     unobserved_ids,
     write_rejects,
 )
+from lcclassify.terminal import terminal
 from lcclassify.training.settings import check_whole
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def _put_in_place(run: ChunkedResult, output: Path, work: Path, form: str) -> li
     if form == "csv":  # what may fail comes before what cannot be undone
         for name, files in tables.items():
             merged = work / f"{name}.csv"
-            write_table((pl.read_parquet(file) for file in files), merged, form)
+            write_table((read_parquet(file) for file in files), merged, form)
             tables[name] = [merged]
     (output / MANIFEST).unlink(missing_ok=True)
     for name in TABLES:
@@ -302,11 +303,11 @@ def _left_out(report: ReadReport, unobserved: pl.Series) -> dict[str, Any]:
 
 
 def _say(result: PrepareResult) -> None:
-    console = Console()
+    console = terminal()
     for text in (
         *result.sentences,
         f"{result.n_objects:,} objects, {result.n_nights:,} nights in {result.elapsed:.1f} s "
         f"({stage_shares(result.stages)}):",
         *(f"  {path}" for path in result.files),
     ):
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, highlight=False, soft_wrap=True)

@@ -30,6 +30,7 @@ from lcclassify.evaluation.tensorboard import log_figures, log_hparams, log_pr_c
 from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
 from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.runs import Run
+from lcclassify.terminal import working
 from lcclassify.training.calibrating import Calibrated
 from lcclassify.training.members import FittedMember
 from lcclassify.training.tensorboard import remove_event_files
@@ -149,11 +150,11 @@ def report(
             },
         )
         text = [*_remarks(run, last_step), *(text_of(table) for table in tables)]
-        (run.folder / "report.txt").write_text("\n".join(text))
+        (run.folder / "report.txt").write_text("\n".join(text), encoding="utf-8")
         _write_probabilities(run, [scored, *([] if held_out is None else [held_out])], taxonomy)
         figures: dict[str, Any] = {}
         if run.config["evaluation"]["figures"]:
-            with console.status("drawing figures"):
+            with working(console, "drawing figures"):
                 figures = make_figures(
                     scored.probabilities[main], scored.targets, taxonomy, title=main
                 )

@@ -17,6 +17,7 @@ from lcclassify.build import instantiate, to_plain
 from lcclassify.errors import ConfigError, OutputError
 from lcclassify.schema import PlainConfig
 from lcclassify.tasks.plan import Plan, expand_model, make_plan
+from lcclassify.terminal import typed
 
 CONFIG: Final = "config.yaml"
 DATA: Final = "data.json"
@@ -98,8 +99,8 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
     # misspelt file name for instance, is simply begun again.
     if (folder / FITS).exists() or (folder / BUNDLE).exists():
         raise OutputError(
-            f"'{folder}' already holds a run: go on with it by resume={folder}, or choose "
-            "another folder"
+            f"'{folder}' already holds a run: go on with it by {typed('resume', folder)}, or "
+            "choose another folder"
         )
     if (folder / CONFIG).exists() and not _is_of_a_run(folder / CONFIG):
         raise OutputError(
@@ -188,7 +189,7 @@ def check_same_data(run: Run, fingerprint: dict[str, Any]) -> None:
     path = run.folder / DATA
     text = json.dumps(fingerprint, sort_keys=True)
     try:
-        before = json.loads(path.read_text()) if path.is_file() else None
+        before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     except ValueError as error:
         raise ConfigError(f"{path} is damaged: start a new run") from error
     if before is None:
@@ -202,5 +203,5 @@ def check_same_data(run: Run, fingerprint: dict[str, Any]) -> None:
 
 def _write(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.part")
-    partial.write_text(text)
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)

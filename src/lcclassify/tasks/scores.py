@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from lcclassify.evaluation.metrics import Evaluation, evaluate
+from lcclassify.parquet import read_parquet
 from lcclassify.schema import LABEL, SUBSET, Taxonomy
 from lcclassify.tasks.jobs import ENSEMBLE, score_column
 
@@ -30,7 +31,7 @@ def evaluations(
         Evaluations by name, the ensemble last, and sentences on what is left out.
     """
     sentences = []
-    truth = pl.concat([pl.read_parquet(path, columns=[LABEL, SUBSET]) for path in paths])
+    truth = pl.concat([read_parquet(path, columns=[LABEL, SUBSET]) for path in paths])
     label = truth[LABEL]
     known = label.is_in(list(taxonomy.classes))
     foreign = label.filter(~known)
@@ -62,7 +63,7 @@ def evaluations(
     # One model at a time: all of them may not fit into the memory.
     for model in (*(members if len(members) > 1 else ()), ENSEMBLE):
         columns = [score_column(model, label) for label in taxonomy.classes]
-        table = pl.concat([pl.read_parquet(path, columns=columns) for path in paths])
+        table = pl.concat([read_parquet(path, columns=columns) for path in paths])
         probabilities = table.filter(used).to_numpy()
         found[model] = evaluate(probabilities, targets.to_numpy(), taxonomy)
     return found, sentences

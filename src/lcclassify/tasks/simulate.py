@@ -11,7 +11,6 @@ from time import perf_counter
 from uuid import uuid4
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from lcclassify.build import instantiate
 from lcclassify.errors import ConfigError, OutputError, check_flag
@@ -20,6 +19,7 @@ from lcclassify.surveys.plasticc_writer import PlasticcWriter
 from lcclassify.surveys.progress import tracked
 from lcclassify.surveys.simulated import SimulatedSurvey
 from lcclassify.tasks.surveying import require
+from lcclassify.terminal import terminal
 
 _MANDATORY = {"output": "the folder to write to, such as output=simulated"}
 
@@ -127,10 +127,10 @@ def _appearing(output: Path) -> Iterator[Path]:
 
 def _say(result: SimulateResult) -> None:
     rate = result.n_objects / result.elapsed
-    console = Console()
+    console = terminal()
     for text in (
         f"{result.n_objects:,} objects, {result.n_observations:,} observations in "
         f"{result.elapsed:.1f} s ({rate:,.0f} objects/s):",
         *(f"  {path}" for path in result.files),
     ):
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text, highlight=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lcclassify.errors import ConfigError
 from lcclassify.inference.writer import write_table
+from lcclassify.parquet import read_parquet
 from lcclassify.schema import OBJECT_ID
 from lcclassify.surveys.report import counted
 from lcclassify.tasks.chunked import ChunkedResult
@@ -98,7 +99,7 @@ def write_rejects(run: ChunkedResult, path: Path, sentences: list[str]) -> Path 
     if not files:
         path.unlink(missing_ok=True)
         return None
-    write_table((pl.read_parquet(file) for file in files), path, "csv")
+    write_table((read_parquet(file) for file in files), path, "csv")
     rows = counted(run.n_rejects(), "row of the files", "rows of the files")
     sentences.append(f"{rows} could not be read: see {path.name}.")
     return path

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from lcclassify.tasks.runs import open_run
+from lcclassify.terminal import terminal
 
 if TYPE_CHECKING:
     from lcclassify.tasks.ensemble import TrainResult
@@ -37,4 +38,4 @@ def train(
     # The configuration is checked before what takes seconds to import is.
     from lcclassify.tasks.ensemble import train_ensemble
 
-    return train_ensemble(run, console or Console(), watcher)
+    return train_ensemble(run, console or terminal(), watcher)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
+from rich.text import Text
 
 from lcclassify.build import to_plain
 from lcclassify.errors import PrunedError
@@ -15,6 +15,7 @@ from lcclassify.schema import PlainConfig
 from lcclassify.search.job import TrialOutcome, TrialWatcher, run_trial
 from lcclassify.search.settings import SearchSettings, TrialHandle
 from lcclassify.tasks.train import train
+from lcclassify.terminal import terminal, working
 
 LOG = "train.log"
 
@@ -31,8 +32,8 @@ def train_trial(cfg: DictConfig, folder: Path) -> TrialOutcome:
         KeyboardInterrupt: The user stopped it.
     """
     name = f"trial {cfg.trial.number} of {cfg.search.n_trials}"
-    with Console().status(name) as status:
-        return _train(cfg, folder, lambda text: status.update(f"{name}: {text}"))
+    with working(terminal(), name) as status:
+        return _train(cfg, folder, lambda text: status.update(Text(f"{name}: {text}")))
 
 
 def train_in_process(
@@ -57,7 +58,7 @@ def _train(cfg: DictConfig, folder: Path, show: Callable[[str], None]) -> TrialO
     handle = TrialHandle(folder.parent, settings, int(cfg.trial.number))
     if settings.n_jobs != 1 and cfg.trainer.get("workers") == "auto":
         OmegaConf.update(cfg, "trainer.workers", 1)  # the cores are busy with other trials
-    with open(folder / LOG, "a") as log:
+    with open(folder / LOG, "a", encoding="utf-8") as log:
 
         def run(watcher: TrialWatcher, begun: bool) -> None:
             OmegaConf.update(cfg, "paths.output_dir", str(folder))
@@ -65,7 +66,7 @@ def _train(cfg: DictConfig, folder: Path, show: Callable[[str], None]) -> TrialO
                 OmegaConf.update(cfg, "resume", str(folder))
             alone = cfg.trainer.get("devices", 1) in (1, "1")
             try:
-                train(cfg, (), Console(file=log, width=100), watcher if alone else None)
+                train(cfg, (), terminal(file=log, width=100), watcher if alone else None)
             except Exception as error:
                 if not isinstance(error, PrunedError):
                     traceback.print_exc(file=log)

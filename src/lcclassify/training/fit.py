@@ -148,14 +148,16 @@ def fit_network(
 def write_history(result: FitResult, folder: Path) -> None:
     """Write what a fit left into its folder, whole or not at all."""
     partial = folder / f".{HISTORY}.part"
-    partial.write_text(json.dumps({"best": result.best_epoch, "epochs": result.history}))
+    partial.write_text(
+        json.dumps({"best": result.best_epoch, "epochs": result.history}), encoding="utf-8"
+    )
     partial.replace(folder / HISTORY)
 
 
 def load_history(folder: Path) -> FitResult | None:
     """Return what a finished fit left in its folder; None if it is missing or damaged."""
     try:
-        stored = json.loads((folder / HISTORY).read_text())
+        stored = json.loads((folder / HISTORY).read_text(encoding="utf-8"))
         return FitResult(stored["epochs"], stored["best"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

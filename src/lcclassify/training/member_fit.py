@@ -135,7 +135,7 @@ class MemberFit:
         state = {k: v.contiguous() for k, v in submodel.state_dict().items()}
         _write_tensors(state, self.folder / _WEIGHTS)
         partial = self.folder / f".{_CONFIG}.part"
-        partial.write_text(json.dumps(submodel.config()))
+        partial.write_text(json.dumps(submodel.config()), encoding="utf-8")
         partial.replace(self.folder / _CONFIG)
 
     def _of_held_out(self, submodel: Submodel) -> tuple[FloatArray, FloatArray]:
@@ -250,7 +250,7 @@ def _write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
 
 def _load_submodel(folder: Path) -> Submodel | None:
     try:
-        submodel = Submodel.from_config(json.loads((folder / _CONFIG).read_text()))
+        submodel = Submodel.from_config(json.loads((folder / _CONFIG).read_text(encoding="utf-8")))
         submodel.load_state_dict(load_file(folder / _WEIGHTS))
     except (OSError, ValueError, SafetensorError, RuntimeError):
         return None

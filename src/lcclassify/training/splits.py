@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lcclassify.errors import DataError, TrainingError
+from lcclassify.parquet import read_parquet
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, UNKNOWN_TARGET, Taxonomy
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.settings import check_share, check_whole
@@ -86,7 +87,7 @@ class Split:
             DataError: The file is missing or damaged, or its objects are others.
         """
         try:
-            table = pl.read_parquet(path)
+            table = read_parquet(path)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise DataError(f"the split {path} cannot be read: {error}") from error
         missing = [c for c in (OBJECT_ID, ROLE, FOLD, VALIDATION) if c not in table.columns]

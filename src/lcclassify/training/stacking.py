@@ -159,7 +159,7 @@ class HeadFit:
             seed=self.seed,
         )
         save_file(head.state_dict(), self.folder / WEIGHTS)
-        (self.folder / MARKER).write_text(json.dumps(self.settings.network))
+        (self.folder / MARKER).write_text(json.dumps(self.settings.network), encoding="utf-8")
 
     def _new_head(self) -> nn.Module:
         return build_head(self.settings.network, *self.probabilities.shape[1:])

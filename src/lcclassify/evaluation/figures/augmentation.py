@@ -22,6 +22,7 @@ from lcclassify.evaluation.figures.style import (
     VERMILLION,
     dress,
     new_figure,
+    plain,
 )
 
 FloatArray = NDArray[np.float64]
@@ -136,8 +137,7 @@ def augmentation_samples_figure(quantities: Sequence[ComparedQuantity], title: s
     keys: dict[str, Artist] = {}
     for axes, quantity in zip(grid.flat, shown, strict=False):
         dress(axes, "", "")
-        # A passband's name is not mathematics.
-        axes.set_xlabel(quantity.label, fontsize=LABEL_SIZE, parse_math=False)
+        axes.set_xlabel(plain(quantity.label), fontsize=LABEL_SIZE)
         _draw(axes, quantity)
         handles, labels = axes.get_legend_handles_labels()
         keys |= dict(zip(labels, handles, strict=True))
@@ -153,7 +153,7 @@ def augmentation_samples_figure(quantities: Sequence[ComparedQuantity], title: s
         frameon=False,
     )
     if title:
-        figure.suptitle(title, fontsize=LABEL_SIZE, parse_math=False)
+        figure.suptitle(plain(title), fontsize=LABEL_SIZE)
     return figure
 
 

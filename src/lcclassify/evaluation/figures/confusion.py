@@ -17,6 +17,7 @@ from lcclassify.evaluation.figures.style import (
     PALE_GREY,
     TICK_SIZE,
     new_figure,
+    plain,
 )
 
 CELL = 0.52  # inches; holds "0.97" at 8 points with room around
@@ -85,13 +86,13 @@ def _label(axes: Axes, names: Sequence[str], objects: NDArray[np.int64], title: 
     slanted = len(names) > 5 or max(len(name) for name in names) > 10
     axes.set_xticks(
         positions,
-        list(names),
+        [plain(name) for name in names],
         rotation=45 if slanted else 0,
         ha="right" if slanted else "center",
         rotation_mode="anchor",
         fontsize=TICK_SIZE,
     )
-    axes.set_yticks(positions, list(names), fontsize=TICK_SIZE)
+    axes.set_yticks(positions, [plain(name) for name in names], fontsize=TICK_SIZE)
     axes.set_xlabel("predicted class", fontsize=LABEL_SIZE)
     axes.set_ylabel("true class", fontsize=LABEL_SIZE)
     axes.set_xticks(positions[:-1] + 0.5, minor=True)
@@ -103,4 +104,4 @@ def _label(axes: Axes, names: Sequence[str], objects: NDArray[np.int64], title: 
         axes.text(len(names) - 0.4, row, f"{number:,}", va="center", fontsize=TICK_SIZE)
     axes.text(len(names) - 0.4, -0.6, "objects", va="bottom", fontsize=TICK_SIZE)
     if title:
-        axes.set_title(title, fontsize=LABEL_SIZE)
+        axes.set_title(plain(title), fontsize=LABEL_SIZE)

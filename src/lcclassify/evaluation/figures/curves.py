@@ -23,6 +23,7 @@ from lcclassify.evaluation.figures.style import (
     class_style,
     dress,
     new_figure,
+    plain,
     unit_square,
 )
 from lcclassify.evaluation.inputs import check_labelled
@@ -139,7 +140,9 @@ def _draw(
     axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], position: int, label: str
 ) -> None:
     style = class_style(position)
-    axes.plot(*thin(x, y), color=style.color, linestyle=style.dashes, linewidth=1.5, label=label)
+    axes.plot(
+        *thin(x, y), color=style.color, linestyle=style.dashes, linewidth=1.5, label=plain(label)
+    )
 
 
 def _zoom(
@@ -159,7 +162,7 @@ def _zoom(
 
 def _draw_nothing(axes: Axes, position: int, name: str) -> None:
     style = class_style(position)
-    axes.plot([], [], color=style.color, linestyle=style.dashes, label=f"{name}, undefined")
+    axes.plot([], [], color=style.color, linestyle=style.dashes, label=plain(f"{name}, undefined"))
 
 
 def _legend(figure: Figure, title: str) -> None:

@@ -21,6 +21,7 @@ from lcclassify.evaluation.figures.style import (
     VERMILLION,
     dress,
     new_figure,
+    plain,
 )
 
 SUBSET_STYLES = {"train": (BLUE, "--", "training"), "val": (VERMILLION, "-", "validation")}
@@ -113,7 +114,7 @@ def learning_figure(
         _mark_best(axes, runs, best, quantity)
         axes.margins(x=0.02)
     if title:
-        figure.suptitle(title, fontsize=LABEL_SIZE)
+        figure.suptitle(plain(title), fontsize=LABEL_SIZE)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(
         handles,

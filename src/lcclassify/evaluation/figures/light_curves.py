@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from lcclassify.errors import DataError
-from lcclassify.evaluation.figures.style import LEGEND_SIZE, new_figure
+from lcclassify.evaluation.figures.style import LEGEND_SIZE, new_figure, plain
 
 FloatArray = NDArray[np.float64]
 
@@ -83,21 +83,19 @@ def light_curve_figure(
     for place in axes[:, 0]:
         place.set_ylabel("flux", fontsize=8)
     keys = [
-        Line2D([], [], color=color, marker=marker, linewidth=1, label=name)
+        Line2D([], [], color=color, marker=marker, linewidth=1, label=plain(name))
         for name in passbands
         for color, marker in [_style(name, passbands)]
     ]
-    legend = figure.legend(
+    figure.legend(
         handles=keys,
         loc="outside lower center",
         ncols=len(keys),
         fontsize=LEGEND_SIZE,
         frameon=False,
     )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
     if title:
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(plain(title), fontsize=11)
     return figure
 
 
@@ -131,7 +129,7 @@ def _draw(axes: Axes, panel: LightCurvePanel, passbands: Sequence[str]) -> None:
     low, high = _limits(panel)
     axes.set_ylim(low, high)
     axes.axhline(0, color="#BBBBBB", linewidth=0.6, zorder=0)
-    axes.set_title(panel.title, fontsize=8.5, parse_math=False)  # a class may be called "$"
+    axes.set_title(plain(panel.title), fontsize=8.5)
     axes.set_xlabel(panel.time_label, fontsize=7.5, labelpad=1)
     axes.tick_params(labelsize=7)
     for side in ("top", "right"):

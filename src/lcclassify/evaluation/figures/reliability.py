@@ -21,6 +21,7 @@ from lcclassify.evaluation.figures.style import (
     VERMILLION,
     dress,
     new_figure,
+    plain,
 )
 
 
@@ -98,7 +99,7 @@ def class_reliability_figure(
     figure.supxlabel("predicted probability of the class", fontsize=LABEL_SIZE)
     figure.supylabel("fraction of the class", fontsize=LABEL_SIZE)
     if title:
-        figure.suptitle(title, fontsize=LABEL_SIZE)
+        figure.suptitle(plain(title), fontsize=LABEL_SIZE)
     return figure
 
 

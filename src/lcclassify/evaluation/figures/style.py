@@ -60,12 +60,22 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def plain(text: str) -> str:
+    """Return a text that matplotlib shows as it is.
+
+    It reads what stands between dollars as mathematics, and leaves a label out of legends
+    that begins with an underscore.
+    """
+    shown = text.replace("$", r"\$")
+    return f"\u200b{shown}" if shown.startswith("_") else shown  # a space of no width
+
+
 def dress(axes: Axes, x_label: str, y_label: str, title: str = "") -> None:
     """Give axes their labels, sizes and a faint grid behind the data."""
     axes.set_xlabel(x_label, fontsize=LABEL_SIZE)
     axes.set_ylabel(y_label, fontsize=LABEL_SIZE)
     if title:
-        axes.set_title(title, fontsize=LABEL_SIZE)
+        axes.set_title(plain(title), fontsize=LABEL_SIZE)
     axes.tick_params(labelsize=TICK_SIZE)
     axes.grid(True, color=PALE_GREY, linewidth=0.6)
     axes.set_axisbelow(True)

@@ -1,0 +1,131 @@
+"""Names of classes, passbands, files and folders are names, whatever the locale.
+
+Real processes, since the encoding of a locale is chosen as an interpreter starts.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+CLASSES = ("B[e]", "[WC]", "SN [/II]", "$A^$", "_b^c é☉")
+PASSBANDS = ("g[1]", "r_{x}", "$i$")
+FOLDER = "q?1 [x] #%20 k=v"
+N = 60
+
+
+def write_survey(folder):
+    rng = np.random.default_rng(0)
+    parts = []
+    for number in range(N):
+        kind, n = number % len(CLASSES), int(rng.integers(12, 20))
+        mjd = np.sort(59000 + rng.uniform(0, 100, n))
+        light = 100 * (kind + 1) * np.exp(-0.5 * ((mjd - 59050) / (5 + 4 * kind)) ** 2)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "object_id": [number] * n,
+                    "mjd": mjd,
+                    "passband": rng.choice(PASSBANDS, n),
+                    "flux": light + rng.normal(0, 5, n),
+                    "flux_err": [5.0] * n,
+                }
+            )
+        )
+    pl.concat(parts).write_csv(folder / "obs [1]*?.csv")
+    labels = [CLASSES[number % len(CLASSES)] for number in range(N)]
+    objects = pl.DataFrame({"object_id": range(N), "class": labels})
+    objects.write_csv(folder / "objects #%20=.csv")
+
+
+def run(script, folder, locale, *words):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG"))}
+    environment |= {
+        "LC_ALL": locale,
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "OMP_NUM_THREADS": "1",
+    }
+    quoted = [f"{key}='{v}'" if isinstance(v, Path) else f"{key}={v}" for key, v in words]
+    survey = [
+        "survey=table",
+        f"survey.root='{folder}'",
+        "survey.observations='obs [1]*?.csv'",
+        "survey.objects='objects #%20=.csv'",
+        f"survey.passbands=[{','.join(repr(name) for name in PASSBANDS)}]",
+        "survey.columns.label=class",
+    ]
+    return subprocess.run(
+        [sys.executable, str(ROOT / script), *survey, *quoted], capture_output=True, env=environment
+    )
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_run_with_names_that_look_like_something_else(locale, tmp_path):
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    write_survey(folder)
+    out, cache = folder / "out [r] 100%", folder / "cache *"
+    words = [
+        ("model", "dense"), ("model.fit.epochs", 1), ("stacking.mode", "holdout"),
+        ("split.validation_fraction", 0.2), ("trainer.workers", 1),
+        ("paths.output_dir", out), ("paths.cache_dir", cache),
+    ]  # fmt: skip
+    for _ in range(2):  # the second time from the cache, with the split of the first
+        done = run("train.py", folder, locale, *words)
+        assert (done.returncode, done.stderr.decode()) == (0, "")
+        shown = done.stdout.decode()
+        for name in CLASSES[:4]:
+            assert name in shown
+        report = (out / "report.txt").read_text(encoding="utf-8")
+        for name in CLASSES:
+            assert name in report
+        assert len(list((out / "figures").glob("*.png"))) >= 5
+        split = out / "splits.parquet"
+        words[-2:] = [
+            ("paths.output_dir", folder / "again"), ("paths.cache_dir", cache),
+            ("split.file", split),
+        ]  # fmt: skip
+        previous, out = out, folder / "again"
+    output = folder / "pred [1]?.parquet"
+    done = run("predict.py", folder, locale, ("bundle", previous / "bundle"), ("output", output))
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+    table = pl.read_parquet(output.read_bytes())
+    assert table.columns[1:6] == [f"class_{name}" for name in sorted(CLASSES)]
+    assert len(table) == N
+    scores = json.loads((folder / "pred [1]?.metrics.json").read_text(encoding="utf-8"))
+    assert "recall/_b^c é☉" in json.dumps(scores, ensure_ascii=False)
+
+
+def test_folders_that_a_pattern_would_mix_up(tmp_path):
+    """A split in ``run[1]`` is not that in ``run1``."""
+    write_survey(tmp_path)
+    common = [("model", "dense"), ("model.fit.epochs", 1), ("stacking.mode", "holdout"),
+              ("split.validation_fraction", 0.2), ("trainer.workers", 1),
+              ("evaluation.figures", "false"), ("paths.cache_dir", tmp_path / "cache")]  # fmt: skip
+    for name, seed in (("run1", 1), ("run[1]", 2)):
+        done = run("train.py", tmp_path, "C.UTF-8", *common, ("seed", seed),
+                   ("paths.output_dir", tmp_path / name))  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+    done = run("train.py", tmp_path, "C.UTF-8", *common, ("seed", 1),
+               ("split.file", tmp_path / "run[1]" / "splits.parquet"),
+               ("paths.output_dir", tmp_path / "third"))  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    splits = {
+        name: pl.read_parquet((tmp_path / name / "splits.parquet").read_bytes())
+        for name in ("run1", "run[1]", "third")
+    }
+    assert splits["third"]["role"].equals(splits["run[1]"]["role"])
+    assert not splits["third"]["role"].equals(splits["run1"]["role"])
+    # The message that names a folder names it in words that can be typed.
+    done = run("train.py", tmp_path, "C.UTF-8", *common, ("paths.output_dir", tmp_path / "run[1]"))
+    assert done.returncode == 1
+    assert f"'resume='\"'\"'{tmp_path}/run[1]'\"'\"''" in done.stderr.decode()
