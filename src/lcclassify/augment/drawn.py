@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Self
 
 import numpy as np
@@ -52,6 +53,19 @@ class Drawn:
             },
             sources=np.concatenate([self.sources, others.sources]),
         )
+
+    def with_others(self, rows: Sequence[IntArray], others: Sequence[Self]) -> Self:
+        """Return the objects with others in their places, of several for a row the last.
+
+        Args:
+            rows: Rows of these objects that each of some sets of others takes the places of.
+            others: The sets.
+        """
+        place, first = np.arange(len(self)), len(self)
+        for own in rows:
+            place[own] = first + np.arange(len(own))
+            first += len(own)
+        return reduce(type(self).followed_by, others, self).take(place)
 
 
 def joined(first: Curves, second: Curves) -> Curves:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -216,7 +215,7 @@ class FittedElsewhere:
                     lot = uniform(keys[tried_rows], "accepted", number)
                     tried_rows = tried_rows[lot < probability]
                 waiting = np.setdiff1d(waiting, tried_rows, assume_unique=True)
-            drawn = _put(drawn, rows, parts)
+            drawn = drawn.with_others(rows, parts)
         return drawn
 
     def place(self, drawn: Drawn) -> tuple[FloatArray, FloatArray]:
@@ -314,18 +313,6 @@ def _plausible(
     beyond = np.minimum(since, until) - np.where(inside, reach, 0.0)
     fading = np.exp(-0.5 * (np.maximum(beyond, 0.0) / reach) ** 2)
     return np.where(fades, true, np.maximum(true, 0) * fading)
-
-
-def _put(drawn: Drawn, rows: list[IntArray], parts: list[Drawn]) -> Drawn:
-    """Return the objects with the last of those drawn for each row in their places."""
-    if not rows:
-        return drawn
-    place = np.arange(len(drawn))
-    first = len(drawn)
-    for some in rows:
-        place[some] = first + np.arange(len(some))
-        first += len(some)
-    return reduce(Drawn.followed_by, parts, drawn).take(place)
 
 
 def _aimed(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:
