@@ -332,8 +332,31 @@ def test_wavelengths_are_needed_where_something_is_moved(survey, redshifts, samp
         ({"fainter": (0.5,)}, "fainter must be a mean and a deviation"),
         ({"fainter": ("a", 1)}, "fainter must be a finite number, got .a."),
         ({"fainter": 0.5}, "fainter must be a list of numbers, got 0.5"),
+        ({"untouched": 1.5}, "untouched must be"),
     ],
 )
 def test_impossible_settings_are_named(arguments, message):
     with pytest.raises(ConfigError, match=message):
         ObserveElsewhere(**arguments)
+
+
+def test_a_share_of_draws_stays_untouched(survey, redshifts, sample_of, redrawn):
+    sample = sample_of(survey, redshifts)
+    whole, most = (
+        redrawn(ObserveElsewhere(untouched=share), sample, copies=40) for share in (0.0, 0.3)
+    )
+    same = [
+        np.array_equal(
+            drawn.curves.take(np.array([k])).flux,
+            survey.take(drawn.sources[k : k + 1]).flux,
+        )
+        for drawn in (whole, most)
+        for k in range(len(drawn))
+    ]
+    before, after = np.array(same).reshape(2, -1)
+    assert before.mean() < 0.05
+    assert after.mean() == pytest.approx(0.3, abs=0.08)
+    assert after[before].all()
+    # The others are drawn as they would be anyway.
+    rows = np.flatnonzero(~after)
+    np.testing.assert_array_equal(most.curves.take(rows).flux, whole.curves.take(rows).flux)

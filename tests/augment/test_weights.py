@@ -40,6 +40,13 @@ def test_shares_found(training):
     np.testing.assert_array_equal(shares_found(augmenter), found)
 
 
+def test_what_is_left_untouched_by_choice_counts_as_found(training):
+    step = ObserveElsewhere(attempts=4, untouched=0.5)
+    found = shares_found(Augmenter.fitted(*training, [step]))
+    expected = shares_found(Augmenter.fitted(*training, [ObserveElsewhere(attempts=4)]))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_what_always_changes_is_always_found(training):
     augmenter = Augmenter.fitted(*training, [FluxJitter(0.6)])
     np.testing.assert_array_equal(shares_found(augmenter), 1)

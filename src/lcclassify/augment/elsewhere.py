@@ -26,7 +26,7 @@ from lcclassify.augment.proportions import kept_shares, proportionate, redshift_
 from lcclassify.augment.redshifts import NEAREST, PhotometricScatter, RedshiftDensity, dimming
 from lcclassify.augment.steps import Sample
 from lcclassify.errors import ConfigError
-from lcclassify.simulation.arguments import require_not_negative, require_positive
+from lcclassify.simulation.arguments import require_not_negative, require_positive, require_share
 from lcclassify.simulation.cosmology import MAX_REDSHIFT, distance_modulus
 from lcclassify.surveys.options import choice, numbers, whole, words
 
@@ -62,6 +62,8 @@ class ObserveElsewhere:
             of them, see `lcclassify.augment.proportions`.
         fainter: Mean and standard deviation of what objects of the Galaxy lose, in
             magnitudes; the absolute value is taken.
+        untouched: Share of draws that stay as they are: objects like the training ones are
+            part of most surveys, too.
         attempts: Draws of an object until one is detected often enough and lies where the
             target's objects lie. Of what was detected but not there the last is taken, and
             what was never detected is left as it is.
@@ -79,6 +81,7 @@ class ObserveElsewhere:
     spectra: str | Sequence[str] = ("shared", "class")
     proportionate: bool = True
     fainter: tuple[float, float] = (0.5, 1.0)
+    untouched: float = 0.0
     attempts: int = 8
 
     def __post_init__(self) -> None:
@@ -86,6 +89,7 @@ class ObserveElsewhere:
             require_positive(**{f"augment: {name}": getattr(self, name)})
         for name in ("before", "after", "dark", "shift"):
             require_not_negative(**{f"augment: {name}": getattr(self, name)})
+        require_share(**{"augment: untouched": self.untouched})
         whole(self.attempts, "augment: attempts", 1)
         single = isinstance(self.spectra, str)
         spectra = words([self.spectra] if single else self.spectra, "augment: spectra")
@@ -200,7 +204,8 @@ class FittedElsewhere:
         """Return every object observed elsewhere, see `ObserveElsewhere.attempts`."""
         kinds = ((self.moves, self._moved), (self.dims, self._dimmed))
         for (kind, attempt), acceptance in zip(kinds, self.acceptances, strict=True):
-            waiting = np.flatnonzero(kind[drawn.sources])
+            lot = uniform(keys, "untouched", 0)
+            waiting = np.flatnonzero(kind[drawn.sources] & (lot >= self.settings.untouched))
             parts, rows = [], []
             for number in range(self.settings.attempts):
                 if not len(waiting):
@@ -217,6 +222,10 @@ class FittedElsewhere:
                 waiting = np.setdiff1d(waiting, tried_rows, assume_unique=True)
             drawn = drawn.with_others(rows, parts)
         return drawn
+
+    def touching_all(self) -> FittedElsewhere:
+        """Return the step with no draw that stays as it is but for want of a place."""
+        return replace(self, settings=replace(self.settings, untouched=0.0))
 
     def place(self, drawn: Drawn) -> tuple[FloatArray, FloatArray]:
         """Return photometric redshifts and logarithms of the highest ratios, ``(n,)`` each."""
@@ -329,10 +338,10 @@ def _aimed(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:
     # What is kept decides on proportions, and these on what is to be kept.
     for _ in range(_ROUNDS if fitted.settings.proportionate else 1):
         fitted = _in_proportion(fitted, sample)
-        anything = replace(fitted, acceptances=(None, None))
+        anything = replace(fitted.touching_all(), acceptances=(None, None))
         acceptance = _acceptance(anything, sample, anything.moves, moved)
         fitted = replace(fitted, acceptances=(acceptance, fitted.acceptances[1]))
-    acceptance = _acceptance(fitted, sample, fitted.dims, dimmed)
+    acceptance = _acceptance(fitted.touching_all(), sample, fitted.dims, dimmed)
     return replace(fitted, acceptances=(fitted.acceptances[0], acceptance))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from lcclassify.augment.augmenter import Augmenter
 from lcclassify.augment.curves import BoolArray, Curves, FloatArray
+from lcclassify.augment.elsewhere import FittedElsewhere
 
 _PILOT: Final = 8  # draws of each object that are looked at before any are used
 _RAREST: Final = 0.05  # weight of an object that the survey would find nowhere
@@ -19,6 +21,10 @@ def shares_found(augmenter: Augmenter) -> FloatArray:
     What the survey would find nowhere comes out as it is.
     """
     ours = augmenter.drawn.curves
+    steps = tuple(
+        s.touching_all() if isinstance(s, FittedElsewhere) else s for s in augmenter.steps
+    )
+    augmenter = replace(augmenter, steps=steps)
     draws = (augmenter.drawn_anew(0, number).curves for number in range(_PILOT))
     found: FloatArray = 1 - np.mean([_unchanged(curves, ours) for curves in draws], axis=0)
     return found
