@@ -164,7 +164,7 @@ def test_detected_in_its_spellings(value: list[object], result: list[bool]) -> N
         ({"passband": ["g", None, "r"]}, ["no passband", "object 1"]),
         ({"flux": ["1", "abc", "2"]}, ["'flux'", "'abc'", "row 2", "object 1"]),
         ({"object_id": [1, None, 2]}, ["object_id", "row 2"]),
-        ({"object_id": [1.5, 1.0, 2.0]}, ["object_id", "Float64"]),
+        ({"object_id": [1.5, 1.0, 2.0]}, ["object_id", "integers or strings, got 1.5"]),
         ({"detected": [0, 2, 1]}, ["'detected'", "'2'", "row 2"]),
         ({"mjd": [[1.0], [2.0], [3.0]]}, ["'mjd'", "List"]),
     ],

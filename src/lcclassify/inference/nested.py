@@ -30,7 +30,7 @@ from lcclassify.schema import (
     PASSBAND,
 )
 from lcclassify.surveys.canonical import canonicalise
-from lcclassify.surveys.coerce import identifier
+from lcclassify.surveys.ids import identifier
 
 SLICE_ROWS: Final = 1_000_000  # observations of a partition worked on at a time, about
 MAX_ZEROPOINT: Final = 100  # beyond it fluxes would overflow or vanish

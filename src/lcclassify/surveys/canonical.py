@@ -29,10 +29,10 @@ from lcclassify.schema import (
 )
 from lcclassify.surveys.coerce import (
     boolean,
-    identifier,
     number,
     passband_index,
 )
+from lcclassify.surveys.ids import identifier
 from lcclassify.surveys.objecttable import (
     canonical_objects,
     checked_metadata,

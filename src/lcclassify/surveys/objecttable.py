@@ -9,7 +9,8 @@ import polars as pl
 
 from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, Taxonomy
-from lcclassify.surveys.coerce import finite_or_null, identifier, label_text, number
+from lcclassify.surveys.coerce import finite_or_null, label_text, number
+from lcclassify.surveys.ids import identifier
 from lcclassify.surveys.sortedids import is_distinct_sorted
 
 _SUBSETS: Final = ("train", "held_out", "test")

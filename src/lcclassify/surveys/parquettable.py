@@ -20,6 +20,7 @@ from lcclassify.surveys.columns import (
     text_to_number,
     wanted,
 )
+from lcclassify.surveys.ids import of_floats
 
 ROW: Final = "row"
 REASON: Final = "reason"
@@ -127,10 +128,14 @@ def _converted(series: pl.Series, kind: Kind, file: Path) -> tuple[pl.Series, pl
     if kind in ("text", "id"):
         if dtype.is_integer() and kind == "id":
             return series, None
-        if dtype.is_float():  # class 90 may be stored as 90.0
+        if dtype.is_float() and kind == "id":
+            ids = of_floats(series.fill_nan(None), str(file))
+            if ids is not None:
+                return ids, None
+        elif dtype.is_float():  # class 90 may be stored as 90.0
             whole = series.fill_nan(None).cast(pl.Int64, strict=False)
             if whole.cast(dtype).equals(series.fill_nan(None)):
-                return (whole if kind == "id" else whole.cast(pl.String)), None
+                return whole.cast(pl.String), None
         if not (dtype.is_numeric() or dtype in (pl.String, pl.Boolean, pl.Null)):
             raise DataError(f"{file}: column '{series.name}' must hold text, got {dtype}")
         return series.cast(pl.String), None

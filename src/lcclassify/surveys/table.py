@@ -27,9 +27,9 @@ from lcclassify.surveys.base import Survey, SurveyData
 from lcclassify.surveys.brightness import Brightness
 from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
 from lcclassify.surveys.chunks import CHUNK_ROWS, OnError, SurveyChunks, check_on_error
-from lcclassify.surveys.coerce import same_ids
 from lcclassify.surveys.columns import Column
 from lcclassify.surveys.delimited import SEPARATORS, TextForm
+from lcclassify.surveys.ids import same_ids
 from lcclassify.surveys.rowchunks import RowChunks, row_files
 from lcclassify.surveys.tablerows import TableRows, common_id_type
 from lcclassify.surveys.tabular import read_columns

@@ -11,7 +11,8 @@ import polars as pl
 from lcclassify.errors import DataError
 from lcclassify.schema import DETECTED, OBJECT_ID, PASSBAND, LightCurves
 from lcclassify.surveys.canonical import canonicalise_part
-from lcclassify.surveys.coerce import boolean_faults, passband_faults, same_ids
+from lcclassify.surveys.coerce import boolean_faults, passband_faults
+from lcclassify.surveys.ids import Integers, read_integers, same_ids
 from lcclassify.surveys.objecttable import canonical_objects
 from lcclassify.surveys.report import ReadReport
 from lcclassify.surveys.rowchunks import RowSource, WholeTable
@@ -47,7 +48,8 @@ def common_id_type(
                 f"observation table and strings in the object table (such as {ids[OBJECT_ID][0]!r})"
             )
         return decided
-    share = [float((~_lost(head[OBJECT_ID], exact=True)).mean() or 0.0) for head in written]  # type: ignore[arg-type]
+    text = [read_integers(head[OBJECT_ID], exact=True).is_text for head in written]
+    share = [1.0 - float(is_text.mean() or 0.0) for is_text in text]  # type: ignore[arg-type]
     if all(value > 0.5 if lenient else value == 1.0 for value in share):
         return pl.Int64()
     return pl.String()
@@ -92,9 +94,9 @@ class TableRows(RowSource):
         ids = frame[OBJECT_ID]
         if self._id_type == pl.String or ids.dtype != pl.String:
             return frame.with_columns(ids.cast(self._id_type))
-        lost = self._lost(ids)
-        if lost.any():
-            bad = ids.filter(lost)[0]
+        reading = self._integers(ids)
+        if reading.is_text.any():
+            bad = ids.filter(reading.is_text)[0]
             if self._survey.id_type == "integer":
                 raise DataError(
                     f"column '{OBJECT_ID}' must hold integers (survey.id_type), got '{bad}'"
@@ -103,7 +105,8 @@ class TableRows(RowSource):
                 f"the ids are integers except '{bad}': where that is meant, set "
                 "survey.id_type=string"
             )
-        return frame.with_columns(ids.cast(pl.Int64, strict=False))
+        reading.refuse_lost(ids)
+        return frame.with_columns(reading.values)
 
     def faults(self, frame: pl.DataFrame) -> pl.Series:
         """Tell why each row cannot be used."""
@@ -113,8 +116,11 @@ class TableRows(RowSource):
             found.append(boolean_faults(frame, DETECTED))
         ids = frame[OBJECT_ID]
         if self._id_type != pl.String and ids.dtype == pl.String:
+            reading = self._integers(ids)
             said = pl.format("the id '{}' is no integer, as the others are", ids)
-            found.insert(0, pl.select(pl.when(self._lost(ids)).then(said)).to_series())
+            lost = pl.format("the id '{}' is a floating-point number that has lost digits", ids)
+            reason = pl.when(reading.is_text).then(said).when(reading.is_lost).then(lost)
+            found.insert(0, pl.select(reason).to_series())
         return pl.select(pl.coalesce(found)).to_series()
 
     def canonical(
@@ -135,15 +141,8 @@ class TableRows(RowSource):
             messages=table.messages,
         )
 
-    def _lost(self, ids: pl.Series) -> pl.Series:
-        return _lost(ids, exact=self._survey.id_type == "auto")
-
-
-def _lost(ids: pl.Series, *, exact: bool) -> pl.Series:
-    """Say which ids, as text, are no integers, or with `exact` would read otherwise."""
-    whole = ids.cast(pl.Int64, strict=False)
-    same = whole.cast(pl.String) == ids if exact else whole.is_not_null()
-    return ids.is_not_null() & ~same.fill_null(False)
+    def _integers(self, ids: pl.Series) -> Integers:
+        return read_integers(ids, exact=self._survey.id_type == "auto")
 
 
 def _head(file: RowFile) -> pl.DataFrame:
