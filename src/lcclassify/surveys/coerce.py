@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,7 +10,7 @@ import polars as pl
 
 from lcclassify.errors import DataError, did_you_mean
 from lcclassify.schema import OBJECT_ID, PASSBAND, Passbands
-from lcclassify.surveys.columns import is_absent, text_to_number
+from lcclassify.surveys.columns import NO_NUMBER, is_absent, text_to_number
 
 _TRUE: Final = ("1", "1.0", "true", "t", "yes", "y")
 _FALSE: Final = ("0", "0.0", "false", "f", "no", "n")
@@ -170,13 +170,25 @@ def _unknown_passband(
     )
 
 
-def label_text(column: pl.Series) -> pl.Series:
-    """Return labels as String, null where absent; 90 and 90.0 both give ``"90"``."""
+def label_text(column: pl.Series, known: Collection[str] = ()) -> pl.Series:
+    """Return labels as String, null where absent; 90 and 90.0, in text as well, give ``"90"``.
+
+    Args:
+        column: The labels.
+        known: Words that are labels, though they look like an absent one or a number.
+    """
     if column.dtype.is_float():
         column = column.set(~column.is_finite(), None)
         whole = column.cast(pl.Int64, strict=False)
         column = whole if whole.cast(column.dtype).equals(column) else column
-    return column.cast(pl.String).str.strip_chars().replace("", None)
+    words = column.cast(pl.String).str.strip_chars()
+    different = words.unique().drop_nulls()
+    others = different.filter(~different.is_in(list(known)))
+    absent = others.filter(others.str.to_lowercase().is_in(NO_NUMBER))
+    numbers = others.filter(others.str.contains(r"^-?\d{1,15}\.0*$"))
+    return words.replace(
+        [*absent, *numbers], [*[None] * len(absent), *numbers.str.replace(r"\.0*$", "")]
+    )
 
 
 def _refuse(table: pl.DataFrame, name: str, bad: pl.Series, what: str, expected: str) -> None:

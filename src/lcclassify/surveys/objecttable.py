@@ -45,16 +45,16 @@ def canonical_objects(
     metadata = checked_metadata(metadata)
     require(objects, (OBJECT_ID, *metadata), "object table")
 
-    def text(name: str) -> pl.Series:
+    def text(name: str, known: Sequence[str]) -> pl.Series:
         if name in objects.columns:
-            return label_text(objects[name])
+            return label_text(objects[name], known)
         return pl.Series(name, [None] * objects.height, pl.String)
 
     table = pl.DataFrame(
         [
             identifier(objects[OBJECT_ID], "object table"),
-            text(LABEL),
-            text(SUBSET),
+            text(LABEL, () if taxonomy is None else taxonomy.classes),
+            text(SUBSET, _SUBSETS),
             *(finite_or_null(number(objects, name, "object table")) for name in metadata),
         ]
     )

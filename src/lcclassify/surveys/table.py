@@ -27,6 +27,7 @@ from lcclassify.surveys.base import Survey, SurveyData
 from lcclassify.surveys.brightness import Brightness
 from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
 from lcclassify.surveys.chunks import CHUNK_ROWS, OnError, SurveyChunks, check_on_error
+from lcclassify.surveys.coerce import label_text
 from lcclassify.surveys.columns import Column
 from lcclassify.surveys.delimited import SEPARATORS, TextForm
 from lcclassify.surveys.ids import same_ids
@@ -34,7 +35,7 @@ from lcclassify.surveys.rowchunks import RowChunks, row_files
 from lcclassify.surveys.tablerows import TableRows, common_id_type
 from lcclassify.surveys.tabular import read_columns
 
-READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
+READER_VERSION: Final = 2  # raise when a change here gives other tables for the same files
 
 _OBSERVATION_KEYS: Final = (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR)
 _COLUMN_KEYS: Final = (*_OBSERVATION_KEYS, DETECTED, "objects_id", LABEL, SUBSET)
@@ -324,6 +325,8 @@ class TableSurvey(Survey):
             )
         if LABEL not in table.columns:
             return table, self.taxonomy, ()
+        known = {*self.class_map, *self.taxonomy.classes}
+        table = table.with_columns(label_text(table[LABEL], known).alias(LABEL))
         messages: tuple[str, ...] = ()
         found = set(table[LABEL].unique().to_list())
         unmatched = [word for word in self.class_map if word not in found]
