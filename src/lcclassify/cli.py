@@ -19,7 +19,7 @@ from rich.text import Text
 from lcclassify.build import config_dir
 from lcclassify.errors import ConfigError, LcclassifyError, TrainingError, check_flag, did_you_mean
 from lcclassify.interrupts import heard_interrupts, interrupts_kept
-from lcclassify.terminal import substitute_unprintable, terminal, typed
+from lcclassify.terminal import endure_closed_output, substitute_unprintable, terminal, typed
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
@@ -44,6 +44,7 @@ def _command(name: str, task: Task) -> None:
     """
     failed: list[str] = []
     substitute_unprintable()
+    endure_closed_output()
     register_resolvers()
     process = os.getpid()
 
@@ -88,10 +89,6 @@ def _command(name: str, task: Task) -> None:
     try:
         with heard_interrupts():
             job()
-    except BrokenPipeError:
-        # Whoever read the output, such as `head`, has had enough of it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        failed.append(name)
     except (HydraException, OmegaConfBaseException, LcclassifyError, OSError) as error:
         if "debug=true" in (word.lower() for word in sys.argv):
             raise

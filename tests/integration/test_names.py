@@ -129,3 +129,26 @@ def test_folders_that_a_pattern_would_mix_up(tmp_path):
     done = run("train.py", tmp_path, "C.UTF-8", *common, ("paths.output_dir", tmp_path / "run[1]"))
     assert done.returncode == 1
     assert f"'resume='\"'\"'{tmp_path}/run[1]'\"'\"''" in done.stderr.decode()
+
+
+def test_a_training_goes_on_when_nobody_reads_on(tmp_path):
+    write_survey(tmp_path)
+    out = tmp_path / "run"
+    words = [
+        "survey=table", f"survey.root={tmp_path}", "survey.observations='obs [1]*?.csv'",
+        "survey.objects='objects #%20=.csv'", "survey.columns.label=class", "model=dense",
+        f"survey.passbands=[{','.join(repr(name) for name in PASSBANDS)}]", "model.fit.epochs=1",
+        "stacking.mode=holdout", "split.validation_fraction=0.2", "trainer.workers=1",
+        "evaluation.figures=false", f"paths.output_dir={out}", f"paths.cache_dir={tmp_path / 'c'}",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout.readline().startswith(b"table: 60 objects")
+    process.stdout.close()
+    error = process.stderr.read()
+    assert (process.wait(), error) == (0, b"")
+    assert (out / "bundle").is_dir()
+    assert (out / "report.txt").is_file()
