@@ -50,14 +50,59 @@ def failing(error):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["sed=3"], "error: 'sed' cannot be set: the configuration has no such key"),
-        (["split.fold=3"], "error: 'split.fold' cannot be set"),
-        (["model.network.units=[3]"], "error: 'model.network.units' cannot be set"),
+        (["sed=3"], "error: 'sed' cannot be set: the configuration has no key 'sed': did you mean"),
+        (
+            ["split.fold=3"],
+            "error: 'split.fold' cannot be set: split has no key 'fold': did you mean 'folds'?",
+        ),
+        (
+            ["model.network.units=[3]"],
+            "error: 'model.network.units' cannot be set: model has no key 'network': known: ",
+        ),
+        (
+            ["model=dense", "model.fit.epoch=3"],
+            "error: 'model.fit.epoch' cannot be set: model.fit has no key 'epoch': did you mean "
+            "'epochs'? known: ",
+        ),
+        (
+            ["modl=dense"],
+            "error: 'modl' cannot be set: the configuration has no key 'modl': did you",
+        ),
+        (
+            ["survey=table", "survey.colums.flux=x"],
+            "error: 'survey.colums.flux' cannot be set: survey has no key 'colums': did you mean "
+            "'columns'?",
+        ),
+        (["seed.x=3"], "error: 'seed.x' cannot be set: seed has no keys of its own"),
+        (
+            ["experiment=paperr"],
+            "error: experiment has no choice 'paperr': did you mean 'paper'? known: paper, ",
+        ),
+        (["experimnt=paper"], "error: 'experimnt' cannot be set: the configuration has no key"),
+        (
+            ["resume=x", "model.fit.epochs=5"],
+            "error: 'model.fit.epochs' cannot be set: a run that is resumed keeps the settings it "
+            "was begun with",
+        ),
+        (
+            ["survey.seed=x=y"],
+            "error: 'survey.seed=x=y' cannot be read: a value with blanks, brackets, '=' or the like "
+            "stands in quotes within quotes for the shell: \"survey.seed='x=y'\"",
+        ),
+        (
+            ["paths.output_dir=a [b"],
+            "error: 'paths.output_dir=a [b' cannot be read: a value with blanks",
+        ),
+        (
+            ['survey.class_map={"a":b}'],
+            "error: 'survey.class_map={\"a\":b}' cannot be read as a list or mapping: keys stand "
+            "without quotes",
+        ),
         (["model=dens"], "error: model has no choice 'dens': did you mean 'dense'? known: best,"),
         (["loss@model.head.loss=focl"], "error: loss has no choice 'focl': did you mean 'focal'?"),
         (["~model.members.none"], "error: Could not delete from config."),
         (["survey=none"], "error: survey has no choice 'none': "),
-        (["seed"], "error: Error parsing override 'seed'"),
+        (["seed"], "error: 'seed' cannot be read: a setting is KEY=VALUE"),
         (["split.folds=["], "error: "),
         (["hydra.run.dir=/proc/none"], "error: No such file or directory: '/proc/none'"),
         (["paths.output_dir=/proc/none"], "error: No such file or directory: '/proc/none'"),

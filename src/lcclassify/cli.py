@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
 from lcclassify.build import config_dir
-from lcclassify.errors import ConfigError, LcclassifyError, TrainingError, check_flag, did_you_mean
+from lcclassify.composing import check_experiment, sentence
+from lcclassify.errors import ConfigError, LcclassifyError, TrainingError, check_flag
 from lcclassify.interrupts import heard_interrupts, interrupts_kept
 from lcclassify.terminal import endure_closed_output, substitute_unprintable, terminal, typed
 
@@ -53,7 +53,7 @@ def _command(name: str, task: Task) -> None:
         terminal(stderr=True, soft_wrap=True, highlight=False).print(text)
 
     def fail(error: Exception) -> None:
-        say(Text.assemble(("error:", "bold red"), f" {_sentence(error)}"))
+        say(Text.assemble(("error:", "bold red"), f" {sentence(error, name)}"))
         failed.append(name)
 
     @hydra.main(config_path=str(config_dir()), config_name=name, version_base="1.3")
@@ -61,6 +61,7 @@ def _command(name: str, task: Task) -> None:
         try:
             with interrupts_kept():
                 check_flag("debug", cfg.get("debug", False))
+                check_experiment()
                 return task(cfg, list(HydraConfig.get().overrides.task))
         except (LcclassifyError, OSError) as error:
             if cfg.get("debug") is True or os.getpid() != process:
@@ -103,52 +104,6 @@ def _command(name: str, task: Task) -> None:
         sys.exit(EXIT_INTERRUPTED)
     if failed:
         sys.exit(EXIT_ERROR)
-
-
-def _sentence(error: Exception) -> str:
-    """Return one sentence about an error."""
-    text = str(error)
-    if isinstance(error, LcclassifyError):
-        return text
-    if isinstance(error, OSError) and not isinstance(error, HydraException):
-        if isinstance(error, FileExistsError | NotADirectoryError):
-            return f"'{error.filename}' is a file, and a folder is needed there"
-        where = f": '{error.filename}'" if error.filename else ""
-        return f"{error.strerror or text}{where}"
-    group = re.search(
-        r"Could not find '(.+)/([^/']+)'\n\nAvailable options in .*?:\n(.*?)\n\S", text, re.S
-    )
-    if group:
-        choices = group[3].split()
-        return f"{group[1]} has no choice '{group[2]}': {did_you_mean(group[2], choices)}"
-    key = re.search(r"Could not override '(.+?)'", text)
-    if key and key[1].startswith("survey.") and "key 'survey'" in text:
-        return f"'{key[1]}' needs a survey: choose one, such as survey=snphotcc"
-    if "override_grammar" in text:
-        first = next(line for line in text.splitlines() if line.strip())
-        return f"{first} (keys of a mapping stand without quotes: {{SN Ib/c: SN Ibc, Weird: null}})"
-    if key:
-        # Hydra first composes without what is swept over, such as another model.
-        sweep = {"-m", "--multirun"} & set(sys.argv)
-        parts = key[1].split(".")
-        if parts[0] == "search" and len(parts) == 2:
-            from lcclassify.search.settings import KEYS
-
-            if parts[1] in KEYS and any(word.startswith("search=") for word in sys.argv):
-                return (
-                    f"'{key[1]}' cannot be replaced as a whole: set its keys one by one, and add "
-                    f"those it does not have, as in {key[1]}.name=... +{key[1]}.KEY=..."
-                )
-            if parts[1] in KEYS:
-                return f"'{key[1]}' needs a search: choose one, such as search=dense"
-            near = did_you_mean(parts[1], KEYS)
-            return f"'{key[1]}' cannot be set: search has no key '{parts[1]}': {near}"
-        hint = f"; where only a swept choice has it: ++{key[1]}=..." if sweep else ""
-        return (
-            f"'{key[1]}' cannot be set: the configuration has no such key (--help shows it all)"
-            f"{hint}"
-        )
-    return " ".join(text.split())
 
 
 def _program() -> str:

@@ -1,0 +1,156 @@
+"""What is wrong with a command line, in one sentence each: Hydra's errors in the user's words."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lcclassify.build import config_dir
+from lcclassify.errors import ConfigError, LcclassifyError, did_you_mean
+
+# Groups that have no key before one of their choices is made.
+_GROUPS = {"train": ("survey", "experiment", "search")}
+
+
+def sentence(error: Exception, command: str) -> str:
+    """Return one sentence about an error.
+
+    Args:
+        error: Of ours, of Hydra, OmegaConf or the system.
+        command: Name of the command's configuration, such as ``train``.
+    """
+    text = str(error)
+    if isinstance(error, LcclassifyError):
+        return text
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            return f"'{error.filename}' is a file, and a folder is needed there"
+        where = f": '{error.filename}'" if error.filename else ""
+        return f"{error.strerror or text}{where}"
+    group = re.search(
+        r"Could not find '(.+)/([^/']+)'\n\nAvailable options in .*?:\n(.*?)\n\S", text, re.S
+    )
+    if group:
+        return _no_choice(group[1], group[2], group[3].split())
+    if "override_grammar" in text:
+        return _unparsed(text)
+    key = re.search(r"Could not override '(.+?)'", text)
+    if key:
+        return _no_key(key[1], text, command)
+    return " ".join(text.split())
+
+
+def check_experiment() -> None:
+    """Check that the experiment that was chosen exists; Hydra passes over one that does not.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    choice = HydraConfig.get().runtime.choices.get("experiment")
+    if choice is not None:
+        known = GlobalHydra.instance().config_loader().get_group_options("experiment")
+        if choice not in known:
+            raise ConfigError(_no_choice("experiment", choice, known))
+
+
+def _no_choice(group: str, choice: str, known: Sequence[str]) -> str:
+    return f"{group} has no choice '{choice}': {did_you_mean(choice, known)}"
+
+
+def _unparsed(text: str) -> str:
+    """Return what a word is that Hydra cannot parse, with the hint that fits it."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    word = next((word for word in sys.argv[1:] if _is_unparsed(word)), None)
+    if word is None:
+        return lines[0]
+    key, equals, value = word.partition("=")
+    if not equals:
+        return f"'{word}' cannot be read: a setting is KEY=VALUE"
+    if value.startswith(("{", "[")):
+        return (
+            f"'{word}' cannot be read as a list or mapping: keys stand without quotes, "
+            'and values with blanks or brackets in quotes, as in {SN Ib/c: SN Ibc, x: "a [b]"}'
+        )
+    quoted = value.replace("'", "\\'")
+    return (
+        f"'{word}' cannot be read: a value with blanks, brackets, '=' or the like stands in quotes "
+        f"within quotes for the shell: \"{key}='{quoted}'\""
+    )
+
+
+def _is_unparsed(word: str) -> bool:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    if word.startswith("--"):
+        return False
+    try:
+        OverridesParser.create().parse_override(word)
+    except (HydraException, ValueError):
+        return True
+    return False
+
+
+def _no_key(key: str, text: str, command: str) -> str:
+    """Return why a key cannot be set, and the nearest that can."""
+    if key.startswith("survey.") and "key 'survey'" in text:
+        return f"'{key}' needs a survey: choose one, such as survey=snphotcc"
+    # Hydra first composes without what is swept over, such as another model.
+    sweep = {"-m", "--multirun"} & set(sys.argv)
+    parts = key.split(".")
+    if parts[0] == "search" and len(parts) == 2:
+        return _no_search_key(key, parts[1])
+    if any(re.match(r"resume=(?!null$)", word) for word in sys.argv):
+        return f"'{key}' cannot be set: a run that is resumed keeps the settings it was begun with"
+    hint = f"; where only a swept choice has it: ++{key}=..." if sweep else ""
+    return f"'{key}' cannot be set: {_nearest(parts, command)}{hint}"
+
+
+def _no_search_key(key: str, name: str) -> str:
+    from lcclassify.search.settings import KEYS
+
+    if name in KEYS and any(word.startswith("search=") for word in sys.argv):
+        return (
+            f"'{key}' cannot be replaced as a whole: set its keys one by one, and add "
+            f"those it does not have, as in {key}.name=... +{key}.KEY=..."
+        )
+    if name in KEYS:
+        return f"'{key}' needs a search: choose one, such as search=dense"
+    return f"'{key}' cannot be set: search has no key '{name}': {did_you_mean(name, KEYS)}"
+
+
+def _nearest(parts: Sequence[str], command: str) -> str:
+    """Return which part of a key there is not, and what there is instead."""
+    found = _composed(command)
+    where = "the configuration"
+    for number, part in enumerate(parts):
+        if not isinstance(found, Mapping):
+            return f"{where} has no keys of its own"
+        if part not in found:
+            known = [str(name) for name in found if name != "hydra"]
+            if number == 0:
+                known += [name for name in _GROUPS.get(command, ("survey",)) if name not in known]
+            return f"{where} has no key '{part}': {did_you_mean(part, known)}"
+        found, where = found[part], ".".join(parts[: number + 1])
+    return "the configuration has no such key (--help shows it all)"
+
+
+def _composed(command: str) -> object:
+    """Return the configuration with the choices of the command line that can be made."""
+    words = [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")]
+    choices = [word for word in words if "." not in word.partition("=")[0]]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        for overrides in (choices, []):
+            try:
+                return OmegaConf.to_container(compose(command, overrides))
+            except (HydraException, OmegaConfBaseException):
+                continue
+    return {}
