@@ -86,8 +86,8 @@ def failing(error):
         ),
         (
             ["survey.seed=x=y"],
-            "error: 'survey.seed=x=y' cannot be read: a value with blanks, brackets, '=' or the like "
-            "stands in quotes within quotes for the shell: \"survey.seed='x=y'\"",
+            "error: 'survey.seed=x=y' cannot be read: a value with blanks, brackets, '=' or the "
+            "like stands in quotes within quotes for the shell: \"survey.seed='x=y'\"",
         ),
         (
             ["paths.output_dir=a [b"],
