@@ -21,7 +21,7 @@ FIGURES = {"augmentation_examples", "augmentation_samples"}
 GP = (
     "augment=gp", "augment.target=metadata", "augment.redshift=photoz", "augment.passes=2",
     "augment.held_out_draws=1", "survey.wavelengths=[480,620]", "stacking.mode=holdout",
-    "augment.steps.elsewhere.attempts=8",  # so that each is detected somewhere
+    "augment.steps.elsewhere.attempts=40",  # so that each is detected somewhere
 )  # fmt: skip
 
 
