@@ -4,13 +4,13 @@ import io
 import pickle
 
 import pytest
-from rich.console import Console
 
 from lcclassify.tasks.console import FitConsole
+from lcclassify.terminal import terminal
 
 
-def shown(width=80, terminal=False):
-    return Console(file=io.StringIO(), width=width, force_terminal=terminal)
+def shown(width=80, on_terminal=False):
+    return terminal(file=io.StringIO(), width=width, force_terminal=on_terminal)
 
 
 def text(console):
@@ -19,7 +19,7 @@ def text(console):
 
 def frame(reporter, width=80):
     """Return what the terminal shows now, as lines."""
-    console = Console(file=io.StringIO(), width=width)
+    console = terminal(file=io.StringIO(), width=width)
     console.print(reporter.render())
     return text(console).splitlines()
 
@@ -42,7 +42,7 @@ def test_a_line_a_fit_in_a_file():
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_all_that_run_in_a_terminal(width):
-    console = shown(width, terminal=True)
+    console = shown(width, on_terminal=True)
     with FitConsole(console, 12) as reporter:
         reporter.planned({"bigru_second fold 4": 300.0, "dense all 0": 100.0})
         reporter.started("bigru_second fold 4", 200, 100)
