@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -40,8 +40,8 @@ def sentence(error: Exception, command: str) -> str:
     )
     if group:
         return _no_choice(group[1], group[2], group[3].split())
-    if "override_grammar" in text:
-        return _unparsed(text)
+    if isinstance(error, OverrideParseException):
+        return _unparsed(error.override)
     key = re.search(r"Could not override '(.+?)'", text)
     if key:
         return _no_key(key[1], text, command)
@@ -65,12 +65,8 @@ def _no_choice(group: str, choice: str, known: Sequence[str]) -> str:
     return f"{group} has no choice '{choice}': {did_you_mean(choice, known)}"
 
 
-def _unparsed(text: str) -> str:
-    """Return what a word is that Hydra cannot parse, with the hint that fits it."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    word = next((word for word in sys.argv[1:] if _is_unparsed(word)), None)
-    if word is None:
-        return lines[0]
+def _unparsed(word: str) -> str:
+    """Return what is to be done about a word that Hydra cannot parse."""
     key, equals, value = word.partition("=")
     if not equals:
         return f"'{word}' cannot be read: a setting is KEY=VALUE"
@@ -86,18 +82,6 @@ def _unparsed(text: str) -> str:
     )
 
 
-def _is_unparsed(word: str) -> bool:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    if word.startswith("--"):
-        return False
-    try:
-        OverridesParser.create().parse_override(word)
-    except (HydraException, ValueError):
-        return True
-    return False
-
-
 def _no_key(key: str, text: str, command: str) -> str:
     """Return why a key cannot be set, and the nearest that can."""
     if key.startswith("survey.") and "key 'survey'" in text:
@@ -107,9 +91,9 @@ def _no_key(key: str, text: str, command: str) -> str:
     parts = key.split(".")
     if parts[0] == "search" and len(parts) == 2:
         return _no_search_key(key, parts[1])
-    if any(re.match(r"resume=(?!null$)", word) for word in sys.argv):
-        return f"'{key}' cannot be set: a run that is resumed keeps the settings it was begun with"
     hint = f"; where only a swept choice has it: ++{key}=..." if sweep else ""
+    if any(re.match(r"resume=(?!null$)", word) for word in sys.argv):
+        hint = "; a run that is resumed keeps the settings it was begun with"
     return f"'{key}' cannot be set: {_nearest(parts, command)}{hint}"
 
 

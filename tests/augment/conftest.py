@@ -121,6 +121,12 @@ def exploding(redshifts, seed=0, every=3.0, error=2.0):
     return stacked(objects), np.array(peaks)
 
 
+def shortened(curves, number, keep=2):
+    """Return curves of which one object has its first observations alone."""
+    place = np.arange(len(curves.mjd)) - curves.bounds[curves.objects]
+    return curves.select((curves.objects != number) | (place < keep))
+
+
 def sampled(curves, redshift, **changes):
     """Return what steps are fitted on, with photometric redshifts that are the true ones."""
     redshift = np.asarray(redshift, dtype=np.float64)
@@ -224,6 +230,12 @@ def random_curves():
 def explosions():
     """Return a function that makes a survey of explosions (`exploding`)."""
     return exploding
+
+
+@pytest.fixture(scope="session")
+def shorten():
+    """Return a function that leaves an object few observations (`shortened`)."""
+    return shortened
 
 
 @pytest.fixture(scope="session")

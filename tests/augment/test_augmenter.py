@@ -24,12 +24,11 @@ STEPS = {
 
 
 @pytest.fixture(scope="module")
-def training(explosions, sample_of, canonical):
+def training(explosions, shorten, sample_of, canonical):
     """Light curves of objects with and without redshifts and enough observations, and a sample."""
     redshift = np.linspace(0.05, 0.5, N)
     curves, _ = explosions(redshift, seed=6, every=5.0)
-    place = np.arange(len(curves.mjd)) - curves.bounds[curves.objects]
-    curves = curves.select((curves.objects != 4) | (place < 2))
+    curves = shorten(curves, 4)
     redshift[[2, 7]] = np.nan, 0.0
     sample = sample_of(curves, redshift)
     missing = np.where(np.arange(N) == 9, np.nan, sample.drawn.columns["photoz"])

@@ -11,7 +11,7 @@ import polars as pl
 
 from lcclassify import hashing
 from lcclassify.augment.curves import Curves, IntArray
-from lcclassify.augment.drawn import Drawn
+from lcclassify.augment.drawn import Drawn, Keys
 from lcclassify.augment.steps import FittedStep, Sample, Step
 from lcclassify.schema import OBJECT_ID, LightCurves, Passbands
 
@@ -52,19 +52,19 @@ class Augmenter:
             epoch: Number of the draw.
             rows: ``(n,)`` ascending positions of the sources wanted; None for all.
         """
-        drawn = self.drawn_anew(seed, epoch, rows)
-        columns = [pl.Series(name, v).fill_nan(None) for name, v in drawn.columns.items()]
-        objects = self.objects[drawn.sources].with_columns(columns)
-        return drawn.curves.to_light_curves(objects, self.passbands)
-
-    def drawn_anew(self, seed: int, epoch: int, rows: IntArray | None = None) -> Drawn:
-        """Return the same as steps have it."""
         if rows is None:
             rows = np.arange(len(self.drawn))
-        own = hashing.object_keys(self.objects[OBJECT_ID][rows], seed)
+        keys = self.keys(seed, epoch)[rows]
+        drawn = reduce(lambda d, step: step.apply(d, keys), self.steps, self.drawn.take(rows))
+        columns = [pl.Series(name, v).fill_nan(None) for name, v in drawn.columns.items()]
+        objects = self.objects[rows].with_columns(columns)
+        return drawn.curves.to_light_curves(objects, self.passbands)
+
+    def keys(self, seed: int, epoch: int) -> Keys:
+        """Return the random number that each of the objects is drawn from, ``(N,)``."""
+        own = hashing.object_keys(self.objects[OBJECT_ID], seed)
         with np.errstate(over="ignore"):
-            keys = hashing.mix(own + hashing.GOLDEN * np.uint64(epoch + 1))
-        return reduce(lambda d, step: step.apply(d, keys), self.steps, self.drawn.take(rows))
+            return hashing.mix(own + hashing.GOLDEN * np.uint64(epoch + 1))
 
 
 def as_drawn(light_curves: LightCurves) -> Drawn:

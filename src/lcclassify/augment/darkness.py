@@ -75,3 +75,22 @@ def _dark_sides(
 def _is_dark(total: float, weight: float, bright: float) -> bool:
     mean, error = total / weight, 1 / np.sqrt(weight)
     return bool(mean < _ERRORS * error and max(mean, error) < _DARK * bright)
+
+
+def plausible(
+    true: FloatArray,
+    fades: BoolArray,
+    reach: FloatArray,
+    since: FloatArray,
+    until: FloatArray,
+) -> FloatArray:
+    """Return fluxes of what only brightens without what a process knows no better.
+
+    Away from observations draws become noise of the object's own size. What was never
+    seen significantly below zero never is; outside of the time in which it was observed,
+    and in long gaps, it dies away.
+    """
+    inside = np.isfinite(since) & np.isfinite(until)
+    beyond = np.minimum(since, until) - np.where(inside, reach, 0.0)
+    fading = np.exp(-0.5 * (np.maximum(beyond, 0.0) / reach) ** 2)
+    return np.where(fades, true, np.maximum(true, 0) * fading)

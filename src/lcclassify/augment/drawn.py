@@ -61,6 +61,8 @@ class Drawn:
             rows: Rows of these objects that each of some sets of others takes the places of.
             others: The sets.
         """
+        if not others:
+            return self  # not even a copy: this is done for every draw
         place, first = np.arange(len(self)), len(self)
         for own in rows:
             place[own] = first + np.arange(len(own))

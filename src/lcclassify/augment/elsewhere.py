@@ -18,6 +18,7 @@ from lcclassify import hashing
 from lcclassify.augment.acceptance import Acceptance
 from lcclassify.augment.conditions import LEAST_OBSERVATIONS, Conditions
 from lcclassify.augment.curves import BoolArray, FloatArray, IntArray, rows_of
+from lcclassify.augment.darkness import plausible
 from lcclassify.augment.drawn import Drawn, Keys, uniform
 from lcclassify.augment.fainter import dimmed
 from lcclassify.augment.observing import highest_ratios
@@ -202,17 +203,24 @@ class FittedElsewhere:
 
     def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
         """Return every object observed elsewhere, see `ObserveElsewhere.attempts`."""
+        return self.observed(drawn, keys)[0]
+
+    def observed(self, drawn: Drawn, keys: Keys) -> tuple[Drawn, BoolArray]:
+        """Return the same, and which objects were not looked for in vain, ``(n,)``."""
+        found = np.ones(len(drawn), dtype=np.bool_)
+        touched = uniform(keys, "untouched", 0) >= self.settings.untouched
         kinds = ((self.moves, self._moved), (self.dims, self._dimmed))
         for (kind, attempt), acceptance in zip(kinds, self.acceptances, strict=True):
-            lot = uniform(keys, "untouched", 0)
-            waiting = np.flatnonzero(kind[drawn.sources] & (lot >= self.settings.untouched))
+            waiting = np.flatnonzero(kind[drawn.sources] & touched)
+            found[waiting] = False
             parts, rows = [], []
             for number in range(self.settings.attempts):
                 if not len(waiting):
                     break
                 tried = attempt(drawn.take(waiting), keys[waiting], number)
-                found = np.flatnonzero(self.survey.is_found(tried.curves))
-                tried, tried_rows = tried.take(found), waiting[found]
+                seen = np.flatnonzero(self.survey.is_found(tried.curves))
+                tried, tried_rows = tried.take(seen), waiting[seen]
+                found[tried_rows] = True
                 parts.append(tried)
                 rows.append(tried_rows)
                 if acceptance is not None:
@@ -221,7 +229,7 @@ class FittedElsewhere:
                     tried_rows = tried_rows[lot < probability]
                 waiting = np.setdiff1d(waiting, tried_rows, assume_unique=True)
             drawn = drawn.with_others(rows, parts)
-        return drawn
+        return drawn, found
 
     def touching_all(self) -> FittedElsewhere:
         """Return the step with no draw that stays as it is but for want of a place."""
@@ -281,7 +289,7 @@ class FittedElsewhere:
         each = np.repeat(np.arange(len(sources)), np.diff(bounds))
         reach = self.settings.fading * scale[each]
         fades = self.sources.fades[sources][each]
-        true = _plausible(true, fades, reach, since[known], until[known])
+        true = plausible(true, fades, reach, since[known], until[known])
         true[dark[known]] = 0.0
         curves = self.survey.observed(
             bounds, lent.mjd[known], passband, true, lent.sky[known], keys, attempt
@@ -303,25 +311,6 @@ class FittedElsewhere:
 
     def _dimmed(self, drawn: Drawn, keys: Keys, attempt: int) -> Drawn:
         return dimmed(drawn, keys, attempt, self.settings.fainter, self.survey)
-
-
-def _plausible(
-    true: FloatArray,
-    fades: BoolArray,
-    reach: FloatArray,
-    since: FloatArray,
-    until: FloatArray,
-) -> FloatArray:
-    """Return fluxes of what only brightens without what a process knows no better.
-
-    Away from observations draws become noise of the object's own size. What was never
-    seen significantly below zero never is; outside of the time in which it was observed,
-    and in long gaps, it dies away.
-    """
-    inside = np.isfinite(since) & np.isfinite(until)
-    beyond = np.minimum(since, until) - np.where(inside, reach, 0.0)
-    fading = np.exp(-0.5 * (np.maximum(beyond, 0.0) / reach) ** 2)
-    return np.where(fades, true, np.maximum(true, 0) * fading)
 
 
 def _aimed(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from lcclassify.augment.augmenter import Augmenter
-from lcclassify.augment.curves import BoolArray, Curves, FloatArray
+from lcclassify.augment.curves import FloatArray
 from lcclassify.augment.elsewhere import FittedElsewhere
 
 _PILOT: Final = 8  # draws of each object that are looked at before any are used
@@ -16,18 +15,18 @@ _RAREST: Final = 0.05  # weight of an object that the survey would find nowhere
 
 
 def shares_found(augmenter: Augmenter) -> FloatArray:
-    """Return the share of draws in which each training object is found elsewhere, ``(N,)``.
+    """Return in which share of draws the survey finds each training object, ``(N,)``.
 
-    What the survey would find nowhere comes out as it is.
+    What it finds nowhere comes out as it is. What no step looks for elsewhere, such as objects
+    of one or two observations, counts as found.
     """
-    ours = augmenter.drawn.curves
-    steps = tuple(
-        s.touching_all() if isinstance(s, FittedElsewhere) else s for s in augmenter.steps
-    )
-    augmenter = replace(augmenter, steps=steps)
-    draws = (augmenter.drawn_anew(0, number).curves for number in range(_PILOT))
-    found: FloatArray = 1 - np.mean([_unchanged(curves, ours) for curves in draws], axis=0)
-    return found
+    shares = np.ones(len(augmenter.drawn))
+    for step in augmenter.steps:
+        if isinstance(step, FittedElsewhere):
+            looking = step.touching_all()
+            keys = (augmenter.keys(0, number) for number in range(_PILOT))
+            shares *= np.mean([looking.observed(augmenter.drawn, k)[1] for k in keys], axis=0)
+    return shares
 
 
 def source_weights(found: FloatArray) -> FloatArray | None:
@@ -37,14 +36,3 @@ def source_weights(found: FloatArray) -> FloatArray | None:
     seldom find. None where all are always found.
     """
     return None if (found == 1).all() else np.maximum(found, _RAREST)
-
-
-def _unchanged(drawn: Curves, sources: Curves) -> BoolArray:
-    """Tell which objects were drawn with the very observations of their sources, ``(N,)``."""
-    same: BoolArray = drawn.counts == sources.counts
-    rows = np.flatnonzero(same)
-    ours, theirs = drawn.take(rows), sources.take(rows)
-    equal = (ours.mjd == theirs.mjd) & (ours.flux == theirs.flux)
-    differ = np.bincount(ours.objects[~equal], minlength=len(rows))
-    same[rows] = differ == 0
-    return same
