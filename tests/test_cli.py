@@ -78,11 +78,15 @@ def failing(error):
             ["experiment=paperr"],
             "error: experiment has no choice 'paperr': did you mean 'paper'? known: paper, ",
         ),
+        (
+            ["-m", "search=dense", "experiment=paperr"],
+            "error: experiment has no choice 'paperr': did you mean 'paper'?",
+        ),
         (["experimnt=paper"], "error: 'experimnt' cannot be set: the configuration has no key"),
         (
             ["resume=x", "model.fit.epochs=5"],
-            "error: 'model.fit.epochs' cannot be set: model has no key 'fit': known: name, head, "
-            "members; a run that is resumed keeps the settings it was begun with",
+            "error: 'model.fit.epochs' cannot be set: model has no key 'fit': known: members, head, "
+            "name; a run that is resumed keeps the settings it was begun with",
         ),
         (
             ["survey.seed=x=y"],

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
 from lcclassify.build import config_dir
-from lcclassify.composing import check_experiment, sentence
+from lcclassify.composing import sentence
 from lcclassify.errors import ConfigError, LcclassifyError, TrainingError, check_flag
 from lcclassify.interrupts import heard_interrupts, interrupts_kept
 from lcclassify.terminal import endure_closed_output, substitute_unprintable, terminal, typed
@@ -61,7 +61,6 @@ def _command(name: str, task: Task) -> None:
         try:
             with interrupts_kept():
                 check_flag("debug", cfg.get("debug", False))
-                check_experiment()
                 return task(cfg, list(HydraConfig.get().overrides.task))
         except (LcclassifyError, OSError) as error:
             if cfg.get("debug") is True or os.getpid() != process:

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lcclassify.build import config_dir
-from lcclassify.errors import ConfigError, LcclassifyError, did_you_mean
+from lcclassify.errors import LcclassifyError, did_you_mean
 
 # Groups that have no key before one of their choices is made.
 _GROUPS = {"train": ("survey", "experiment", "search")}
@@ -46,19 +45,6 @@ def sentence(error: Exception, command: str) -> str:
     if key:
         return _no_key(key[1], text, command)
     return " ".join(text.split())
-
-
-def check_experiment() -> None:
-    """Check that the experiment that was chosen exists; Hydra passes over one that does not.
-
-    Raises:
-        ConfigError: It does not.
-    """
-    choice = HydraConfig.get().runtime.choices.get("experiment")
-    if choice is not None:
-        known = GlobalHydra.instance().config_loader().get_group_options("experiment")
-        if choice not in known:
-            raise ConfigError(_no_choice("experiment", choice, known))
 
 
 def _no_choice(group: str, choice: str, known: Sequence[str]) -> str:
