@@ -85,15 +85,15 @@ def failing(error):
         (["experimnt=paper"], "error: 'experimnt' cannot be set: the configuration has no key"),
         (
             ["resume=x", "model.fit.epochs=5"],
-            "error: 'model.fit.epochs' cannot be set: model has no key 'fit': known: members, head, "
-            "name; a run that is resumed keeps the settings it was begun with",
+            "error: 'model.fit.epochs' cannot be set: model has no key 'fit': known: members, "
+            "head, name; a run that is resumed keeps the settings it was begun with",
         ),
         (
             ["survey.seed=x=y"],
             "error: 'survey.seed=x=y' cannot be read: a value with blanks, brackets, '=' or the "
             "like stands in quotes within quotes for the shell: \"survey.seed='x=y'\"",
         ),
-        (["-m", "model=dense", "seed=x=y"], "error: 'seed=x=y' cannot be read: a value with"),
+        (["-m", "model=dense", "seed=x=y"], "error: 'seed=x=y' cannot be read: a value"),
         (
             ["paths.output_dir=a [b"],
             "error: 'paths.output_dir=a [b' cannot be read: a value with blanks",
