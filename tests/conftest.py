@@ -102,6 +102,14 @@ def write_survey(folder, n_objects=N_OBJECTS, seed=0):
     return folder
 
 
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def accelerator(request):
+    """Each device that a network may be on; tests of the GPU are skipped where there is none."""
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("torch finds no GPU")
+    return request.param
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """Return how many processes `-n auto` makes: each needs a gigabyte of memory."""

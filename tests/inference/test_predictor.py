@@ -13,6 +13,7 @@ import lcclassify
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.inference.bundle import save
 from lcclassify.inference.predictor import Predictor
+from lcclassify.nn.devices import float32_products
 from lcclassify.schema import LightCurves, Passbands
 from lcclassify.surveys.canonical import canonicalise
 
@@ -321,8 +322,12 @@ def test_classifying_needs_nothing_of_training(bundle, tables, tmp_path):
     assert output.strip() == "[]"
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_gpu_and_cpu_agree(bundle, light_curves, expected):
-    found = Predictor(bundle, accelerator="cuda").predict_light_curves(light_curves)
+@pytest.mark.parametrize("products", ["highest", "high"])
+def test_devices_agree_whatever_the_process_multiplies_with(
+    bundle, light_curves, expected, accelerator, products
+):
+    with float32_products(products):
+        found = Predictor(bundle, accelerator=accelerator).predict_light_curves(light_curves)
+        assert torch.get_float32_matmul_precision() == products
     bundle.classifier.to("cpu")
-    np.testing.assert_allclose(numbers(found), numbers(expected), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(numbers(found), numbers(expected), rtol=0, atol=1e-6)

@@ -30,7 +30,9 @@ class StandIn:
         return False
 
     def run(self, reporter, watcher):
-        (self.place / self.name).write_text(f"{os.getpid()} {torch.get_num_threads()}")
+        (self.place / self.name).write_text(
+            f"{os.getpid()} {torch.get_num_threads()} {torch.get_float32_matmul_precision()}"
+        )
         if self.does == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
         elif self.does == "exits":

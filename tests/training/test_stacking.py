@@ -38,17 +38,27 @@ def fit(context, fitted, settings, cross_fit=False):
 
 
 @pytest.mark.parametrize("network", [LINEAR, DENSE], ids=["linear", "dense"])
-def test_members_are_frozen(context, fitted, network):
+def test_members_are_frozen(tmp_path, new_context, new_member, network, accelerator):
+    context = new_context(tmp_path / "fits", trainer={"accelerator": accelerator})
+    # Dropout would draw, and batch normalisation move, with every object that is seen.
+    dense = {"_target_": "lcclassify.nn.dense.DenseNet", "units": [6]}
+    dense |= {"dropout": 0.5, "batch_norm": True}
+    gru = {"_target_": "lcclassify.nn.bigru.BiGRUNet", "gru_units": [4], "spatial_dropout": 0.5}
+    members = [new_member("first", network=dense), new_member("second", network=gru)]
+    fitted = [fit_member(context, member, "oof") for member in members]
     models = [model for member in fitted for model in member.submodels]
     before = [{k: v.clone() for k, v in model.state_dict().items()} for model in models]
     meta = fit(context, fitted, head_settings(network))
     classifier = EnsembleClassifier([member.submodels for member in fitted], meta.head)
-    classifier.train()
+    classifier.to(accelerator).train()
     optimizer = torch.optim.SGD([p for p in classifier.parameters() if p.requires_grad], lr=1.0)
-    batch = context.tensors.batch(np.arange(12))
+    batch = context.on_device().batch(np.arange(12))
+    seen = classifier.member_probabilities(batch)
     loss = -classifier(batch)[torch.arange(12), batch.targets].log().mean()
     loss.backward()
     optimizer.step()
+    assert torch.equal(classifier.member_probabilities(batch), seen)
+    classifier.cpu()
     for model, state in zip(models, before, strict=True):
         assert not any(module.training for module in model.modules())
         assert all(p.grad is None and not p.requires_grad for p in model.parameters())

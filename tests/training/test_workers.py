@@ -107,8 +107,11 @@ def test_costly_fits_come_first_and_all_are_told_of(side_by_side, new_member):
     assert lines[-4:] == [("kept", fit.name) for fit in fits]
 
 
-def test_processes_and_this_one_compute_with_one_thread(tmp_path, context, standins):
+def test_processes_and_this_one_compute_with_one_thread_and_the_same_products(
+    tmp_path, context, standins
+):
     torch.set_num_threads(2)
+    torch.set_float32_matmul_precision("high")
     try:
         fits = [standins.StandIn(tmp_path, "nothing", name) for name in ("first", "second")]
         run_fits(fits, 2, context.reporter)
@@ -116,10 +119,11 @@ def test_processes_and_this_one_compute_with_one_thread(tmp_path, context, stand
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
+        torch.set_float32_matmul_precision("highest")
     told = {name: (tmp_path / name).read_text().split() for name in ("first", "second", "here")}
-    assert {threads for _, threads in told.values()} == {"1"}
+    assert {tuple(settings) for _, *settings in told.values()} == {("1", "high")}
     assert told["here"][0] == str(os.getpid())
-    assert len({process for process, _ in told.values()}) == 3
+    assert len({process for process, *_ in told.values()}) == 3
 
 
 def test_the_number_of_threads_is_put_back_after_an_error():

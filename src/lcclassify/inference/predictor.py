@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
@@ -27,6 +28,7 @@ from lcclassify.inference.predictions import (
 )
 from lcclassify.inference.threads import own_threads
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
+from lcclassify.nn.devices import float32_products
 from lcclassify.nn.gru import with_products
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID, OBSERVATION_COLUMNS, LightCurves
@@ -43,6 +45,9 @@ PRECISIONS: Final = ("32", "bf16", "int8")
 CHUNK_SIZE: Final = 20_000  # objects prepared at a time: a few hundred megabytes
 
 Frame = TypeVar("Frame", pl.DataFrame, "pd.DataFrame")
+
+# One chunk at a time: others do not make it faster, and how it multiplies is the process's.
+_gpu = Lock()
 
 _logger = logging.getLogger(__name__)
 
@@ -272,7 +277,7 @@ class Predictor:
             return rows, combined.cpu().numpy(), each.cpu().numpy()
 
         if self.device.type != "cpu":
-            with _own_stream(self.device):
+            with _gpu, float32_products("highest"):
                 tensors = tensors.to(self.device)
                 yield from map(scored, batches)
         elif len(batches) == 1 and torch.get_num_threads() == 1:
@@ -366,12 +371,3 @@ def _device(accelerator: str) -> torch.device:
             f"accelerator={accelerator} needs a GPU that torch can use, and there is none"
         )
     return torch.device("cuda" if has_gpu and accelerator != "cpu" else "cpu")
-
-
-def _own_stream(device: torch.device) -> AbstractContextManager[object]:
-    """Return a context in which a thread's copies and kernels do not wait for another's."""
-    if device.type != "cuda":
-        return nullcontext()
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream(device))  # the weights may be on their way
-    return torch.cuda.stream(stream)

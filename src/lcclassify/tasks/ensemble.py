@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.tensorboard import ValidationLog
 from lcclassify.inference import bundle as bundles
 from lcclassify.nn.batching import TensorSet
+from lcclassify.nn.devices import device_of, float32_products
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.surveys.plasticc import PlasticcSurvey
 from lcclassify.tasks.console import FitConsole
@@ -127,9 +128,7 @@ def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> 
 def _context(run: Run, inputs: TrainingInputs, workers: int) -> Iterator[TrainingContext]:
     config = run.config
     trainer = trainer_arguments(config["trainer"])
-    on_cuda = trainer["accelerator"] in ("cuda", "gpu")
-    if on_cuda:
-        torch.set_float32_matmul_precision(str(config["matmul_precision"]))
+    device = device_of(trainer)
     tensors = TensorSet.from_prepared(inputs.prepared, inputs.targets)
     context = TrainingContext(
         tensors=tensors,
@@ -149,12 +148,13 @@ def _context(run: Run, inputs: TrainingInputs, workers: int) -> Iterator[Trainin
         held_out_draws=run.plan.augment.held_out_draws,
         workers=workers,
     )
-    if workers > 1:
-        with mapped(tensors, run.folder) as context.tensors:
-            yield context
-    else:
-        # Spawned processes cannot share a GPU's tensors, so each moves its own copy.
-        context.tensors = tensors.to("cuda" if on_cuda and is_alone(trainer) else "cpu")
+    with ExitStack() as stack:
+        if device.type != "cpu":
+            stack.enter_context(float32_products(str(config["matmul_precision"])))
+        if workers > 1:
+            context.tensors = stack.enter_context(mapped(tensors, run.folder))
+        elif is_alone(trainer):  # spawned processes move a copy each, as they cannot share these
+            context.tensors = tensors.to(device)
         yield context
 
 
@@ -247,9 +247,10 @@ def _calibrate(
         others = np.sort(np.concatenate(roles))
         if len(others):
             with working(console, "classifying the objects that shares are estimated from"):
-                classifier.to(context.tensors.device)
+                tensors = context.on_device()
+                classifier.to(tensors.device)
                 unlabelled = predict_rows(
-                    classifier.forward, context.tensors, others, threads=context.workers
+                    classifier.forward, tensors, others, threads=context.workers
                 )
                 classifier.cpu()
     seed = derive_seed(run.plan.seed, "priors")

@@ -38,6 +38,10 @@ _KEYS: Final = (
 )
 _MATMUL: Final = ("highest", "high", "medium")
 
+# More fits gain nothing (docs/speed.md). One of the paper's networks takes 6 GiB.
+_FITS_ON_A_GPU: Final = 4
+_MEMORY_OF_A_FIT: Final = 8 * 2**30
+
 # Any sizes do for finding out whether a network accepts its hyperparameters.
 _SIZES: Final = InputSizes(n_features=4, n_context=2, n_channels=3, n_classes=2, max_length=4)
 
@@ -169,8 +173,8 @@ def trainer_arguments(config: Mapping[str, Any]) -> PlainConfig:
 def worker_count(trainer: Mapping[str, Any]) -> int:
     """Return how many fits run at a time.
 
-    On a CPU one for each core that this process may use. One on a GPU, where more have not
-    been measured, and where several devices share each fit.
+    On a CPU one for each core that this process may use. On a GPU, which one fit leaves idle
+    most of the time, a few, as memory allows. One where several devices share each fit.
 
     Raises:
         ConfigError: It is neither "auto" nor a whole number of at least 1.
@@ -182,7 +186,15 @@ def worker_count(trainer: Mapping[str, Any]) -> int:
         return 1
     if workers != "auto":
         return int(workers)
-    return 1 if trainer_arguments(trainer)["accelerator"] in ("cuda", "gpu") else n_cores()
+    import torch
+
+    from lcclassify.nn.devices import device_of
+
+    device = device_of(trainer_arguments(trainer))
+    if device.type == "cpu":
+        return n_cores()
+    free = torch.cuda.mem_get_info(device)[0] if torch.cuda.is_available() else 0
+    return max(1, min(n_cores(), _FITS_ON_A_GPU, free // _MEMORY_OF_A_FIT))
 
 
 def is_alone(trainer: Mapping[str, Any]) -> bool:

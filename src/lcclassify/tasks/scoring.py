@@ -49,7 +49,7 @@ class Scoring:
     def of(self, role: str) -> Scored:
         """Return what the classifier says of the objects of a role, one of `WHAT`."""
         rows = self.context.split.rows(role)
-        tensors = self.context.tensors
+        tensors = self.context.on_device()
         self.classifier.to(tensors.device)
         rounds = predict_rows(
             self.classifier.round_probabilities, tensors, rows, threads=self.context.workers

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from lcclassify.nn.batching import TensorSet
+from lcclassify.nn.devices import device_of
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.schema import PlainConfig, Taxonomy
 from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
@@ -80,6 +81,10 @@ class TrainingContext:
     def targets(self) -> IntArray:
         """Class index of every object, ``(N,) int64``."""
         return self.tensors.targets.cpu().numpy()
+
+    def on_device(self) -> TensorSet:
+        """Return the objects where the run computes; with several workers they lie elsewhere."""
+        return self.tensors.to(device_of(self.trainer))
 
     def fold_rows(self, fold: int | None) -> tuple[IntArray, IntArray]:
         """Return the training and validation rows of a fold, or of the holdout mode.

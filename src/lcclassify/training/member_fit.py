@@ -20,6 +20,7 @@ from torch import Tensor
 from lcclassify.errors import ConfigError
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
 from lcclassify.nn.build import build_loss
+from lcclassify.nn.devices import device_of
 from lcclassify.nn.submodel import Submodel
 from lcclassify.schema import Batch, PlainConfig
 from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
@@ -144,9 +145,9 @@ class MemberFit:
         if not len(rows):
             nothing = np.zeros((0, len(self.class_weights)))
             return nothing, np.zeros((n_draws, *nothing.shape))
-        device = self.tensors.device
+        device = device_of(self.trainer)
         submodel.to(device)
-        held_out = predict_rows(submodel.predict_proba, self.tensors, rows)
+        held_out = predict_rows(submodel.predict_proba, self.tensors.to(device), rows)
         drawn = np.zeros((n_draws, *held_out.shape))
         if self.stream is not None and n_draws:
             tensors = self.stream.tensors(rows, self.draw_seed, range(n_draws)).to(device)
@@ -271,7 +272,7 @@ def predict_rows(
         tensors: All objects.
         rows: ``(n,)`` rows wanted.
         batch_size: Largest number of objects a call.
-        threads: Calls at a time; the result does not depend on it.
+        threads: Calls at a time on a CPU; the result does not depend on it.
 
     Returns:
         ``(n, ...) float64`` in the order of `rows`.
@@ -285,8 +286,9 @@ def predict_rows(
             values = probabilities(tensors.batch(torch.as_tensor(rows[batch])))
             return values.to(torch.float64).cpu().numpy()
 
+    side_by_side = threads > 1 and tensors.device.type == "cpu"
     with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(of, batches)) if threads > 1 else list(map(of, batches))
+        parts = list(pool.map(of, batches) if side_by_side else map(of, batches))
     result = np.zeros((len(rows), *parts[0].shape[1:]))
     for batch, part in zip(batches, parts, strict=True):
         result[batch] = part

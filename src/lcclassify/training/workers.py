@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import torch
+
 from lcclassify.errors import TrainingError
 from lcclassify.locking import Lock
+from lcclassify.nn.devices import float32_products
 from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
 from lcclassify.training.memory import is_out_of_memory
 from lcclassify.training.processes import ENDED, FAILED, Processes, Tell, how_it_died, one_thread
@@ -109,9 +112,10 @@ def _run(fit: Fit, reporter: ProgressReporter, watcher: EpochWatcher | None) -> 
 
 @dataclass(frozen=True)
 class _FitJob:
-    """A fit in a process."""
+    """A fit in a process, which multiplies as the one that started it."""
 
     fit: Fit
+    matmul_precision: str = field(default_factory=torch.get_float32_matmul_precision)
 
     @property
     def name(self) -> str:
@@ -119,7 +123,8 @@ class _FitJob:
 
     def run(self, tell: Tell) -> None:
         told = _Told(tell)
-        _run(self.fit, told, told)
+        with float32_products(self.matmul_precision):
+            _run(self.fit, told, told)
 
 
 class _Told:
