@@ -96,7 +96,7 @@ def classify(run: Path, cache: Path, objects: int, batch_sizes: list[int]) -> No
     """Print how fast a run's bundle classifies prepared objects, and how far from a CPU."""
     prepared = (PreparedSet.load(folder) for folder in (cache / "prepared").iterdir())
     given = next(one for one in prepared if one is not None)
-    few, many = take(given, 1_000), repeated(given, objects)
+    few, many = take(given, 500), repeated(given, objects)
     bundle = run / "bundle"
     exact = Predictor.load(bundle, accelerator="cpu").score(few, few.object_ids).probabilities
     print(f"  {len(many):,} prepared objects of {many.lengths.mean():.0f} nights on average:")

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError
@@ -55,8 +56,22 @@ def test_workers_follow_the_cores_or_the_setting(machine):
     assert worker_count({**cpu, "workers": "auto"}) == 6
     assert worker_count({**cpu, "workers": 3}) == 3
     assert worker_count({**cpu, "workers": 3, "devices": 2}) == 1  # all devices share each fit
-    assert worker_count({"accelerator": "cuda", "devices": 1}) == 1
     assert worker_count({"accelerator": "cuda", "devices": 1, "workers": 2}) == 2
+
+
+@pytest.mark.parametrize(
+    ("cores", "free", "workers"), [(16, 79, 4), (16, 23.6, 2), (16, 7.6, 1), (2, 79, 2)]
+)
+def test_workers_on_a_gpu_follow_its_memory_and_the_cores(
+    machine, monkeypatch, cores, free, workers
+):
+    machine(cores, None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    memory = (int(free * 2**30), 80 * 2**30)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: memory)
+    assert worker_count({"accelerator": "auto", "devices": 1}) == workers
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert worker_count({"accelerator": "cuda", "devices": 1}) == 1  # Lightning says why not
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, None, "two"])

@@ -40,6 +40,12 @@ def test_a_run_is_near_that_on_a_cpu(tmp_path, run_train, stack_words, alone):
     assert np.abs(of_run(tmp_path / "run") - of_run(alone)).mean() < 0.1
 
 
+@pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed"])
+def test_mixed_precision_is_near_as_well(tmp_path, run_train, stack_words, alone, precision):
+    run_train(tmp_path / "run", *stack_words, *ON_GPU, f"trainer.precision={precision}")
+    assert np.abs(of_run(tmp_path / "run") - of_run(alone)).mean() < 0.1
+
+
 def test_its_bundle_says_the_same_on_a_cpu(alone, survey_folder):
     observations, objects = (
         pl.read_csv(survey_folder / f"{name}.csv") for name in ("observations", "objects")

@@ -66,6 +66,13 @@ def test_members_are_frozen(tmp_path, new_context, new_member, network, accelera
     assert all(p.grad is not None for p in meta.head.parameters())
 
 
+def test_the_head_does_not_need_the_gpu_of_its_members(tmp_path, new_context, context, fitted):
+    gpu = {"accelerator": "cuda", "devices": 2, "strategy": "ddp_spawn", "precision": "16-mixed"}
+    found = fit(new_context(tmp_path / "other", trainer=gpu), fitted, head_settings(LINEAR))
+    expected = fit(context, fitted, head_settings(LINEAR))
+    assert torch.equal(found.head.weight_change, expected.head.weight_change)
+
+
 def test_the_head_learns(context, fitted):
     rows = fitted[0].rows
     few, many = (
