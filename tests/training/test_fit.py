@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.accelerators import CUDAAccelerator
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.multiprocessing.spawn import ProcessRaisedException
 
@@ -196,3 +197,9 @@ def test_what_is_passed_to_a_spawned_process_hushes_it_there():
             assert logger.level == logging.WARNING
     finally:
         logger.setLevel(level)
+
+
+def test_a_gpu_that_is_not_wanted_is_not_spoken_of(monkeypatch, recwarn):
+    monkeypatch.setattr(CUDAAccelerator, "is_available", staticmethod(lambda: True))
+    check_trainer({"accelerator": "cpu", "devices": 1})
+    assert not recwarn.list

@@ -19,6 +19,7 @@ _BESIDE_THE_POINT: Final = (
     ".*`isinstance\\(treespec.*",
     ".*You defined a `validation_step` but have no `val_dataloader`.*",
     ".*Total length of `(DataLoader|list)` across ranks is zero.*",
+    ".*GPU available but not used.*",
     ".*lr_scheduler.step\\(\\)` before `optimizer.step\\(\\)`.*",
 )
 
