@@ -38,6 +38,13 @@ class OutputError(LcclassifyError, RuntimeError):
     """A result cannot be written where it was asked for."""
 
 
+class DataWarning(UserWarning):
+    """Tables can be used, but say less than those that a classifier was trained on."""
+
+
+_SHOWN = 80  # characters of a choice, which may come from a damaged file
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return a clause that lists the choices, the nearest to `word` first.
 
@@ -48,7 +55,7 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     Returns:
         A clause such as ``did you mean 'flux'? known: flux, mjd``.
     """
-    known = [str(choice) for choice in choices]
+    known = [" ".join(str(choice).split())[:_SHOWN] for choice in choices]
     near = get_close_matches(str(word), known, n=1, cutoff=0.6)
     listed = ", ".join(known) if known else "none"
     return f"did you mean '{near[0]}'? known: {listed}" if near else f"known: {listed}"

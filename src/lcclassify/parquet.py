@@ -11,6 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
+from lcclassify.errors import DataError
+
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """Return a file's table, or some of its columns."""
@@ -25,6 +27,17 @@ def scan_parquet(paths: Path | Sequence[Path]) -> pl.LazyFrame:
 
 
 def parquet_schema(path: Path) -> dict[str, pl.DataType]:
-    """Return the columns of a file and their types."""
+    """Return the columns of a file and their types.
+
+    Raises:
+        DataError: Polars cannot be told the path.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as fault:
+        raise DataError(
+            f"{path} is Parquet under a path that is no text in this locale: set LC_ALL=C.UTF-8, "
+            "or rename it"
+        ) from fault
     with path.open("rb") as file:
         return pl.read_parquet_schema(file)

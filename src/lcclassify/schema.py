@@ -7,7 +7,7 @@ linear in the survey's own units, redshifts are dimensionless, angles degrees.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -37,6 +37,8 @@ LABEL: Final = "label"  # String, one of Taxonomy.classes, null when unknown
 SUBSET: Final = "subset"
 
 OBSERVATION_COLUMNS: Final = (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR, DETECTED)
+
+STACK: Final = "stack"  # the model of several members, whatever they and its head are
 
 UNKNOWN_TARGET: Final = -1  # integer target of an object without a label
 
@@ -124,6 +126,23 @@ class LightCurves:
         """Names of the metadata columns, in the object table's order."""
         reserved = (OBJECT_ID, LABEL, SUBSET)
         return tuple(name for name in self.objects.columns if name not in reserved)
+
+    def parts(self, n_objects: int) -> Iterator[LightCurves]:
+        """Yield runs of so many objects, at least one run, which may be empty.
+
+        Args:
+            n_objects: Objects of a run; only the last has fewer.
+        """
+        ids = self.objects[OBJECT_ID]
+        begin = 0
+        for start in range(0, max(len(ids), 1), n_objects):
+            stop = min(start + n_objects, len(ids))
+            end = len(self.observations)
+            if stop < len(ids):
+                end = int(self.observations[OBJECT_ID].search_sorted(ids[stop], side="left"))
+            observations, objects = self.observations[begin:end], self.objects[start:stop]
+            yield LightCurves(observations, objects, self.passbands)
+            begin = end
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,24 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.status import Status
 from rich.text import Text
+
+Item = TypeVar("Item")
 
 
 def terminal(**options: Any) -> Console:
@@ -25,6 +37,11 @@ def terminal(**options: Any) -> Console:
         options: As of `rich.console.Console`.
     """
     return Console(markup=False, emoji=False, **options)
+
+
+def say(text: str) -> None:
+    """Show a line on standard output as it is, however wide the terminal."""
+    terminal().print(text, highlight=False, soft_wrap=True)
 
 
 def working(console: Console, text: str) -> Status:
@@ -89,3 +106,43 @@ def endure_closed_output() -> None:
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, _Enduring):
             setattr(sys, name, _Enduring(stream))
+
+
+class _RateColumn(ProgressColumn):
+    """Items a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.1f} {self._unit}/s" if speed else "")
+
+
+def tracked(items: Iterable[Item], total: int, description: str, unit: str) -> Iterator[Item]:
+    """Yield `items` while a terminal's standard error shows a bar with a rate.
+
+    Args:
+        items: What to go through.
+        total: Number of items.
+        description: What is going on, such as ``reading snphotcc``.
+        unit: What one item is, in the plural.
+
+    Yields:
+        Each item in turn.
+    """
+    console = terminal(stderr=True)
+    if not console.is_terminal or total < 2:
+        yield from items
+        return
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _RateColumn(unit),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    ) as progress:
+        yield from progress.track(items, total=total, description=description)

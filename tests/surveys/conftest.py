@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from lcclassify.surveys.base import Survey, SurveyData
-from lcclassify.surveys.chunks import Chunk, SurveyChunks
+from lcclassify.surveys.base import Survey
+from lcclassify.surveys.chunks import Chunk, SurveyChunks, SurveyData
 from lcclassify.surveys.plasticc import PlasticcSurvey
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -98,6 +98,79 @@ def snphotcc_folder(tmp_path: Path) -> Path:
     for snid, sim_type, sntype in ((7, "Ia", 1), (12, "IIn", -9), (100, "Ibc", -9)):
         file = folder / f"DES_SN{snid:06d}.DAT"
         file.write_text(snana(snid, sim_type, sntype=sntype))
+    return folder
+
+
+def _snana_pair(
+    folder: Path,
+    name: str,
+    head: dict[str, Any],
+    curves: list[list[tuple[float, str, float, float]]],
+    *,
+    ends: bool = True,
+    suffix: str = "FITS",
+    **further: Any,
+) -> None:
+    """Write light curves of (MJD, band, flux, error) as SNANA does, big-endian and padded.
+
+    A light curve is followed by a row of -777 where `ends` is true; `further` are columns of
+    the observations without these rows, or other names of the usual ones.
+    """
+    from astropy.table import Table
+
+    folder.mkdir(exist_ok=True)
+    band = further.pop("band", "BAND")
+    rows, first, position = [], [], 0
+    for curve in curves:
+        first.append(position + 1)
+        rows += curve + [(-777.0, "-", -777.0, -777.0)] * ends
+        position = len(rows)
+    counts = np.array([len(curve) for curve in curves])
+    table = {
+        "NOBS": counts,
+        "PTROBS_MIN": first,
+        "PTROBS_MAX": np.array(first) + counts - 1,
+        **head,
+    }
+    kinds = {"i": ">i4", "f": ">f4", "U": "S16"}
+    columns = {key: np.array(values) for key, values in table.items()}
+    columns = {key: values.astype(kinds[values.dtype.kind]) for key, values in columns.items()}
+    Table(columns).write(folder / f"{name}_HEAD.{suffix}", format="fits")
+    mjd, bands, flux, error = (np.array(values) for values in zip(*rows, strict=True))
+    phot = {
+        "MJD": mjd.astype(">f8"),
+        band: np.array([f"{word}  " for word in bands], dtype="S20"),
+        "FLUXCAL": flux.astype(">f4"),
+        "FLUXCALERR": error.astype(">f4"),
+    }
+    for key, values in further.items():
+        whole = np.zeros(len(rows), ">i4")
+        whole[mjd != -777] = values
+        phot[key] = whole
+    Table(phot).write(folder / f"{name}_PHOT.{suffix}", format="fits")
+
+
+@pytest.fixture(scope="session")
+def snana_pair() -> Any:
+    """Return what writes light curves as a HEAD and a PHOT file."""
+    return _snana_pair
+
+
+@pytest.fixture
+def snana_folder(tmp_path: Path) -> Path:
+    """Return the folder of a version of two pairs: three objects with ids in text, in griz."""
+    folder = tmp_path / "SDSS_allCandidates+BOSS"
+    keys = {"HOSTGAL_PHOTOZ": [0.5, -9.0], "HOSTGAL_PHOTOZ_ERR": [0.1, -9.0], "MWEBV": [0.02, 0.03]}
+    keys |= {"REDSHIFT_HELIO": [0.4, 0.1], "SNTYPE": [120, 113]}
+    curves = [
+        [(57000.5, "g", 10.0, 1.0), (57001.5, "SDSS-r", -3.5, 1.5)],
+        [(57010.25, "i", 20.0, 2.0), (57010.25, "z", 5.0, -9.0), (57013.5, "g", 8.0, 1.0)],
+    ]
+    _snana_pair(folder, f"{folder.name}-0001", {"SNID": ["2005aa", "17"], **keys}, curves)
+    other = {key: values[1:] for key, values in keys.items()} | {"SNTYPE": [1]}
+    _snana_pair(
+        folder, f"{folder.name}-0002", {"SNID": ["x"], **other}, curves[1:], suffix="fits.gz"
+    )
     return folder
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -53,6 +54,11 @@ def test_dtypes_order_and_detections_are_as_the_schema_says() -> None:
     assert curves.observations["detected"].to_list() == [False, False, True]
     assert curves.objects.schema == {"object_id": pl.Int64, "label": pl.String, "subset": pl.String}
     assert report.sentences() == []
+
+
+def test_no_zero_is_negative() -> None:
+    curves, _ = canonicalise(table(flux=[-0.0, 0.0, -0.0], mjd=[-0.0, 1.0, 2.0]), None, BANDS)
+    assert not np.signbit(curves.observations.select("mjd", "flux").to_numpy()).any()
 
 
 @settings(deadline=None, max_examples=150)
@@ -158,12 +164,13 @@ def test_detected_in_its_spellings(value: list[object], result: list[bool]) -> N
     [
         (
             {"passband": ["g", "rr", "rr"]},
-            ["'rr'", "2 observations", "object 1", "did you mean 'r'"],
+            ["'rr'", "1 more such row", "object 1", "did you mean 'r'"],
         ),
         ({"passband": [0, 7, 1]}, ["'7'", "object 1", "0, 1"]),
         ({"passband": ["g", None, "r"]}, ["no passband", "object 1"]),
         ({"flux": ["1", "abc", "2"]}, ["'flux'", "'abc'", "row 2", "object 1"]),
         ({"object_id": [1, None, 2]}, ["object_id", "row 2"]),
+        ({"object_id": ["a", " ", "b"]}, ["object_id", "row 2"]),
         ({"object_id": [1.5, 1.0, 2.0]}, ["object_id", "integers or strings, got 1.5"]),
         ({"detected": [0, 2, 1]}, ["'detected'", "'2'", "row 2"]),
         ({"mjd": [[1.0], [2.0], [3.0]]}, ["'mjd'", "List"]),
@@ -183,7 +190,7 @@ def test_unusable_observations_are_named(changes: dict[str, object], words: list
         ({"object_id": [1, 2], "label": ["Ia", "Iax"]}, ["class 'Iax'", "object 2", "'Ia'"]),
         ({"object_id": [1, 2], "subset": ["train", "tests"]}, ["subset 'tests'", "'test'"]),
         ({"object_id": [1, 1], "label": ["Ia", "II"]}, ["object 1", "'label'", "'II'", "'Ia'"]),
-        ({"object_id": [1, 1], "z": [1.0, None]}, ["object 1", "'z'"]),
+        ({"object_id": [1, 1], "z": [1.0, None]}, ["object 1", "'z'", "none and '1.0'"]),
         ({"object_id": [1, 2], "z": ["1", "x"]}, ["'z'", "'x'", "object 2"]),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 import subprocess
 import sys
@@ -266,3 +267,42 @@ def test_a_quote_far_behind_the_beginning_does_not_shift_rows(
     file.write_text("\n".join(lines) + "\n")
     with pytest.raises(DataError, match=r"batch0\.csv, line \d+"):
         read_all(survey.chunks(rows=1000))
+
+
+@pytest.mark.parametrize("on_error", ["stop", "quarantine"])
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "parquet"])
+@pytest.mark.parametrize("change", ["shorter", "gone"])
+def test_a_file_that_changes_meanwhile_is_refused(
+    tmp_path: Path, on_error: Any, form: str, change: str
+) -> None:
+    rows = pl.DataFrame(
+        {"object_id": range(300), "mjd": 1.0, "passband": "g", "flux": 1.0, "flux_err": 1.0}
+    )
+    file = tmp_path / f"a.{form}"
+
+    def write(frame: pl.DataFrame) -> None:
+        if form == "parquet":
+            frame.write_parquet(file, row_group_size=50)
+        else:
+            content = frame.write_csv().encode()
+            file.write_bytes(gzip.compress(content) if form == "csv.gz" else content)
+
+    write(rows)
+    chunks = TableSurvey(file, ["g"]).chunks(rows=50, on_error=on_error)
+    chunks.read(0)
+    if change == "gone":
+        file.unlink()
+    else:
+        write(rows[:100])
+    with pytest.raises(DataError, match=r"a\.\S+ (was changed while it was|is damaged or cannot)"):
+        chunks.read(len(chunks) - 1)
+
+
+@pytest.mark.parametrize("ids", [[1.0, 1.0, 2.0, None], [1.0, 1.0, 2.5, 3.0], [None] * 4])
+def test_a_bad_id_at_the_end_of_a_chunk_is_named(tmp_path: Path, ids: list[float | None]) -> None:
+    rows = pl.DataFrame({"object_id": pl.Series(ids, dtype=pl.Float64), "mjd": [1.0, 2, 3, 4]})
+    rows = rows.with_columns(passband=pl.lit("g"), flux=1.0, flux_err=1.0)
+    rows.write_parquet(tmp_path / "a.parquet")
+    chunks = TableSurvey(tmp_path / "a.parquet", ["g"]).chunks(rows=1)
+    with pytest.raises(DataError, match=r"a\.parquet, row \d: column 'object_id'"):
+        [chunks.read(index) for index in range(len(chunks))]

@@ -86,7 +86,7 @@ def test_values_that_cannot_be(
     assert rejected(survey, size) == [(line, match)]
     (tmp_path / "test_set.csv").unlink()
     rows.write_parquet(tmp_path / "test_set.parquet")
-    with pytest.raises(DataError, match=rf"test_set\.parquet, row {line - 2}: {match}"):
+    with pytest.raises(DataError, match=rf"test_set\.parquet, row {line - 1}: {match}"):
         stop(survey, size)
 
 
@@ -136,7 +136,7 @@ def test_fields_that_spread_over_lines_are_read(
 
 
 @pytest.mark.parametrize("line", [2, 3, 100])
-def test_a_short_line_lacks_its_last_values_wherever_it_is(
+def test_a_line_that_lacks_a_wanted_field_is_damage_wherever_it_is(
     survey: PlasticcSurvey, rows: pl.DataFrame, tmp_path: Path, line: int
 ) -> None:
     file = tmp_path / "test_set.csv"
@@ -144,8 +144,22 @@ def test_a_short_line_lacks_its_last_values_wherever_it_is(
     lines = file.read_text().splitlines()
     lines[line - 1] = ",".join(lines[line - 1].split(",")[:4])
     file.write_text("\n".join(lines) + "\n")
-    report = survey.chunks(rows=10**6, labels=False).read(0).report
-    assert (report.rows_read, report.bad_flux_err) == (N_ROWS, 1)
+    match = "4 fields, too few: the header names 6"
+    with pytest.raises(DataError, match=rf"test_set\.csv, line {line}: {match}"):
+        stop(survey, 10**6)
+    assert rejected(survey, 10**6) == [(line, match)]
+
+
+def test_a_line_may_lack_what_is_not_wanted(
+    survey: PlasticcSurvey, rows: pl.DataFrame, tmp_path: Path
+) -> None:
+    file = tmp_path / "test_set.csv"
+    rows.with_columns(remark=pl.lit("x"), flux_err=None).write_csv(file)
+    lines = file.read_text().splitlines()
+    lines[4] = lines[4].removesuffix(",x")
+    file.write_text("\n".join(lines) + "\n")
+    assert rejected(survey, 10**6) == []
+    stop(survey, 10**6)
 
 
 @pytest.mark.parametrize("value", ["9223372036854775808", "-99999999999999999999"])
@@ -221,6 +235,7 @@ def test_corrupt_lines_are_listed_and_the_others_read(
     assert sum(part.report.rows_read for part in parts) == expected.report.rows_read
     assert expected.report.rows_read + len(bad) == len(lines) - 1
     file.write_bytes(content)
+    chunks = survey.chunks(rows=rows, on_error="quarantine")
     assert chunks.count_rows() in (None, len(lines) - 1)
     # Regrouped, every reject is handed out once.
     again = chunks.regrouped(tmp_path / "regrouped")
@@ -268,7 +283,7 @@ def test_bad_values_of_parquet_are_listed_by_row(
     assert rejects["object_id"].to_list() == [None, "19", "19"]
     assert rejects["rows"].sum() + sum(part.report.rows_read for part in parts) == 75
     with pytest.raises(DataError, match=r"batch0\.parquet, row 8: column 'object_id' is empty"):
-        read_all(survey.chunks(rows=10))
+        survey.chunks(rows=10).read(0)
 
 
 def test_a_damaged_row_group_is_listed_with_its_rows(

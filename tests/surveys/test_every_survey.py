@@ -18,15 +18,20 @@ from lcclassify.errors import ConfigError
 from lcclassify.schema import OBSERVATION_COLUMNS
 from lcclassify.surveys.base import Survey
 
-NAMES = ("plasticc", "snphotcc", "table")
+NAMES = ("plasticc", "snphotcc", "table", "snana", "sdss", "des")
 Build = Callable[..., Survey]
+
+
+def loaded(name: str, conf: Path) -> Any:
+    """Load a YAML and what its defaults list inherits."""
+    own = OmegaConf.load(conf / f"{name}.yaml")
+    parents = [each for each in own.pop("defaults", []) if each != "_self_"]
+    return OmegaConf.merge(*(loaded(each, conf) for each in parents), own)
 
 
 def configured(name: str, conf: Path, cache: Path, overrides: dict[str, Any]) -> DictConfig:
     """Compose a YAML as the entry points do: in struct mode, under `survey`."""
-    config = OmegaConf.create(
-        {"paths": {"cache_dir": str(cache)}, "survey": OmegaConf.load(conf / f"{name}.yaml")}
-    )
+    config = OmegaConf.create({"paths": {"cache_dir": str(cache)}, "survey": loaded(name, conf)})
     OmegaConf.set_struct(config, True)
     for key, value in overrides.items():
         OmegaConf.update(config, f"survey.{key}", value, merge=True)
@@ -38,6 +43,11 @@ def overrides(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, dict
     """Name of a survey and what a user would override to read a small copy of it."""
     if request.param == "snphotcc":
         return "snphotcc", {"root": str(request.getfixturevalue("snphotcc_folder"))}
+    if request.param in ("snana", "sdss", "des"):
+        values = {"root": str(request.getfixturevalue("snana_folder"))}
+        if request.param == "snana":
+            values |= {"passbands": list("griz"), "class_map": {"120": "Ia", "*": "other"}}
+        return request.param, values
     folder: Path = request.getfixturevalue("plasticc_folder")
     if request.param == "plasticc":
         return "plasticc", {"root": str(folder)}
@@ -69,8 +79,7 @@ def build(overrides: tuple[str, dict[str, Any]], conf: Path, tmp_path: Path) -> 
 
 
 def test_every_yaml_is_tested(conf: Path) -> None:
-    written_here = {"plasticc.yaml", "snphotcc.yaml", "table.yaml"}
-    assert written_here <= {file.name for file in conf.glob("*.yaml")}
+    assert {file.stem for file in conf.glob("*.yaml")} == {*NAMES, "simulated"}
 
 
 def test_canonical_tables(build: Build) -> None:
@@ -90,6 +99,8 @@ def test_canonical_tables(build: Build) -> None:
     assert set(objects["label"].drop_nulls()) <= set(data.taxonomy.classes)
     assert data.report.rows_kept == rows.height
     assert data.light_curves.passbands == survey.passbands
+    assert data.zeropoint == survey.zeropoint
+    assert survey.redshift is None or survey.redshift in data.light_curves.metadata_columns
     assert not any("spec" in name or "true" in name for name in objects.columns)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from lcclassify.schema import Passbands, Taxonomy
 from lcclassify.surveys.canonical import canonicalise
-from lcclassify.surveys.coerce import label_text
+from lcclassify.surveys.casts import label_text
 from lcclassify.surveys.table import TableSurvey
 
 ABSENT = ("nan", "None", "NA", "null", "-", "", " N/A ", "--")

@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from lcclassify.errors import ConfigError, DataError
-from lcclassify.surveys.base import SurveyData
+from lcclassify.surveys.chunks import SurveyData
 from lcclassify.surveys.plasticc import PlasticcSurvey
 
 

@@ -3,13 +3,14 @@ from __future__ import annotations
 import shutil
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from lcclassify.errors import ConfigError, DataError
-from lcclassify.surveys import snphotcc
+from lcclassify.surveys import snana, snphotcc
 from lcclassify.surveys.snphotcc import SnphotccSurvey
 
 
@@ -133,14 +134,14 @@ def test_truncated_archive_and_wrong_roots(snphotcc_folder: Path, tmp_path: Path
 def test_cache_is_used_redone_when_damaged_and_never_for_changed_files(
     snphotcc_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parsed: list[Path] = []
-    original = snphotcc._parse_all
+    parsed: list[object] = []
+    original = snana.parsed
 
-    def counted(source: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-        parsed.append(source)
-        return original(source)
+    def counted(*arguments: Any) -> dict[str, pl.DataFrame]:
+        parsed.append(arguments)
+        return original(*arguments)
 
-    monkeypatch.setattr(snphotcc, "_parse_all", counted)
+    monkeypatch.setattr(snana, "parsed", counted)
     kept = tmp_path / "cache"
 
     def read(**changes: str) -> pl.DataFrame:
@@ -191,3 +192,10 @@ def test_the_whole_challenge(shared_data: Path) -> None:
     assert counts == {"Ia": 5088, "II": 13430, "Ibc": 2801}
     assert (objects["subset"] == "train").sum() == 1_103
     assert objects.select(pl.col(*snphotcc.METADATA).null_count()).row(0) == (0, 0, 0)
+
+
+def test_a_label_that_no_object_has_is_said(snphotcc_folder: Path) -> None:
+    survey = SnphotccSurvey(snphotcc_folder, class_map={**snphotcc.CLASS_MAP, "Iax": "Iax"})
+    assert "No object has the label 'Iax' of survey.class_map." in survey.read().report.messages
+    assert not survey.read(labels=False).report.messages
+    assert not SnphotccSurvey(snphotcc_folder).read().report.messages

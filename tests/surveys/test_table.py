@@ -292,7 +292,7 @@ def test_detected_and_subset_columns(tmp_path: Path) -> None:
         ({"separator": "semikolon"}, "did you mean 'semicolon'"),
         ({"comment": " "}, r"survey\.comment"),
         ({"metadata": "z"}, "must be a list"),
-        ({"missing": ["x"]}, r"survey\.missing"),
+        ({"missing": "x"}, r"survey\.missing"),
         ({"time_offset": "x"}, r"survey\.time_offset"),
         ({"zeropoint": float("nan")}, r"survey\.zeropoint"),
         ({"classes": ["Ia"], "class_names": {"Iax": "x"}}, "did you mean 'Ia'"),

@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
-from lcclassify.schema import LightCurves, Passbands, Taxonomy
-from lcclassify.surveys.chunks import CHUNK_ROWS, OnError, SurveyChunks, check_on_error
+import polars as pl
+
+from lcclassify.schema import LABEL, OBJECT_ID, Passbands, Taxonomy
+from lcclassify.surveys.canonical import DETECTION_SNR, cast_observations
+from lcclassify.surveys.chunks import (
+    CHUNK_ROWS,
+    OnError,
+    SurveyChunks,
+    SurveyData,
+    WholeTable,
+    check_on_error,
+)
 from lcclassify.surveys.report import ReadReport as ReadReport
-from lcclassify.surveys.whole import WholeChunks
+from lcclassify.tables.held import Held
+from lcclassify.tables.objectrows import FileRows
+from lcclassify.tables.rowfile import FrameRows, RowFile
 
 
-@dataclass(frozen=True)
-class SurveyData:
-    """The result of reading a survey.
+class Opened(NamedTuple):
+    """The files of a survey.
 
     Attributes:
-        light_curves: Canonical tables.
-        report: What was read and what was left out.
-        taxonomy: The classes of the labels, in output order.
-        zeropoint: AB magnitude of flux 1, or None where the survey's units have none.
+        observations: Files of one row an observation.
+        table: Reads the object table; picklable.
+        id_type: Of all ids, Int64 or String; None for that of the object table.
     """
 
-    light_curves: LightCurves
-    report: ReadReport
-    taxonomy: Taxonomy
-    zeropoint: float | None
+    observations: list[RowFile]
+    table: Callable[[], WholeTable]
+    id_type: pl.DataType | None = None
+
+
+def from_snr(limit: float) -> str:
+    """Return in words that a signal-to-noise ratio makes an observation a detection."""
+    return f"from flux / flux_err >= {limit:g}"
 
 
 class Survey(ABC):
-    """A set of raw files together with the knowledge of how to read them.
+    """A set of raw files together with the knowledge of how to read them; picklable.
 
-    Constructing a survey only checks its options; files are touched by `read` and
+    Constructing a survey only checks its options; files are touched by `read`, `chunks` and
     `fingerprint`.
 
     Attributes:
@@ -43,6 +58,13 @@ class Survey(ABC):
         taxonomy: The ordered classes; empty where only the files tell them, in which
             case `SurveyData.taxonomy` of `read` holds them.
         metadata: Names of the metadata columns.
+        redshift: Metadata column of the redshift that all objects may have, for rest-frame
+            times; None where there is none.
+        detection_snr: flux / flux_err from which an observation is a detection if the files
+            do not state it.
+        zeropoint: AB magnitude of flux 1, or None where the survey's units have none.
+        detections: Where it comes from whether an observation is a detection, in words.
+        published: Whether these are the very objects that figures were published of.
         spectroscopic_redshift: Column of the catalogue with the best redshift of training
             objects, for augmentation alone; None where the survey has none that is known.
     """
@@ -51,6 +73,11 @@ class Survey(ABC):
     passbands: Passbands
     taxonomy: Taxonomy
     metadata: Any
+    redshift: str | None = None
+    detection_snr: float = DETECTION_SNR
+    zeropoint: float | None = None
+    detections: str = "as stated"
+    published: bool = False
     spectroscopic_redshift: ClassVar[str | None] = None
 
     def with_column(self, name: str) -> Self:
@@ -66,7 +93,6 @@ class Survey(ABC):
     def _add_column(self, name: str) -> None:
         self.metadata = (*self.metadata, name)
 
-    @abstractmethod
     def read(self, *, labels: bool = True) -> SurveyData:
         """Read all files into canonical tables.
 
@@ -81,13 +107,12 @@ class Survey(ABC):
             DataError: If a file is missing, damaged or does not hold what was described.
             ConfigError: If the options contradict each other or the files.
         """
+        return self.chunks(labels=labels).together(f"reading {self.name}")
 
     def chunks(
         self, *, labels: bool = True, rows: int = CHUNK_ROWS, on_error: OnError = "stop"
     ) -> SurveyChunks:
         """Return the survey as chunks of whole objects, for what the memory cannot hold.
-
-        This one reads everything first; a survey that can do with less overrides it.
 
         Args:
             labels: As of `read`.
@@ -100,7 +125,32 @@ class Survey(ABC):
             ConfigError: If the options contradict each other or the files.
         """
         check_on_error(on_error, rows)
-        return WholeChunks(self, labels=labels, rows=rows)
+        opened = self.open(labels, rows)
+        table = Held(opened.table)
+        objects = table.get().objects
+        id_type = opened.id_type or (pl.Int64() if objects is None else objects.schema[OBJECT_ID])
+        convert = partial(self.convert, id_type)
+        files = FileRows(opened.observations, rows, convert, lenient=on_error == "quarantine")
+        return SurveyChunks(self, labels, files, table)
+
+    @abstractmethod
+    def open(self, labels: bool, rows: int) -> Opened:
+        """Find the files of the survey and look into them.
+
+        Args:
+            labels: As of `read`.
+            rows: As of `chunks`.
+        """
+
+    def convert(
+        self, id_type: pl.DataType, frame: pl.DataFrame
+    ) -> tuple[pl.DataFrame, pl.Series | None]:
+        """Return rows as `cast_observations` does, with ids of the type that all have."""
+        return cast_observations(frame, self.passbands, id_type)
+
+    def remarks(self, frame: pl.DataFrame) -> tuple[str, ...]:
+        """Return what is to be told of rows that `convert` gave, apart from their numbers."""
+        return ()
 
     def files(self) -> list[Path]:
         """Return the files or folders that are read, which no output may replace."""
@@ -116,4 +166,34 @@ class Survey(ABC):
 
         Raises:
             DataError: If an input file is missing.
+        """
+
+
+class MemorySurvey(Survey):
+    """A survey of a format that is read whole, before any chunk of it."""
+
+    def open(self, labels: bool, rows: int) -> Opened:
+        """Make the tables, once in every process that asks for them."""
+        tables: Held[dict[str, pl.DataFrame]] = Held(partial(self.tables, labels))
+        files: list[RowFile] = [FrameRows(tables, "observations", Path(self.name))]
+        return Opened(files, partial(self._whole_table, tables, labels))
+
+    def _whole_table(self, tables: Held[dict[str, pl.DataFrame]], labels: bool) -> WholeTable:
+        made = tables.get()
+        taxonomy = self.taxonomy
+        if labels and not len(taxonomy):
+            classes = made["objects"][LABEL].drop_nulls().unique().sort()
+            taxonomy = Taxonomy(tuple(classes.to_list()))
+        messages = tuple(made["messages"]["message"])
+        return WholeTable.of(made["objects"], self, labels, taxonomy, messages)
+
+    @abstractmethod
+    def tables(self, labels: bool) -> dict[str, pl.DataFrame]:
+        """Return ``observations`` and ``objects``, as `canonicalise` takes them.
+
+        Args:
+            labels: As of `read`.
+
+        Returns:
+            Both, and ``messages``, a column ``message`` of what there is to say of them.
         """

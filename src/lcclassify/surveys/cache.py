@@ -28,30 +28,36 @@ def kept(
     name: str,
     description: Mapping[str, Any],
     make: Callable[[], Mapping[str, pl.DataFrame]],
-) -> tuple[Mapping[str, pl.DataFrame], list[str]]:
+) -> dict[str, pl.DataFrame]:
     """Return tables from the cache, or make them and keep them there.
 
     Args:
         folder: Folder of the cache; None makes them every time.
         name: What the entry's name begins with.
         description: JSON-able; all that decides what `make` returns.
-        make: Makes the tables ``observations`` and ``objects``.
+        make: Makes the tables ``observations`` and ``objects``, and maybe others.
 
     Returns:
-        The tables, and a sentence if they could not be kept.
+        The tables, and one called ``messages`` of what there is to tell.
     """
     if folder is None:
-        return make(), []
+        return _told(make(), [])
     entry = folder / f"{name}-{key_of(description)}"
     found = load(entry)
-    if found is not None and set(found) == {"observations", "objects"}:
-        return found, []
+    if found is not None and {"observations", "objects"} <= set(found):
+        return _told(found, [])
     tables = make()
     try:
         store(entry, tables)
     except OSError as fault:
-        return tables, [f"The tables could not be kept in {entry}: {fault}."]
-    return tables, []
+        return _told(tables, [f"The tables could not be kept in {entry}: {fault}."])
+    return _told(tables, [])
+
+
+def _told(tables: Mapping[str, pl.DataFrame], more: list[str]) -> dict[str, pl.DataFrame]:
+    told = tables["messages"]["message"].to_list() if "messages" in tables else []
+    messages = pl.DataFrame({"message": [*told, *more]}, {"message": pl.String})
+    return {**tables, "messages": messages}
 
 
 def key_of(description: Mapping[str, Any]) -> str:

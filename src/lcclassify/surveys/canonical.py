@@ -27,20 +27,17 @@ from lcclassify.schema import (
     Passbands,
     Taxonomy,
 )
-from lcclassify.surveys.coerce import (
-    boolean,
-    number,
-    passband_index,
-)
-from lcclassify.surveys.ids import identifier
+from lcclassify.surveys.casts import Cast, first_of, flags, numbers, passband_indices, refuse
 from lcclassify.surveys.objecttable import (
     canonical_objects,
     checked_metadata,
+    identifiers,
     objects_of,
     require,
 )
 from lcclassify.surveys.report import ReadReport
-from lcclassify.surveys.sortedids import distinct_sorted, positions, within
+from lcclassify.tables.ids import cast_ids
+from lcclassify.tables.sortedids import distinct_sorted, within
 
 DETECTION_SNR: Final = 5.0  # flux / flux_err from which an observation counts as a detection
 
@@ -94,13 +91,15 @@ def canonicalise(
     snr = _checked_snr(detection_snr)
     messages: list[str] = []
     require(observations, (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR), "observation table")
-    ids = identifier(observations[OBJECT_ID], "observation table")
+    ids = identifiers(observations[OBJECT_ID], "observation table")
     if objects is None:
         objects, messages = objects_of(observations, metadata)
     table = canonical_objects(objects, taxonomy, metadata)
     if not table.height:  # it has no type of its own
         table = table.cast({OBJECT_ID: ids.dtype})
-    rows, report = _canonical_rows(observations, table, passbands, snr)
+    rows, faults = cast_observations(observations.with_columns(ids), passbands)
+    refuse(faults, ids, "observation table")
+    rows, report = clean_rows(_with_id_type(rows, table), table, snr)
     check_common(report, table)
     unobserved = table.height - rows[OBJECT_ID].n_unique()
     report = replace(
@@ -111,77 +110,55 @@ def canonicalise(
     return LightCurves(rows, table, passbands), report
 
 
-def canonicalise_part(
-    observations: pl.DataFrame,
-    objects: pl.DataFrame | None,
-    passbands: Passbands,
-    taxonomy: Taxonomy | None = None,
-    metadata: Sequence[str] = (),
-    *,
-    detection_snr: float = DETECTION_SNR,
-    messages: Sequence[str] = (),
-) -> tuple[LightCurves, ReadReport, pl.Series]:
-    """Do the same with some whole objects of a survey.
+def cast_observations(
+    frame: pl.DataFrame, passbands: Passbands, id_type: pl.DataType | None = None
+) -> tuple[pl.DataFrame, pl.Series | None]:
+    """Cast the columns of an observation table to canonical types, where it has them.
 
     Args:
-        observations: As of `canonicalise`, and maybe without a row.
-        objects: The canonical object table of the whole survey, from `canonical_objects`,
-            or None.
+        frame: Columns as of `canonicalise`; others stay as they are.
         passbands: As of `canonicalise`.
-        taxonomy: As of `canonicalise`; used where the observations carry the labels.
-        metadata: As of `canonicalise`, likewise.
-        detection_snr: As of `canonicalise`.
-        messages: What the account is to tell besides.
+        id_type: Of all ids; None for that of these.
 
     Returns:
-        The light curves, with the objects alone that have a usable observation; the
-        account; and the ids of objects that have rows but no usable one.
+        The columns, null where a value is absent or wrong; and what is wrong with each row,
+        None if nothing is.
 
     Raises:
-        DataError: As of `canonicalise`; rows without a common object are none.
+        DataError: A column is of a wrong type.
     """
-    snr = _checked_snr(detection_snr)
-    absent: list[str] = []
-    table = objects
-    if table is None:
-        carried, absent = objects_of(observations, metadata)
-        table = canonical_objects(carried, taxonomy, metadata)
-    rows, report = _canonical_rows(observations, table, passbands, snr)
-    observed = distinct_sorted(rows[OBJECT_ID])
-    own = table[positions(observed, table[OBJECT_ID])]
-    seen = distinct_sorted(
-        identifier(observations[OBJECT_ID], "observation table").cast(table.schema[OBJECT_ID])
-    )
-    unobserved = seen.filter(~within(seen, observed) & ~within(seen, report.orphan_ids))
-    report = replace(
-        report,
-        objects_without_observations=len(unobserved),
-        messages=(*absent, *report.messages, *messages),
-    )
-    return LightCurves(rows, own, passbands), report, unobserved
+    casts: dict[str, Cast] = {
+        name: numbers(frame[name]) for name in (MJD, FLUX, FLUX_ERR) if name in frame.columns
+    }
+    casts[OBJECT_ID] = cast_ids(frame[OBJECT_ID], id_type)
+    if PASSBAND in frame.columns:
+        casts[PASSBAND] = passband_indices(frame[PASSBAND], passbands)
+    if DETECTED in frame.columns:
+        casts[DETECTED] = flags(frame[DETECTED])
+    order = (OBJECT_ID, PASSBAND, MJD, FLUX, FLUX_ERR, DETECTED)
+    faults = first_of([casts[name][1] for name in order if name in casts])
+    return frame.with_columns(values for values, _ in casts.values()), faults
 
 
-def _canonical_rows(
-    observations: pl.DataFrame, table: pl.DataFrame, passbands: Passbands, snr: float
+def clean_rows(
+    rows: pl.DataFrame, table: pl.DataFrame, snr: float
 ) -> tuple[pl.DataFrame, ReadReport]:
-    """Return the usable rows of the known objects, and what was left out."""
-    require(observations, (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR), "observation table")
-    rows = pl.DataFrame(
-        [
-            identifier(observations[OBJECT_ID], "observation table"),
-            *(number(observations, name, "observation table") for name in (MJD, FLUX, FLUX_ERR)),
-            passband_index(observations, passbands),
-            *([boolean(observations, DETECTED)] if DETECTED in observations.columns else []),
-        ]
-    )
-    rows = _with_id_type(rows, table)
+    """Return the usable rows of known objects in canonical form, and what was left out.
+
+    Args:
+        rows: What `cast_observations` gave.
+        table: The canonical object table.
+        snr: As `detection_snr` of `canonicalise`.
+    """
+    n_rows = rows.height
+    rows = rows.select(name for name in OBSERVATION_COLUMNS if name in rows.columns)
     rows, orphan_ids, orphan_rows = _without_orphans(rows, table)
     rows, dropped = _cleaned(rows)
     rows, unstated = _with_detections(rows, snr)
     clean = rows.height
     rows = _sorted_distinct(rows)
     return rows, ReadReport(
-        rows_read=observations.height,
+        rows_read=n_rows,
         **dropped,
         duplicates=clean - rows.height,
         orphan_rows=orphan_rows,

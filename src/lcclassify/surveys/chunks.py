@@ -1,54 +1,56 @@
 """A survey as chunks of whole objects, each read on its own and in any order.
 
 What is too large for the memory is prepared and classified a chunk at a time, and
-chunks share nothing: any process can read any of them, again if need be.
+chunks share nothing: any process can read any of them, again if need be. What is read at
+once is all of them together.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import polars as pl
 
-from lcclassify.schema import OBJECT_ID, LightCurves, Taxonomy
+from lcclassify.schema import DETECTED, OBJECT_ID, LightCurves, Passbands, Taxonomy
 from lcclassify.surveys import options
+from lcclassify.surveys.canonical import check_common, clean_rows
+from lcclassify.surveys.objecttable import (
+    canonical_objects,
+    implausible_metadata,
+    objects_of,
+)
+from lcclassify.surveys.photometry import IS_LIMIT
 from lcclassify.surveys.report import ReadReport
+from lcclassify.tables.held import Held
+from lcclassify.tables.objectrows import FileRows
+from lcclassify.tables.opening import CHUNK_ROWS as CHUNK_ROWS
+from lcclassify.tables.regrouped import Buckets
+from lcclassify.tables.rejects import REJECT_COUNT as REJECT_COUNT
+from lcclassify.tables.rejects import REJECT_SCHEMA as REJECT_SCHEMA
+from lcclassify.tables.rejects import no_rejects
+from lcclassify.tables.sortedids import distinct_sorted, positions, within
+from lcclassify.terminal import tracked
 
 OnError = Literal["stop", "quarantine"]
 ON_ERROR: Final[tuple[OnError, ...]] = ("stop", "quarantine")
 
-CHUNK_ROWS: Final = 250_000  # observations of a chunk, about: a hundred megabytes
 
-# Columns of the table of rejects, one row a rejected row of a file or a rejected object.
-REJECT_FILE: Final = "file"  # String; null where no one file is to blame
-REJECT_LINE: Final = "line"  # Int64, counted from 1, of text files; null otherwise
-REJECT_ROW: Final = "row"  # Int64, counted from 0, of Parquet files; null otherwise
-REJECT_COUNT: Final = "rows"  # Int64, rows of the file that this entry stands for
-REJECT_REASON: Final = "reason"  # String, a sentence
-REJECT_SCHEMA: Final = {
-    REJECT_FILE: pl.String,
-    REJECT_LINE: pl.Int64,
-    REJECT_ROW: pl.Int64,
-    REJECT_COUNT: pl.Int64,
-    OBJECT_ID: pl.String,  # as it stands in the file, null where it cannot be told
-    REJECT_REASON: pl.String,
-}
+class Meaning(Protocol):
+    """What of a survey says what its rows mean, see `Survey`."""
 
+    passbands: Passbands
+    metadata: Any
+    detection_snr: float
 
-def place_of(reject: Mapping[str, Any]) -> str:
-    """Return the file and the line or row of an entry of a table of rejects."""
-    if reject[REJECT_LINE] is not None:
-        return f"{reject[REJECT_FILE]}, line {reject[REJECT_LINE]}"
-    return f"{reject[REJECT_FILE]}, row {reject[REJECT_ROW]}"
+    @property
+    def zeropoint(self) -> float | None:
+        """AB magnitude of flux 1."""
 
-
-def no_rejects() -> pl.DataFrame:
-    """Return an empty table of rejects."""
-    return pl.DataFrame(schema=REJECT_SCHEMA)
+    def remarks(self, frame: pl.DataFrame) -> tuple[str, ...]:
+        """Return what is to be told of rows."""
 
 
 def check_on_error(on_error: str, rows: int) -> None:
@@ -59,6 +61,51 @@ def check_on_error(on_error: str, rows: int) -> None:
     """
     options.choice(on_error, ON_ERROR, "on_error")
     options.whole(rows, "chunk_rows", 1)
+
+
+@dataclass(frozen=True)
+class SurveyData:
+    """The result of reading a survey.
+
+    Attributes:
+        light_curves: Canonical tables.
+        report: What was read and what was left out.
+        taxonomy: The classes of the labels, in output order.
+        zeropoint: AB magnitude of flux 1, or None where the survey's units have none.
+    """
+
+    light_curves: LightCurves
+    report: ReadReport
+    taxonomy: Taxonomy
+    zeropoint: float | None
+
+
+class WholeTable(NamedTuple):
+    """What is known of all objects of a survey.
+
+    Attributes:
+        objects: The canonical object table, None where the observations carry it.
+        taxonomy: The classes.
+        messages: What is to be told of the survey as a whole.
+    """
+
+    objects: pl.DataFrame | None
+    taxonomy: Taxonomy
+    messages: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        objects: pl.DataFrame,
+        survey: Meaning,
+        labels: bool,
+        taxonomy: Taxonomy,
+        messages: tuple[str, ...] = (),
+    ) -> WholeTable:
+        """Return what is known from an object table, see `canonical_objects`."""
+        metadata = tuple(survey.metadata)
+        table = canonical_objects(objects, taxonomy if labels else None, metadata)
+        return cls(table, taxonomy, (*messages, *implausible_metadata(table, metadata)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,27 +130,47 @@ class Chunk:
     unobserved_ids: pl.Series = field(default_factory=lambda: pl.Series(OBJECT_ID, [], pl.Int64))
 
 
-class SurveyChunks(ABC):
+class SurveyChunks:
     """The chunks of a survey; small enough to be pickled and sent to other processes.
 
+    Args:
+        survey: What the rows mean.
+        labels: As of `Survey.read`.
+        rows: The rows of the observation files.
+        table: What is known of all objects.
+
     Attributes:
-        objects: The canonical object table of the whole survey, or None where the
-            observations carry it.
         taxonomy: The classes of the labels.
         zeropoint: AB magnitude of flux 1, or None where the survey's units have none.
     """
 
-    objects: pl.DataFrame | None
-    taxonomy: Taxonomy
-    zeropoint: float | None
+    def __init__(
+        self, survey: Meaning, labels: bool, rows: FileRows, table: Held[WholeTable]
+    ) -> None:
+        self._survey = survey
+        self._labels = labels
+        self._files = rows
+        self._rows: FileRows | Buckets = rows
+        self._table = table
+        self.taxonomy = table.get().taxonomy
+        self.zeropoint = survey.zeropoint
 
-    @abstractmethod
+    @property
+    def objects(self) -> pl.DataFrame | None:
+        """The canonical object table of the whole survey, None where observations carry it."""
+        return self._table.get().objects
+
+    @property
+    def states_detections(self) -> bool:
+        """Whether a file has a column that says what is a detection."""
+        return DETECTED in self._files.columns
+
     def __len__(self) -> int:
         """Return the number of chunks."""
+        return len(self._rows)
 
-    @abstractmethod
     def read(self, index: int) -> Chunk:
-        """Read one chunk.
+        """Read one chunk; the first one tells what there is to tell of all.
 
         Every row of the files is in exactly one chunk, and which one depends on nothing
         but the files and the options.
@@ -111,8 +178,40 @@ class SurveyChunks(ABC):
         Raises:
             DataError: A file is damaged or does not hold what was described.
         """
+        frame, rejects = self._rows.read(index)
+        curves, report, unobserved = self._canonical(frame)
+        observed = distinct_sorted(curves.observations[OBJECT_ID])
+        own = curves.objects[positions(observed, curves.objects[OBJECT_ID])]
+        table = self._table.get()
+        if index == 0:
+            report = replace(report, messages=(*report.messages, *table.messages))
+        if table.objects is not None:
+            unobserved = unobserved.clear()
+        return Chunk(replace(curves, objects=own), report, rejects, unobserved)
 
-    @abstractmethod
+    def together(self, title: str) -> SurveyData:
+        """Read all chunks at once.
+
+        Args:
+            title: What is going on.
+
+        Raises:
+            DataError: As of `read`, or there is no object with an observation.
+        """
+        files = self._files
+        parts = [files.raw(k)[0] for k in tracked(range(len(files)), len(files), title, "chunks")]
+        frame = pl.concat(parts, rechunk=True)
+        del parts
+        curves, report, _ = self._canonical(frame)
+        check_common(report, curves.objects)
+        unobserved = curves.objects.height - len(distinct_sorted(curves.observations[OBJECT_ID]))
+        report = replace(
+            report,
+            objects_without_observations=unobserved,
+            messages=(*report.messages, *self._table.get().messages),
+        )
+        return SurveyData(curves, report, self.taxonomy, self.zeropoint)
+
     def regrouped(self, folder: Path) -> SurveyChunks:
         """Return chunks of the same survey in which the rows of an object are together.
 
@@ -120,16 +219,42 @@ class SurveyChunks(ABC):
         Parquet files in a folder, which must live as long as these chunks do.
 
         Args:
-            folder: Empty or missing.
+            folder: Empty, missing or what an earlier call made of it.
 
         Raises:
             DataError: A file cannot be read.
             OutputError: The folder cannot be written to.
         """
+        other = copy(self)
+        if isinstance(self._rows, FileRows):
+            other._rows = self._rows.regrouped(folder)
+        return other
 
     def count_rows(self) -> int | None:
         """Return the rows of the observation files, counted without reading their values.
 
         None where that takes as long as reading them.
         """
-        return None
+        return self._files.count_rows()
+
+    def _canonical(self, frame: pl.DataFrame) -> tuple[LightCurves, ReadReport, pl.Series]:
+        """Return rows with all objects that are known, and the ids of those without a good row."""
+        survey = self._survey
+        table = self._table.get().objects
+        told = list(survey.remarks(frame))
+        if table is None:
+            metadata = tuple(survey.metadata)
+            carried, absent = objects_of(frame, metadata)
+            table = canonical_objects(carried, self.taxonomy if self._labels else None, metadata)
+            told += [*absent, *implausible_metadata(table, metadata)]
+        seen = distinct_sorted(frame[OBJECT_ID].cast(table.schema[OBJECT_ID]))
+        rows, report = clean_rows(frame, table, survey.detection_snr)
+        observed = distinct_sorted(rows[OBJECT_ID])
+        unobserved = seen.filter(~within(seen, observed) & ~within(seen, report.orphan_ids))
+        report = replace(
+            report,
+            objects_without_observations=len(unobserved),
+            limits=int(frame[IS_LIMIT].sum() or 0) if IS_LIMIT in frame.columns else 0,
+            messages=(*told, *report.messages),
+        )
+        return LightCurves(rows, table, survey.passbands), report, unobserved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,11 +10,14 @@ import polars as pl
 
 from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, Taxonomy
-from lcclassify.surveys.coerce import finite_or_null, label_text, number
-from lcclassify.surveys.ids import identifier
-from lcclassify.surveys.sortedids import is_distinct_sorted
+from lcclassify.surveys.casts import finite_or_null, label_text, numbers, refuse
+from lcclassify.tables.ids import cast_ids
+from lcclassify.tables.sortedids import is_distinct_sorted
+
+SENTINELS: Final = (-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0)  # no values, often
 
 _SUBSETS: Final = ("train", "held_out", "test")
+_REDSHIFT: Final = re.compile(r"redshift|photo.?z|spec.?z|^z(_|$)", re.IGNORECASE)
 
 
 def objects_of(
@@ -50,14 +54,13 @@ def canonical_objects(
             return label_text(objects[name], known)
         return pl.Series(name, [None] * objects.height, pl.String)
 
-    table = pl.DataFrame(
-        [
-            identifier(objects[OBJECT_ID], "object table"),
-            text(LABEL, () if taxonomy is None else taxonomy.classes),
-            text(SUBSET, _SUBSETS),
-            *(finite_or_null(number(objects, name, "object table")) for name in metadata),
-        ]
-    )
+    ids = identifiers(objects[OBJECT_ID], "object table")
+    columns = [ids, text(LABEL, taxonomy.classes if taxonomy else ()), text(SUBSET, _SUBSETS)]
+    for name in metadata:
+        values, faults = numbers(objects[name], "object table")
+        refuse(faults, ids, "object table")
+        columns.append(finite_or_null(values))
+    table = pl.DataFrame(columns)
     if taxonomy is not None:
         _check_words(table, LABEL, taxonomy.classes, "class")
     _check_words(table, SUBSET, _SUBSETS, "subset")
@@ -89,7 +92,8 @@ def _check_no_contradiction(table: pl.DataFrame) -> None:
     object_id = repeated[OBJECT_ID][0]
     rows = repeated.filter(pl.col(OBJECT_ID) == object_id)
     column = next(name for name in rows.columns if rows[name].n_unique() > 1)
-    values = " and ".join(f"'{value}'" for value in rows[column].unique().sort().to_list()[:2])
+    words = rows[column].unique().sort().to_list()[:2]
+    values = " and ".join("none" if word is None else f"'{word}'" for word in words)
     raise DataError(
         f"object {object_id} has {rows.height} rows in the object table whose '{column}' "
         f"contradict each other: {values}"
@@ -122,3 +126,52 @@ def require(table: pl.DataFrame, names: Sequence[str], what: str) -> None:
             raise DataError(
                 f"the {what} has no column '{name}'; {did_you_mean(name, table.columns)}"
             )
+
+
+def identifiers(column: pl.Series, what: str) -> pl.Series:
+    """Return object ids as Int64 or String, each as it is.
+
+    Args:
+        column: The ids.
+        what: Name of the table, for messages.
+
+    Raises:
+        DataError: If one is missing, is neither an integer nor text, or may have lost digits.
+    """
+    ids, faults = cast_ids(column, where=f"the {what}")
+    if faults is not None:
+        raise DataError(f"the {what}: {faults.drop_nulls()[0]}")
+    if ids.dtype == pl.String:
+        ids = ids.set(ids.str.strip_chars() == "", None)
+    missing = ids.null_count()
+    if missing:
+        row = (ids.is_null().arg_max() or 0) + 1
+        rows = f"{missing:,} row{'' if missing == 1 else 's'}"
+        raise DataError(f"{rows} of the {what} with no {ids.name}, the first is row {row}")
+    return ids
+
+
+def implausible_metadata(objects: pl.DataFrame, names: Sequence[str]) -> list[str]:
+    """Return what is to be told of values that are hardly any, once a column.
+
+    Args:
+        objects: A canonical object table.
+        names: Its metadata columns.
+    """
+    told = []
+    for name in names:
+        values = objects[name].drop_nulls()
+        if not len(values) or ((values > -1.0).all() and (values < 99.0).all()):
+            continue
+        odd = values.filter(values.is_in(SENTINELS))
+        if _REDSHIFT.search(name):
+            odd = pl.concat([odd, values.filter(values <= -1.0)])
+        elif len(odd) < 2:  # once it may be measured
+            continue
+        if len(odd):
+            value = f"{odd.mode().sort()[0]:g}"
+            told.append(
+                f"Metadata column '{name}' holds values such as {value}: if that stands for a "
+                f"missing one, set survey.missing=[{value}], or null in tables in memory."
+            )
+    return told

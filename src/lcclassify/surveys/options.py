@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.tables.textform import SEPARATORS, TextForm
 
 
 def words(value: Iterable[object] | None, argument: str) -> tuple[str, ...]:
     """Return a list of names as strings.
 
     Raises:
-        ConfigError: If it is a single text or no list.
+        ConfigError: If it is a single text or no list, or an item is neither text nor a number.
     """
     if value is None:
         return ()
     if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
         raise ConfigError(f"{argument} must be a list, got {value!r}")
-    return tuple(str(item) for item in value)
+    return tuple(_word(item, f"an item of {argument}") for item in value)
 
 
 def mapping(value: Mapping[Any, Any] | None, argument: str) -> dict[str, str | None]:
     """Return a mapping with text keys; its values are text or None.
 
     Raises:
-        ConfigError: If it is no mapping.
+        ConfigError: If it is no mapping, or a key or value is neither text nor a number.
     """
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{argument} must be a mapping, got {value!r}")
-    return {str(key): None if item is None else str(item) for key, item in value.items()}
+    return {
+        key: None if item is None else _word(item, f"{argument}: the value of '{key}'")
+        for key, item in pairs(value, argument)
+    }
+
+
+def _word(value: object, what: str) -> str:
+    """Return a text or number as text; what else YAML has would be a name by accident."""
+    if isinstance(value, str | Real) and not isinstance(value, bool):
+        if word := str(value).strip():  # as those of files are read
+            return word
+        raise ConfigError(f"{what} must not be blank, got {value!r}")
+    raise ConfigError(f"{what} must be a text or a number, got {value!r}: quotes make a text of it")
 
 
 def number(value: object, argument: str) -> float:
@@ -100,7 +110,31 @@ def pairs(value: Mapping[Any, Any] | None, argument: str) -> list[tuple[str, obj
     """Return the items of a mapping with text keys and values as they are.
 
     Raises:
-        ConfigError: If it is no mapping.
+        ConfigError: If it is no mapping, or a key is neither text nor a number.
     """
-    mapping(value, argument)
-    return [(str(key), item) for key, item in (value or {}).items()]
+    if value is None:
+        return []
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{argument} must be a mapping, got {value!r}")
+    return [(_word(key, f"a key of {argument}"), item) for key, item in value.items()]
+
+
+def text_form(separator: str | None, comment: str | None) -> TextForm:
+    """Return the form of text tables.
+
+    Raises:
+        ConfigError: The separator is neither one character nor a word for one, or the comment
+            is blank.
+    """
+    if separator is not None:
+        word = separator
+        separator = SEPARATORS.get(word, "\t" if word == "\\t" else word)
+        usable = len(separator) == 1 and separator.isascii() and separator not in '"\0\r\n'
+        if word not in SEPARATORS and not usable:
+            raise ConfigError(
+                "survey.separator must be a word or one character of ASCII, but no quote or end of "
+                f"line, got {word!r}; {did_you_mean(word, SEPARATORS)}"
+            )
+    if comment is not None and not str(comment).strip():
+        raise ConfigError(f"survey.comment must be what comment lines begin with, got '{comment}'")
+    return TextForm(separator, None if comment is None else str(comment).strip())

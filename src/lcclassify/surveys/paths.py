@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,12 +68,18 @@ def expand(spec: PathSpec, argument: str, root: Path | None = None) -> list[Path
         ConfigError: If no path was given.
         DataError: If a path does not exist, is a folder, or a pattern matches nothing.
     """
-    parts = [spec] if isinstance(spec, str | Path) else list(spec)
-    if not parts or any(str(part) == "" for part in parts):
-        raise ConfigError(f"{argument} must name at least one file, got {spec!r}")
+    parts = [spec] if isinstance(spec, str | Path) else spec
+    is_list = isinstance(parts, Sequence) and all(isinstance(part, str | Path) for part in parts)
+    if not is_list or not parts or "" in map(str, parts):
+        raise ConfigError(
+            f"{argument} must name at least one file, as a path or a list of them, got {spec!r}"
+        )
     found: set[Path] = set()
     for part in parts:
-        found.update(_matches(str(part), argument, root))
+        try:
+            found.update(_matches(str(part), argument, root))
+        except (OSError, RuntimeError) as fault:  # such as a name that is too long, ~nobody
+            raise DataError(f"{argument} names '{part}', which is no path: {fault}") from fault
     return sorted(found)
 
 
@@ -94,7 +101,7 @@ def _matches(part: str, argument: str, root: Path | None) -> list[Path]:
     if any(candidate.is_dir() for candidate in candidates):
         raise DataError(f"{argument} must name files, but '{part}' is a folder: add a pattern")
     parent = candidates[0].parent
-    siblings = sorted(entry.name for entry in parent.iterdir()) if parent.is_dir() else []
+    siblings = sorted(e.name for e in parent.iterdir() if e.exists()) if parent.is_dir() else []
     near = did_you_mean(path.name, siblings).split("? known")[0]
     hint = f": {near}?" if near.startswith("did you mean") else ""
     raise DataError(f"{argument} names '{part}', a file that does not exist in {where}{hint}")
@@ -105,7 +112,6 @@ def stamps(files: Iterable[Path]) -> list[dict[str, Any]]:
     described = []
     for file in files:
         status = file.stat()
-        described.append(
-            {"path": str(file), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
-        )
+        path = os.fsencode(file).decode(errors="replace")  # can be written in any locale
+        described.append({"path": path, "size": status.st_size, "mtime_ns": status.st_mtime_ns})
     return described

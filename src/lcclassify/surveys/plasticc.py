@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,20 +18,16 @@ from lcclassify.schema import (
     MJD,
     OBJECT_ID,
     PASSBAND,
-    LightCurves,
     Passbands,
     Taxonomy,
 )
 from lcclassify.surveys import options, paths
-from lcclassify.surveys.base import Survey, SurveyData
-from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise, canonicalise_part
-from lcclassify.surveys.chunks import CHUNK_ROWS, OnError, SurveyChunks, check_on_error
-from lcclassify.surveys.coerce import boolean_faults, passband_faults
-from lcclassify.surveys.columns import Column
-from lcclassify.surveys.objecttable import canonical_objects
-from lcclassify.surveys.report import ReadReport
-from lcclassify.surveys.rowchunks import RowChunks, RowSource, WholeTable, row_files
-from lcclassify.surveys.tabular import read_columns
+from lcclassify.surveys.base import Opened, Survey, from_snr
+from lcclassify.surveys.canonical import DETECTION_SNR
+from lcclassify.surveys.chunks import WholeTable
+from lcclassify.surveys.origin import simulated_zeropoint
+from lcclassify.tables.columns import Column
+from lcclassify.tables.opening import open_files, read_columns
 
 READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
 METADATA: Final = ("hostgal_photoz", "hostgal_photoz_err", "distmod", "mwebv")
@@ -57,9 +54,10 @@ _UNLABELLED: Final = "0"  # `target` of a Zenodo test object
 _PASSBANDS: Final = Passbands(
     ("u", "g", "r", "i", "z", "y"), (367.1, 482.7, 622.3, 754.6, 869.1, 971.0)
 )
-_MISSING: Final = -9.0
-_WITH_SENTINEL: Final = ("hostgal_specz", "hostgal_photoz", "hostgal_photoz_err", "distmod")
-_RENAMED: Final = {"ddf": ("ddf", "ddf_bool"), "ddf_bool": ("ddf_bool", "ddf")}
+MISSING: Final = -9.0
+WITH_MISSING: Final = ("hostgal_specz", "hostgal_photoz", "hostgal_photoz_err", "distmod")
+# What the files call a column in one of their two forms.
+OTHER_NAMES: Final = {DETECTED: "detected_bool", "ddf": "ddf_bool", "ddf_bool": "ddf"}
 _SUFFIXES: Final = (".csv", ".csv.gz", ".parquet")
 
 # Names without suffix, in the order in which they are tried.
@@ -84,7 +82,7 @@ _OBSERVATION_COLUMNS: Final = {
     PASSBAND: Column((PASSBAND,), "integer", filled=True),
     FLUX: Column((FLUX,), "number"),
     FLUX_ERR: Column((FLUX_ERR,), "number"),
-    DETECTED: Column((DETECTED, "detected_bool"), "integer", required=False),
+    DETECTED: Column((DETECTED, OTHER_NAMES[DETECTED]), "integer", required=False),
 }
 _LABEL_COLUMN: Final = Column(("true_target", "target"), "integer", required=False)
 
@@ -109,6 +107,7 @@ class PlasticcSurvey(Survey):
     """
 
     name = "plasticc"
+    redshift = "hostgal_photoz"
     spectroscopic_redshift = "hostgal_specz"
     passbands = _PASSBANDS
     taxonomy = Taxonomy(tuple(_CLASSES), names=_CLASSES, weights={"15": 2.0, "64": 2.0, "99": 2.0})
@@ -134,50 +133,39 @@ class PlasticcSurvey(Survey):
                     "may see"
                 )
         self.detection_snr = options.number(detection_snr, "survey.detection_snr")
+        self.detections = f"as stated, or else {from_snr(self.detection_snr)}"
 
-    def read(self, *, labels: bool = True) -> SurveyData:
-        """Read the files into canonical tables."""
+    @property
+    def zeropoint(self) -> float | None:  # type: ignore[override]
+        """AB magnitude of flux 1 of simulated files; PLAsTiCC's own state none."""
+        return simulated_zeropoint(self._files()[0])
+
+    @property
+    def published(self) -> bool:  # type: ignore[override]
+        """Whether the files are PLAsTiCC's own."""
+        return self.zeropoint is None
+
+    def open(self, labels: bool, rows: int) -> Opened:
+        """Look into the files."""
         observation_files, object_files = self._files()
-        observations = read_columns(observation_files, _OBSERVATION_COLUMNS)
-        curves, report = canonicalise(
-            observations,
-            self._object_table(object_files, labels),
-            self.passbands,
-            self.taxonomy if labels else None,
-            self.metadata,
-            detection_snr=self.detection_snr,
-        )
-        return SurveyData(curves, report, self.taxonomy, zeropoint=None)
+        files = open_files(observation_files, _OBSERVATION_COLUMNS, rows=rows)
+        return Opened(files, partial(self._read_objects, object_files, labels))
 
-    def chunks(
-        self, *, labels: bool = True, rows: int = CHUNK_ROWS, on_error: OnError = "stop"
-    ) -> SurveyChunks:
-        """Return chunks that are read by themselves.
-
-        Compressed text is unpacked once to know its size, and again as it is read.
-        """
-        check_on_error(on_error, rows)
-        observation_files, object_files = self._files()
-        files = row_files(observation_files, _OBSERVATION_COLUMNS, rows=rows)
-        if files is None:
-            return super().chunks(labels=labels, rows=rows, on_error=on_error)
-        return RowChunks(_PlasticcRows(self, object_files, labels), files, rows, on_error)
-
-    def object_table(self, files: Sequence[Path], labels: bool) -> pl.DataFrame:
-        """Return the canonical object table alone."""
-        table = self._object_table(files, labels)
-        return canonical_objects(table, self.taxonomy if labels else None, self.metadata)
-
-    def _object_table(self, files: Sequence[Path], labels: bool) -> pl.DataFrame:
+    def _read_objects(self, files: Sequence[Path], labels: bool) -> WholeTable:
+        """Read the object table."""
         objects = read_columns(
             files,
             {
                 OBJECT_ID: Column((OBJECT_ID,), "integer", filled=True),
                 **({LABEL: _LABEL_COLUMN} if labels else {}),
-                **{name: Column(_RENAMED.get(name, (name,)), "number") for name in self.metadata},
+                **{
+                    name: Column((name, *filter(None, [OTHER_NAMES.get(name)])), "number")
+                    for name in self.metadata
+                },
             },
         )
-        return objects.with_columns(self._labels(objects), *self._present_metadata())
+        objects = objects.with_columns(self._labels(objects), *self._present_metadata())
+        return WholeTable.of(objects, self, labels, self.taxonomy)
 
     def files(self) -> list[Path]:
         """Return the files of both tables."""
@@ -194,6 +182,7 @@ class PlasticcSurvey(Survey):
             "objects": paths.stamps(object_files),
             "metadata": list(self.metadata),
             "detection_snr": self.detection_snr,
+            "zeropoint": self.zeropoint,
         }
 
     def _labels(self, objects: pl.DataFrame) -> pl.Expr:
@@ -203,8 +192,8 @@ class PlasticcSurvey(Survey):
         return label.replace(dict.fromkeys(UNKNOWN, "99")).replace(_UNLABELLED, None)
 
     def _present_metadata(self) -> list[pl.Expr]:
-        columns = [name for name in self.metadata if name in _WITH_SENTINEL]
-        return [pl.col(name).replace(_MISSING, None) for name in columns]
+        columns = [name for name in self.metadata if name in WITH_MISSING]
+        return [pl.col(name).replace(MISSING, None) for name in columns]
 
     def _files(self) -> tuple[list[Path], list[Path]]:
         """Return the light-curve files and the metadata files."""
@@ -255,46 +244,4 @@ class PlasticcSurvey(Survey):
         raise DataError(
             f"{root} holds no PLAsTiCC {kind} of part '{self.part}': {wanted} was expected, plain, "
             f".gz or .parquet; other names can be given with survey.{kind}"
-        )
-
-
-class _PlasticcRows(RowSource):
-    """What the rows of PLAsTiCC's light-curve files mean."""
-
-    zeropoint = None
-
-    def __init__(self, survey: PlasticcSurvey, object_files: Sequence[Path], labels: bool) -> None:
-        self._survey = survey
-        self._object_files = object_files
-        self._labels = labels
-
-    def whole_table(self) -> WholeTable:
-        """Read the object table."""
-        survey = self._survey
-        objects = survey.object_table(self._object_files, self._labels)
-        return WholeTable(objects, survey.taxonomy)
-
-    def typed(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows as they are: their ids are integers."""
-        return frame
-
-    def faults(self, frame: pl.DataFrame) -> pl.Series:
-        """Tell why each row cannot be used."""
-        found = [passband_faults(frame[PASSBAND], self._survey.passbands)]
-        if DETECTED in frame.columns:
-            found.append(boolean_faults(frame, DETECTED))
-        return pl.select(pl.coalesce(found)).to_series()
-
-    def canonical(
-        self, frame: pl.DataFrame, table: WholeTable
-    ) -> tuple[LightCurves, ReadReport, pl.Series]:
-        """Return what `canonicalise_part` makes of rows."""
-        survey = self._survey
-        return canonicalise_part(
-            frame,
-            table.objects,
-            survey.passbands,
-            metadata=survey.metadata,
-            detection_snr=survey.detection_snr,
-            messages=table.messages,
         )

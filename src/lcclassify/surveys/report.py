@@ -33,6 +33,7 @@ class ReadReport:
         objects_without_observations: Objects of the object table without a usable row.
         unstated_detections: Rows, those left out for other reasons not among them, that do
             not say whether they are detections.
+        limits: Rows that state an upper limit.
         messages: Further sentences that a survey wants said.
     """
 
@@ -45,6 +46,7 @@ class ReadReport:
     orphan_ids: pl.Series = field(default_factory=lambda: pl.Series(OBJECT_ID, [], pl.Int64))
     objects_without_observations: int = 0
     unstated_detections: int = 0
+    limits: int = 0
     messages: tuple[str, ...] = ()
 
     @property
@@ -82,6 +84,12 @@ class ReadReport:
         if self.objects_without_observations:
             count = self.objects_without_observations
             yield f"{counted(count, 'object has', 'objects have')} no usable observation."
+        if self.limits:
+            are = ("observation is an upper limit", "observations are upper limits")
+            yield (
+                f"{counted(self.limits, *are)}: flux 0 with the error that survey.limit_sigmas "
+                "implies, or left out where it is null."
+            )
         if self.unstated_detections:
             has = counted(self.unstated_detections, "observation has", "observations have")
             yield f"{has} no value of 'detected': the detection_snr of the survey tells."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -22,10 +21,9 @@ from lcclassify.simulation.population import Population
 from lcclassify.simulation.simulator import CHUNK_SIZE, Simulator, training_ids, wide_ids
 from lcclassify.simulation.tables import TARGET
 from lcclassify.surveys import cache, options
-from lcclassify.surveys.base import Survey, SurveyData
-from lcclassify.surveys.canonical import canonicalise
+from lcclassify.surveys.base import MemorySurvey
 from lcclassify.surveys.plasticc import METADATA, UNKNOWN, PlasticcSurvey
-from lcclassify.surveys.progress import tracked
+from lcclassify.terminal import tracked
 
 SIMULATION_VERSION: Final = 1  # raise when a change here gives other light curves
 
@@ -54,7 +52,7 @@ CLASS_NAMES: Final[Mapping[str, str]] = {
 }
 
 
-class SimulatedSurvey(Survey):
+class SimulatedSurvey(MemorySurvey):
     """Three years of an LSST-like survey, simulated.
 
     Its spectroscopic training objects are brighter and nearer than the survey at large, and
@@ -81,7 +79,10 @@ class SimulatedSurvey(Survey):
     """
 
     name = "simulated"
+    redshift = "hostgal_photoz"
+    zeropoint = ZEROPOINT
     spectroscopic_redshift = "hostgal_specz"
+    zeropoint = ZEROPOINT
     passbands = PlasticcSurvey.passbands
     taxonomy = PlasticcSurvey.taxonomy
 
@@ -126,23 +127,17 @@ class SimulatedSurvey(Survey):
         if not sum(len(ids) for ids in self._ids().values()):
             raise ConfigError(f"a simulated survey of part '{self.part}' needs at least one object")
 
+    def _add_column(self, name: str) -> None:
+        super()._add_column(options.choice(name, _CATALOGUE, "a column of survey=simulated"))
+
     def simulator(self) -> Simulator:
         """Return what makes the objects."""
         return Simulator(self.classes, self.cadence, self.seed, self.hosts)
 
-    def read(self, *, labels: bool = True) -> SurveyData:
+    def tables(self, labels: bool) -> dict[str, pl.DataFrame]:
         """Simulate all objects, or return those of an earlier time from the cache."""
         described = self.fingerprint() | {"version": version("lcclassify")}
-        tables, messages = cache.kept(self.cache_dir, self.name, described, self._simulate)
-        curves, report = canonicalise(
-            tables["observations"],
-            tables["objects"],
-            self.passbands,
-            self.taxonomy,
-            self.metadata,
-        )
-        report = replace(report, messages=(*report.messages, *messages))
-        return SurveyData(curves, report, self.taxonomy, ZEROPOINT)
+        return cache.kept(self.cache_dir, self.name, described, self._simulate)
 
     def _simulate(self) -> dict[str, pl.DataFrame]:
         simulator = self.simulator()

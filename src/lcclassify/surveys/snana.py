@@ -1,138 +1,262 @@
-"""Parses one SNANA text file: a header of keys, then one line an observation."""
+"""Surveys in the formats of SNANA, real and simulated, FITS and text."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import Final
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import astuple
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
 
-from lcclassify.errors import DataError
+import numpy as np
+import polars as pl
 
-_HEADER: Final = re.compile(r"^(\w[\w-]*):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
-_OBSERVATION: Final = re.compile(r"^OBS:.*$", re.MULTILINE)
+from lcclassify.errors import ConfigError, DataError
+from lcclassify.schema import DETECTED, LABEL, OBJECT_ID, PASSBAND, SUBSET, Passbands, Taxonomy
+from lcclassify.surveys import cache, options, paths, snana_files
+from lcclassify.surveys.base import MemorySurvey, from_snr
+from lcclassify.surveys.canonical import DETECTION_SNR
+from lcclassify.surveys.report import counted
+from lcclassify.surveys.snana_files import HEAD, N_OBS, PHOTFLAG, WHERE
+from lcclassify.surveys.snana_fits import read_pair
+from lcclassify.surveys.snana_text import read_texts
+from lcclassify.tables.ids import cast_ids, common_type
+from lcclassify.terminal import tracked
 
-
-@dataclass(frozen=True)
-class SnanaFile:
-    """What one file holds.
-
-    Attributes:
-        header: Text behind each key of the header, such as ``{"SNID": "1186"}``.
-        mjd: Time of each observation in days.
-        passband: Passband name of each observation.
-        flux: FLUXCAL of each observation.
-        flux_err: FLUXCALERR of each observation.
-    """
-
-    header: dict[str, str]
-    mjd: list[float]
-    passband: list[str]
-    flux: list[float]
-    flux_err: list[float]
-
-    def words(self, key: str, where: str) -> list[str]:
-        """Return the words behind a header key.
-
-        Raises:
-            DataError: If the key is missing or has no value.
-        """
-        words = self.header.get(key, "").split()
-        if not words:
-            raise DataError(f"{where} has no value of '{key}:' in its header")
-        return words
-
-    def number(self, key: str, where: str, position: int = 0) -> float:
-        """Return a number behind a header key.
-
-        Raises:
-            DataError: If the key is missing or its word at `position` is no number.
-        """
-        words = self.words(key, where)
-        try:
-            return float(words[position])
-        except (ValueError, IndexError) as fault:
-            raise DataError(
-                f"{where}: '{key}:' must hold numbers, got '{' '.join(words)}'"
-            ) from fault
+READER_VERSION: Final = 4  # raise when a change here gives other tables for the same files
+OTHERS: Final = "*"  # key of class_map for all types without one
+_MEMBERS: Final = 21_319  # files of SNPhotCC, to estimate the time left of an archive
+ZEROPOINT: Final = 27.5  # FLUXCAL = 10 ** (-0.4 mag + 11)
 
 
-def parse(content: bytes, where: str) -> SnanaFile:
-    """Parse a SNANA text file.
+class SnanaSurvey(MemorySurvey):
+    """One or more versions of SNANA's files.
+
+    What a simulation knows (``SIM_*``) serves for labels only. The best redshift of an object
+    is offered to augmentation, and as an input only where `metadata` names it.
 
     Args:
-        content: The file as it is.
-        where: Name of the file, for messages.
-
-    Returns:
-        Header and observations; lines between the observations that are none, such as
-        ``DETECTION:``, are skipped.
+        root: A version's folder, a folder of versions, or an archive of text files.
+        passbands: The passbands in order: the last character or the part behind a dash of the
+            names in the files (``DES-g``), or the names themselves.
+        version: Name of the only version to read; None reads all that are found.
+        passband_aliases: Other spellings of passbands and what they mean.
+        wavelengths: Effective wavelength of each passband in nanometres.
+        label_column: Key of the type in the header; None where there is none.
+        class_map: Class of a type, null for no label, ``*`` for all other types; the classes
+            are its distinct values in their order. None takes the types as classes.
+        metadata: Columns of the object table: new name of a key of the header; null is none.
+        missing: Values of keys of the header that stand for a missing one.
+        spectroscopic_redshift: Key of the best redshift of training objects, for augmentation.
+        detection_photflag: Bits of PHOTFLAG of which a detection has one; None takes the next.
+        detection_snr: flux / flux_err from which an observation is a detection.
+        cache_dir: Where the parsed files are kept; None parses them every time.
 
     Raises:
-        DataError: If the file is empty, not text, truncated (fewer observations than
-            ``NOBS:`` or no ``END:``) or has text in a number column.
+        ConfigError: If an option is missing or unknown, or truth is asked for as an input.
     """
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as fault:
-        raise DataError(f"{where} is not text: byte {fault.start} cannot be read") from fault
-    if not text.strip():
-        raise DataError(f"{where} is empty")
-    start = text.find("\nOBS:")
-    head = text if start < 0 else text[:start]
-    header = {match[1]: match[2] for match in _HEADER.finditer(head)}
-    names = header.get("VARLIST", "").split()
-    columns = {}
-    for name in ("MJD", "FLT", "FLUXCAL", "FLUXCALERR"):
-        if name not in names:
-            raise DataError(f"{where} has no column '{name}' in its VARLIST ({' '.join(names)})")
-        columns[name] = 1 + names.index(name)
 
-    lines = _OBSERVATION.findall(text)
-    tokens = " ".join(lines).split()
-    width = 1 + len(names)
-    if len(tokens) != width * len(lines) or tokens[::width].count("OBS:") != len(lines):
-        _blame_line(text, where, width, columns)
-    _check_complete(text, where, header, len(lines))
-    try:
-        mjd, flux, flux_err = (
-            [float(token) for token in tokens[columns[name] :: width]]
-            for name in ("MJD", "FLUXCAL", "FLUXCALERR")
+    name = "snana"
+    zeropoint = ZEROPOINT
+    _usual: Collection[str] = ()  # types of which no object need be
+    spectroscopic_redshift = "redshift_spec"
+
+    def __init__(
+        self,
+        root: str | Path | None,
+        passbands: Sequence[str] | None,
+        version: str | None = None,
+        passband_aliases: Mapping[str, str] | None = None,
+        wavelengths: Sequence[float] | None = None,
+        label_column: str | None = "SNTYPE",
+        class_map: Mapping[Any, str | None] | None = None,
+        metadata: Mapping[str, str | None] | None = None,
+        missing: Sequence[float] = (-9,),
+        spectroscopic_redshift: str = "REDSHIFT_HELIO",
+        detection_photflag: int | None = None,
+        detection_snr: float = DETECTION_SNR,
+        cache_dir: str | Path | None = None,
+    ) -> None:
+        if root is None:
+            raise ConfigError("survey.root must name the folder or archive of SNANA's files")
+        if passbands is None:
+            raise ConfigError("survey.passbands must list the passbands in order, such as [g,r]")
+        self.root, self.version = Path(root), None if version is None else str(version)
+        self.passbands = Passbands(
+            options.words(passbands, "survey.passbands"),
+            options.numbers(wavelengths, "survey.wavelengths"),
         )
-    except ValueError as fault:
-        _blame_line(text, where, width, columns)
-        raise DataError(f"{where} has an observation that cannot be read: {fault}") from fault
-    return SnanaFile(header, mjd, tokens[columns["FLT"] :: width], flux, flux_err)
+        self.aliases = options.texts(passband_aliases, "survey.passband_aliases")
+        for name in self.aliases.values():
+            options.choice(name, self.passbands.names, "survey.passband_aliases")
+        self.label_column = label_column
+        self.class_map = options.mapping(class_map, "survey.class_map")
+        classes = dict.fromkeys(label for label in self.class_map.values() if label is not None)
+        self.taxonomy = Taxonomy(tuple(classes))
+        given = options.mapping(metadata, "survey.metadata")
+        self.metadata = {name: key for name, key in given.items() if key is not None}
+        for key in self.metadata.values():
+            if key.startswith("SIM_") or key in (label_column, "SNTYPE", "TYPE"):
+                raise ConfigError(f"survey.metadata cannot contain '{key}', which is truth")
+        self.missing = options.numbers(missing, "survey.missing")
+        self._redshift = spectroscopic_redshift
+        # Keys of the header that are parsed, and whether every object must have them.
+        self._numbers = {self._redshift: False, **dict.fromkeys(self.metadata.values(), True)}
+        self.photflag = detection_photflag
+        if detection_photflag is not None:
+            options.whole(detection_photflag, "survey.detection_photflag", 1)
+        self.detection_snr = options.number(detection_snr, "survey.detection_snr")
+        if detection_photflag is None:
+            self.detections = from_snr(self.detection_snr)
+        self.cache_dir = None if cache_dir is None else Path(cache_dir)
 
+    def _add_column(self, name: str) -> None:
+        key = self._redshift if name == self.spectroscopic_redshift else name
+        self.metadata = {**self.metadata, name: key}
 
-def _check_complete(text: str, where: str, header: dict[str, str], count: int) -> None:
-    stated = header.get("NOBS", "").strip()
-    last = text.rstrip().count("\n") + 1
-    if stated != str(count):
-        line = text[: text.find("NOBS:")].count("\n") + 1 if stated else last
-        raise DataError(
-            f"{where}, line {line}: NOBS states {stated or 'no number of'} observations, but the "
-            f"file holds {count} up to its last line {last}; is it truncated?"
+    def tables(self, labels: bool) -> dict[str, pl.DataFrame]:
+        """Read the files, or what was kept of them."""
+        observations, objects, messages = self._parsed()
+        label, said = self._labels(objects, labels)
+        for name, key in self.metadata.items():
+            if key not in objects.columns or objects[key].is_null().all():
+                raise DataError(f"no header under {self.root} has '{key}', for {name}")
+        absent = dict.fromkeys(self.missing)
+        objects = objects.select(
+            OBJECT_ID,
+            label,
+            self._subset().alias(SUBSET),
+            *(pl.col(key).replace(absent).alias(name) for name, key in self.metadata.items()),
         )
-    if "\nEND:" not in text:
-        raise DataError(f"{where}, line {last}: the file ends without 'END:'; is it truncated?")
+        told = pl.DataFrame({"message": [*messages, *said]}, {"message": pl.String})
+        return {"observations": observations, "objects": objects, "messages": told}
 
+    def files(self) -> list[Path]:
+        """Return all files that are read."""
+        return snana_files.find(self.root, self.version)
 
-def _blame_line(text: str, where: str, width: int, columns: dict[str, int]) -> None:
-    """Raise a DataError for the first observation line that cannot be read."""
-    for line, content in enumerate(text.split("\n"), start=1):
-        if not content.startswith("OBS:"):
-            continue
-        tokens = content.split()
-        if len(tokens) != width:
-            raise DataError(
-                f"{where}, line {line}: an observation of {width - 1} values was expected, got "
-                f"{len(tokens) - 1}; is the file truncated?"
-            )
-        for name in ("MJD", "FLUXCAL", "FLUXCALERR"):
-            try:
-                float(tokens[columns[name]])
-            except ValueError as fault:
+    def fingerprint(self) -> dict[str, Any]:
+        """Describe the files and options that decide what `read` returns."""
+        return {
+            "survey": self.name,
+            **self._described(self.files()),
+            "passbands": [list(part) for part in astuple(self.passbands)],
+            "passband_aliases": self.aliases,
+            "class_map": [list(item) for item in self.class_map.items()],  # their order counts
+            "metadata": dict(self.metadata),
+            "missing": list(self.missing),
+            "detection_photflag": self.photflag,
+            "detection_snr": self.detection_snr,
+        }
+
+    def _described(self, files: list[Path]) -> dict[str, Any]:
+        """Describe what decides which tables are parsed."""
+        stamps = "\n".join(str([*stamp.values()]) for stamp in paths.stamps(files))
+        return {
+            "reader_version": READER_VERSION,
+            "root": str(self.root),
+            "files": len(files),
+            "digest": hashlib.sha256(stamps.encode()).hexdigest(),
+            "keys": [self.label_column, self._numbers],
+        }
+
+    def _parsed(self) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+        """Return observations, objects with the wanted keys of their headers, and messages."""
+        files = self.files()
+        make = partial(parsed, files, self.label_column, self._numbers)
+        tables = cache.kept(self.cache_dir, self.name, self._described(files), make)
+        observations = tables["observations"]
+        if self.photflag is not None:
+            if PHOTFLAG not in observations.columns or observations[PHOTFLAG].is_null().all():
                 raise DataError(
-                    f"{where}, line {line}: column '{name}' must hold a number, got "
-                    f"'{tokens[columns[name]]}'"
-                ) from fault
+                    f"survey.detection_photflag needs a column 'PHOTFLAG', which {self.root} lacks"
+                )
+            detected = (pl.col(PHOTFLAG) & self.photflag) != 0
+            observations = observations.with_columns(detected.alias(DETECTED))
+        words = {word: self._passband(word) for word in observations[PASSBAND].unique()}
+        observations = observations.with_columns(pl.col(PASSBAND).replace(words))
+        return observations, tables["objects"], tables["messages"]["message"].to_list()
+
+    def _passband(self, word: str) -> str:
+        for form in (word, word.rpartition("-")[2], word[-1:]):
+            if form in self.aliases or form in self.passbands.names:
+                return self.aliases.get(form, form)
+        return word  # `canonicalise` names an object with it
+
+    def _types(self, objects: pl.DataFrame) -> pl.Series:
+        """Return the type of each object in words, null where it has none."""
+        if self.label_column is None:
+            return pl.Series([None], dtype=pl.String).new_from_index(0, len(objects))
+        absent = {f"{value:.0f}" for value in self.missing} - set(self.class_map)
+        return objects[self.label_column].replace(dict.fromkeys(["", *absent]))
+
+    def _labels(self, objects: pl.DataFrame, strict: bool) -> tuple[pl.Series, list[str]]:
+        """Return the class of each object, and what has none."""
+        types = self._types(objects)
+        if not self.class_map:
+            return types.alias(LABEL), []
+        other = types.is_not_null() & ~types.is_in(list(self.class_map))
+        if strict and OTHERS not in self.class_map and other.any():
+            first = objects.with_columns(types.alias(LABEL)).filter(other).sort(OBJECT_ID)
+            raise DataError(
+                f"survey.class_map has no class for the type '{first[LABEL][0]}' of object "
+                f"{first[OBJECT_ID][0]} and {len(first) - 1:,} more objects; its '{OTHERS}' is any"
+            )
+        others = self.class_map.get(OTHERS)
+        words = {word: self.class_map.get(word, others) for word in types.drop_nulls().unique()}
+        label = types.replace(words).alias(LABEL)
+        said = []
+        idle = [word for word, named in self.class_map.items() if named and word not in words]
+        idle = [word for word in idle if word not in (OTHERS, *self._usual)]
+        if strict and idle:
+            listed = ", ".join(f"'{word}'" for word in idle)
+            said.append(f"No object has the label {listed} of survey.class_map.")
+        without = types.filter(label.is_null()).drop_nulls()
+        if len(without):
+            each = without.value_counts(sort=True, name="n").rows()
+            told = ", ".join(f"{word} ({count:,})" for word, count in each)
+            total = counted(len(without), "object has", "objects have")
+            said.append(f"{total} no label, as survey.class_map gives none to the types {told}.")
+        return label, said
+
+    def _subset(self) -> pl.Expr:
+        return pl.lit(None, pl.String)
+
+
+def parsed(
+    files: list[Path], label: str | None, numbers: Mapping[str, bool]
+) -> dict[str, pl.DataFrame]:
+    """Read all files, as `read_texts` and `read_pair` do.
+
+    Raises:
+        DataError: If one is damaged, or an object is in two of them.
+    """
+    heads = [file for file in files if HEAD.search(file.name)]
+    others = [file for file in files if file.suffix != ".LIST" and ".fits" not in file.name.lower()]
+    total = len(others) if len(files) > 1 else _MEMBERS
+    texts = tracked(snana_files.contents(others), total, "reading SNANA files", "files")
+    rows, named, lines = read_texts(texts, label, numbers)
+    pairs = tracked(heads, len(heads), "reading SNANA files", "pairs")
+    tables = [(rows, named, list[str]()), *(read_pair(head, label, numbers) for head in pairs)]
+    tables = [table for table in tables if len(table[1])]
+    if not tables:
+        raise DataError(f"{files[0]} and what belongs to it hold no object (an archive: no .DAT)")
+    observations = pl.concat([table[0] for table in tables], how="diagonal")
+    objects = pl.concat([table[1] for table in tables], how="diagonal")
+    ids, faults = cast_ids(objects[OBJECT_ID], common_type([objects[OBJECT_ID]], complete=True))
+    if faults is not None:
+        where = objects[WHERE].filter(faults.is_not_null())[0]
+        raise DataError(f"{where}: {faults.drop_nulls()[0]}")
+    objects = objects.with_columns(ids)
+    again = objects.filter(objects[OBJECT_ID].is_duplicated()).sort(OBJECT_ID)
+    if len(again):
+        raise DataError(
+            f"SNID {again[OBJECT_ID][0]} is in {again[WHERE][0]} and in {again[WHERE][1]}; "
+            "survey.version reads one of several versions"
+        )
+    owners = np.repeat(np.arange(len(objects)), objects[N_OBS])
+    observations = observations.with_columns(objects[OBJECT_ID].gather(owners))
+    observations, objects, said = snana_files.without_ignored(observations, objects, lines)
+    told = pl.Series("message", [*(one for table in tables for one in table[2]), *said], pl.String)
+    return {"observations": observations, "objects": objects, "messages": told.to_frame()}

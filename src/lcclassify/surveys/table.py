@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, DataError
 from lcclassify.schema import (
     DETECTED,
     FLUX,
@@ -20,25 +22,24 @@ from lcclassify.schema import (
     PASSBAND,
     SUBSET,
     Passbands,
-    Taxonomy,
 )
 from lcclassify.surveys import options, paths
-from lcclassify.surveys.base import Survey, SurveyData
+from lcclassify.surveys.base import Opened, Survey, from_snr
 from lcclassify.surveys.brightness import Brightness
-from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
-from lcclassify.surveys.chunks import CHUNK_ROWS, OnError, SurveyChunks, check_on_error
-from lcclassify.surveys.coerce import label_text
-from lcclassify.surveys.columns import Column
-from lcclassify.surveys.delimited import SEPARATORS, TextForm
-from lcclassify.surveys.ids import same_ids
-from lcclassify.surveys.rowchunks import RowChunks, row_files
-from lcclassify.surveys.tablerows import TableRows, common_id_type
-from lcclassify.surveys.tabular import read_columns
+from lcclassify.surveys.canonical import DETECTION_SNR, cast_observations
+from lcclassify.surveys.casts import first_of
+from lcclassify.surveys.chunks import CHUNK_ROWS, WholeTable
+from lcclassify.surveys.labels import Labels
+from lcclassify.surveys.photometry import IMPLAUSIBLE, LIMIT, SIGN, Photometry
+from lcclassify.surveys.report import counted
+from lcclassify.tables.columns import Column
+from lcclassify.tables.ids import cast_ids, common_type
+from lcclassify.tables.opening import has_lists, open_files, read_columns
 
-READER_VERSION: Final = 2  # raise when a change here gives other tables for the same files
+READER_VERSION: Final = 3  # raise when a change here gives other tables for the same files
 
 _OBSERVATION_KEYS: Final = (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR)
-_COLUMN_KEYS: Final = (*_OBSERVATION_KEYS, DETECTED, "objects_id", LABEL, SUBSET)
+_COLUMN_KEYS: Final = (*_OBSERVATION_KEYS, DETECTED, SIGN, LIMIT, "objects_id", LABEL, SUBSET)
 
 
 class TableSurvey(Survey):
@@ -56,7 +57,9 @@ class TableSurvey(Survey):
             tabs, without quotes); by default found in each file.
         comment: Lines of text files that begin with it are left out, such as ``#``.
         columns: Name in the files of `object_id`, `mjd`, `passband`, `flux`, `flux_err`
-            (all by default called so), `detected`, `label`, `subset` (by default none)
+            (all by default called so), `detected`, `label`, `subset`, `sign` (by default none;
+            of a flux of which the magnitude is stated, such as ZTF's isdiffpos), `limit` (an
+            upper limit where the brightness is absent, or whether the brightness is one)
             and `objects_id` (the id in the object table, by default as `object_id`).
         passband_aliases: Other spellings of passbands and what they mean.
         wavelengths: Effective wavelength of each passband in nanometres.
@@ -72,8 +75,13 @@ class TableSurvey(Survey):
         class_weights: Weight of a class in the weighted log-loss.
         class_map: Class of a label in the files; null leaves its objects unlabelled.
         metadata: Metadata columns, as a list or as new names of columns in the files.
-        missing: Values of metadata columns that stand for a missing one, such as -9.
+        redshift: The one of them that is the redshift, for rest-frame times.
+        missing: Values of metadata columns that stand for a missing one, such as -9, or words.
         missing_brightness: Values of the brightness and its error that do so.
+        limit_sigmas: Of how many errors upper limits are, which become flux 0 with that error;
+            None leaves them out.
+        overrides: Files of a table of ids with other metadata or labels than the object table
+            has, under the same names; where they are not empty, they count.
         detection_snr: Detection limit for tables without a `detected` column.
 
     Raises:
@@ -103,8 +111,11 @@ class TableSurvey(Survey):
         class_weights: Mapping[str, float] | None = None,
         class_map: Mapping[str, str | None] | None = None,
         metadata: Sequence[str] | Mapping[str, str] | None = None,
-        missing: Sequence[float] | None = None,
+        redshift: str | None = None,
+        missing: Sequence[float | str] | None = None,
         missing_brightness: Sequence[float] | None = None,
+        limit_sigmas: float | None = None,
+        overrides: paths.PathSpec | None = None,
         detection_snr: float = DETECTION_SNR,
     ) -> None:
         if observations is None:
@@ -112,100 +123,153 @@ class TableSurvey(Survey):
         if passbands is None:
             raise ConfigError("survey.passbands must list the passbands in order, such as [g,r]")
         self.root = None if root is None else Path(root)
-        self.observations, self.objects = observations, objects
-        self.form = _text_form(separator, comment)
+        self.observations, self.objects, self.overrides = observations, objects, overrides
+        self.form = options.text_form(separator, comment)
         self.columns = _columns(columns)
+        if objects is None and self.columns["objects_id"] is not None:
+            raise ConfigError("survey.columns.objects_id needs an object table: survey.objects")
         self.passbands = Passbands(
             options.words(passbands, "survey.passbands"),
             options.numbers(wavelengths, "survey.wavelengths"),
         )
-        self.aliases = self._aliases(passband_aliases)
         self.brightness = Brightness.of(brightness, zeropoint, softening, self.passbands)
-        self.time_offset = options.number(time_offset, "survey.time_offset")
+        self.zeropoint = self.brightness.zeropoint
         self.id_type = options.choice(id_type, ("auto", "integer", "string"), "survey.id_type")
-        self.taxonomy = Taxonomy(options.words(classes, "survey.classes"))
-        self.class_map = self._checked_class_map(class_map)
-        self._class_names = options.texts(class_names, "survey.class_names")
-        self._class_weights = {
-            label: options.number(weight, "survey.class_weights")
-            for label, weight in options.pairs(class_weights, "survey.class_weights")
-        }
-        if len(self.taxonomy):
-            self.taxonomy = self._taxonomy(self.taxonomy.classes)
+        self.labels = Labels(classes, class_names, class_weights, class_map)
+        self.taxonomy = self.labels.taxonomy
         self.metadata = _metadata(metadata)
-        self.missing = options.numbers(missing, "survey.missing")
-        self.missing_brightness = options.numbers(missing_brightness, "survey.missing_brightness")
+        self.redshift = redshift
+        if redshift is not None:
+            options.choice(redshift, self.metadata, "survey.redshift (a name of survey.metadata)")
+        words = options.words(missing, "survey.missing")
+        self.missing = tuple(float(word) for word in words if _is_number(word))
+        self.missing_words = tuple(word.strip().lower() for word in words if not _is_number(word))
+        if limit_sigmas is not None and options.number(limit_sigmas, "survey.limit_sigmas") <= 0:
+            raise ConfigError(f"survey.limit_sigmas must be positive, got {limit_sigmas}")
+        self.photometry = Photometry(
+            self.brightness,
+            options.number(time_offset, "survey.time_offset"),
+            self._aliases(passband_aliases),
+            options.numbers(missing_brightness, "survey.missing_brightness"),
+            limit_sigmas,
+        )
         self.detection_snr = options.number(detection_snr, "survey.detection_snr")
+        if self.columns[DETECTED] is None:
+            self.detections = from_snr(self.detection_snr)
 
     def _add_column(self, name: str) -> None:
         self.metadata = _metadata({**self.metadata, name: name})
 
-    def read(self, *, labels: bool = True) -> SurveyData:
-        """Read the files into canonical tables."""
-        observation_files, object_files = self._files()
-        carried = self._object_columns() if not object_files else {}
-        observations = read_columns(
-            observation_files, {**carried, **self._observation_columns()}, self.form
-        )
-        objects = None
-        if object_files:
-            objects = read_columns(object_files, self._object_columns(), self.form)
-        observations = self.with_flux(observations)
-        if objects is None:
-            observations = same_ids([observations], self.id_type)[0]
-        else:
-            observations, objects = same_ids([observations, objects], self.id_type)
-        labelled, taxonomy, messages = self.object_values(
-            observations if objects is None else objects, labels=labels
-        )
-        curves, report = canonicalise(
-            labelled if objects is None else observations,
-            None if objects is None else labelled,
-            self.passbands,
-            taxonomy if labels else None,
-            tuple(self.metadata),
-            detection_snr=self.detection_snr,
-        )
-        report = replace(report, messages=(*report.messages, *messages))
-        return SurveyData(curves, report, taxonomy, self.brightness.zeropoint)
-
-    def chunks(
-        self, *, labels: bool = True, rows: int = CHUNK_ROWS, on_error: OnError = "stop"
-    ) -> SurveyChunks:
-        """Return chunks that are read by themselves.
-
-        Everything is read first where the classes are to be found in the observation table,
-        and of Parquet files with ids or names in floating-point columns.
+    def open(self, labels: bool, rows: int) -> Opened:
+        """Look into the files.
 
         With `id_type` auto the ids of the object table decide for all, or else the first ones
         of each file; an id that does not fit is an error.
         """
-        check_on_error(on_error, rows)
         observation_files, object_files = self._files()
         columns = self._observation_columns()
-        if not object_files:
-            columns = {**self._object_columns(), **columns}
-        files = None
-        if object_files or self.columns[LABEL] is None or len(self.taxonomy) or not labels:
-            files = row_files(observation_files, columns, self.form, rows=rows)
-        if files is None:
-            return super().chunks(labels=labels, rows=rows, on_error=on_error)
-        ids = None
+        if not object_files and has_lists(observation_files, columns):
+            object_files = observation_files  # of one row an object
         if object_files:
-            ids = read_columns(
-                object_files, {OBJECT_ID: self._object_columns()[OBJECT_ID]}, self.form
-            )
-        lenient = on_error != "stop"
-        source = TableRows(self, object_files, labels, common_id_type(self, files, ids, lenient))
-        return RowChunks(source, files, rows, on_error)
+            files = open_files(observation_files, columns, self.form, rows=rows)
+            return Opened(files, partial(self._read_objects, object_files, labels))
+        if self.overrides is not None:
+            raise ConfigError("survey.overrides needs an object table: survey.objects")
+        carried = self._object_columns()
+        files = open_files(observation_files, {**carried, **columns}, self.form, rows=rows)
+        table = partial(self._carried_classes, observation_files, labels)
+        heads = [file.read(file.first, min(file.end, file.first + file.step)) for file in files]
+        return Opened(files, table, self._type_of([head.frame[OBJECT_ID] for head in heads], False))
 
-    def object_table(self, files: Sequence[Path]) -> pl.DataFrame:
-        """Read the object table as it stands in the files."""
-        return read_columns(files, self._object_columns(), self.form)
+    def _type_of(self, ids: Sequence[pl.Series], complete: bool) -> pl.DataType:
+        if self.id_type == "auto":
+            return common_type(ids, complete=complete)
+        return pl.String() if self.id_type == "string" else pl.Int64()
+
+    def _read_objects(self, files: Sequence[Path], labels: bool) -> WholeTable:
+        """Read the object table."""
+        table = read_columns(files, self._object_columns(), self.form)
+        ids = table[OBJECT_ID]
+        ids, faults = self._ids(ids, self._type_of([ids], True))
+        if faults is not None:
+            raise DataError(f"{files[0]}: {faults.drop_nulls()[0]}")
+        table, told = self._overridden(table.with_columns(ids))
+        table = self._object_values(table)
+        taxonomy, messages = self.labels.found(table, labels)
+        return WholeTable.of(self.labels.mapped(table), self, labels, taxonomy, (*told, *messages))
+
+    def _overridden(self, table: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
+        """Lay the table of overrides over the object table."""
+        if self.overrides is None:
+            return table, ()
+        files = self._override_files()
+        columns = {
+            name: replace(column, required=name == OBJECT_ID)
+            for name, column in self._object_columns().items()
+        }
+        other = read_columns(files, columns, self.form)
+        ids, faults = self._ids(other[OBJECT_ID], table.schema[OBJECT_ID])
+        other = other.with_columns(ids)
+        twice = ids.filter(ids.is_duplicated())
+        if faults is not None or len(twice):
+            what = f"object {twice[0]} is there twice" if faults is None else faults.drop_nulls()[0]
+            raise DataError(f"{files[0]}: {what}")
+        if other.width == 1:
+            raise DataError(
+                f"{files[0]} has no column of the object table but its ids: "
+                f"{', '.join(column.sources[0] for column in columns.values())} are known"
+            )
+        values = [name for name in other.columns if name != OBJECT_ID]
+        clash = [name for name in values if other.schema[name] != table.schema.get(name)]
+        other = other.cast({name: table.schema[name] for name in clash})
+        unknown = int((~ids.is_in(table[OBJECT_ID].implode())).sum())
+        are = counted(unknown, "of its ids is", "of its ids are")
+        also = f"; {are} not in the object table" if unknown else ""
+        has = counted(len(ids) - unknown, "object has", "objects have")
+        said = f"{has} values of survey.overrides{also}."
+        return table.update(other, on=OBJECT_ID, how="left"), (said,)
+
+    def _carried_classes(self, files: Sequence[Path], labels: bool) -> WholeTable:
+        """Look for the classes of observations that carry their labels, if they are to be found."""
+        if not labels or self.columns[LABEL] is None:
+            return WholeTable(None, self.taxonomy)
+        column = {LABEL: self._object_columns()[LABEL]}
+        found: list[pl.DataFrame] = []
+        for file in open_files(files, column, self.form):
+            parts = file.parts(CHUNK_ROWS)
+            found += [file.read(one.begin, one.end).frame.unique() for one in parts]
+        table = self._object_values(pl.concat(found, how="vertical_relaxed"))
+        return WholeTable(None, *self.labels.found(table, labels))
+
+    def convert(
+        self, id_type: pl.DataType, frame: pl.DataFrame
+    ) -> tuple[pl.DataFrame, pl.Series | None]:
+        """Return rows as `cast_observations` does, in the units and words of the survey."""
+        ids, faults = self._ids(frame[OBJECT_ID], id_type)
+        frame = self.labels.mapped(self._object_values(frame.with_columns(ids)))
+        odd = None
+        if FLUX in frame.columns:  # else ids alone
+            frame, odd = self.photometry.apply(frame)
+        rows, others = cast_observations(frame, self.passbands, id_type)
+        return rows, first_of([faults, odd, others])
+
+    def remarks(self, frame: pl.DataFrame) -> tuple[str, ...]:
+        """Return what is to be told of brightnesses that nothing has."""
+        if IMPLAUSIBLE not in frame.columns or frame[IMPLAUSIBLE].null_count() == frame.height:
+            return ()
+        return (self.photometry.sentence(frame[IMPLAUSIBLE].drop_nulls(), self._source(FLUX)),)
+
+    def _ids(self, ids: pl.Series, id_type: pl.DataType) -> tuple[pl.Series, pl.Series | None]:
+        if id_type == pl.String and ids.dtype.is_integer() and self.id_type == "auto":
+            raise DataError(
+                "object_id must be of one type in both tables, but they are integers in the "
+                "observation table and strings in the object table"
+            )
+        return cast_ids(ids, id_type, exact=self.id_type == "auto")
 
     def files(self) -> list[Path]:
         """Return the files of both tables."""
-        return [file for files in self._files() for file in files]
+        return [file for files in (*self._files(), self._override_files()) for file in files]
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the files and options that decide what `read` returns."""
@@ -219,30 +283,20 @@ class TableSurvey(Survey):
             "columns": self.columns,
             "passbands": list(self.passbands.names),
             "wavelengths": list(self.passbands.wavelengths),
-            "passband_aliases": self.aliases,
+            "passband_aliases": dict(self.photometry.aliases),
             "brightness": asdict(self.brightness),
-            "time_offset": self.time_offset,
+            "time_offset": self.photometry.time_offset,
             "id_type": self.id_type,
-            "classes": list(self.taxonomy.classes),
-            "class_names": self._class_names,
-            "class_weights": self._class_weights,
-            "class_map": self.class_map,
+            **self.labels.described(),
             "metadata": self.metadata,
-            "missing": list(self.missing),
-            "missing_brightness": list(self.missing_brightness),
+            "missing": [*self.missing, *self.missing_words],
+            "missing_brightness": list(self.photometry.missing),
+            "limit_sigmas": self.photometry.limit_sigmas,
+            "overrides": paths.stamps(self._override_files()),
             "detection_snr": self.detection_snr,
         }
 
     # --- options --------------------------------------------------------------------
-
-    def _checked_class_map(
-        self, class_map: Mapping[str, str | None] | None
-    ) -> dict[str, str | None]:
-        found = options.mapping(class_map, "survey.class_map")
-        for label in found.values():
-            if label is not None and len(self.taxonomy):
-                options.choice(label, self.taxonomy.classes, "a value of survey.class_map")
-        return found
 
     def _aliases(self, aliases: Mapping[str, str] | None) -> dict[str, str]:
         found = options.texts(aliases, "survey.passband_aliases")
@@ -250,15 +304,18 @@ class TableSurvey(Survey):
             options.choice(target, self.passbands.names, "a value of survey.passband_aliases")
         return found
 
-    def _taxonomy(self, classes: tuple[str, ...]) -> Taxonomy:
-        return Taxonomy(classes, names=self._class_names, weights=self._class_weights)
-
     def _files(self) -> tuple[list[Path], list[Path]]:
         root = None if self.root is None else paths.folder(self.root, "survey.root")
         observations = paths.expand(self.observations, "survey.observations", root)
         if self.objects is None:
             return observations, []
         return observations, paths.expand(self.objects, "survey.objects", root)
+
+    def _override_files(self) -> list[Path]:
+        if self.overrides is None:
+            return []
+        root = None if self.root is None else paths.folder(self.root, "survey.root")
+        return paths.expand(self.overrides, "survey.overrides", root)
 
     # --- columns --------------------------------------------------------------------
 
@@ -273,8 +330,9 @@ class TableSurvey(Survey):
             FLUX: Column((self._source(FLUX),), "number"),
             FLUX_ERR: Column((self._source(FLUX_ERR),), "number"),
         }
-        if self.columns[DETECTED] is not None:
-            wanted[DETECTED] = Column((self._source(DETECTED),), "text")
+        for key in (DETECTED, SIGN, LIMIT):
+            if self.columns[key] is not None:
+                wanted[key] = Column((self._source(key),), "text")
         return wanted
 
     def _object_columns(self) -> dict[str, Column]:
@@ -284,76 +342,20 @@ class TableSurvey(Survey):
             if self.columns[key] is not None:
                 wanted[key] = Column((self._source(key),), "text")
         for name, source in self.metadata.items():
-            wanted[name] = Column((source,), "number")
+            wanted[name] = Column((source,), "number", missing=self.missing_words)
         return wanted
 
     # --- values ---------------------------------------------------------------------
 
-    def with_flux(self, observations: pl.DataFrame) -> pl.DataFrame:
-        """Apply the time offset, the passband aliases and the brightness scale."""
-        if self.missing_brightness:
-            columns = [pl.col(FLUX), pl.col(FLUX_ERR)]
-            absent = pl.any_horizontal(
-                column.is_in(self.missing_brightness).fill_null(False) for column in columns
-            )
-            observations = observations.with_columns(
-                pl.when(~absent).then(column) for column in columns
-            )
-        observations = observations.with_columns(
-            pl.col(PASSBAND).replace(self.aliases),
-            pl.col(MJD) + self.time_offset,
-        )
-        flux, error = self.brightness.to_flux(pl.col(FLUX), pl.col(FLUX_ERR), pl.col(PASSBAND))
-        return observations.with_columns(flux.alias(FLUX), error.alias(FLUX_ERR))
-
-    def object_values(
-        self, table: pl.DataFrame, *, labels: bool
-    ) -> tuple[pl.DataFrame, Taxonomy, tuple[str, ...]]:
-        """Apply the class map and the sentinels of missing metadata.
-
-        Args:
-            table: With the columns of the object table.
-            labels: As of `read`.
-
-        Returns:
-            The table, the classes and what is to be told of them.
-        """
+    def _object_values(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Apply the sentinels of missing metadata, and read labels as words."""
         if self.missing:
+            names = [name for name in self.metadata if name in table.columns]
             table = table.with_columns(
                 pl.when(~pl.col(name).is_in(self.missing)).then(pl.col(name)).alias(name)
-                for name in self.metadata
+                for name in names
             )
-        if LABEL not in table.columns:
-            return table, self.taxonomy, ()
-        known = {*self.class_map, *self.taxonomy.classes}
-        table = table.with_columns(label_text(table[LABEL], known).alias(LABEL))
-        messages: tuple[str, ...] = ()
-        found = set(table[LABEL].unique().to_list())
-        unmatched = [word for word in self.class_map if word not in found]
-        if labels and unmatched:
-            # Such as misspelt ones.
-            words = ", ".join(f"'{word}'" for word in unmatched)
-            messages = (f"No object has the label {words} of survey.class_map.",)
-        if self.class_map:
-            table = table.with_columns(pl.col(LABEL).replace(self.class_map))
-        taxonomy = self.taxonomy
-        if not len(taxonomy):
-            taxonomy = self._taxonomy(tuple(table[LABEL].drop_nulls().unique().sort().to_list()))
-        return table, taxonomy, messages
-
-
-def _text_form(separator: str | None, comment: str | None) -> TextForm:
-    if separator is not None:
-        word = separator
-        separator = SEPARATORS.get(word, "\t" if word == "\\t" else word)
-        if word not in SEPARATORS and len(separator) != 1:
-            raise ConfigError(
-                f"survey.separator must be one character or a word, got '{word}'; "
-                f"{did_you_mean(word, SEPARATORS)}"
-            )
-    if comment is not None and not str(comment).strip():
-        raise ConfigError(f"survey.comment must be what comment lines begin with, got '{comment}'")
-    return TextForm(separator, None if comment is None else str(comment).strip())
+        return self.labels.words(table)
 
 
 def _columns(columns: Mapping[str, str | None] | None) -> dict[str, str | None]:
@@ -377,3 +379,10 @@ def _metadata(metadata: Sequence[str] | Mapping[str, str] | None) -> dict[str, s
                 "give it another name, as in survey.metadata={new_name: column}"
             )
     return found
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
-import gzip
-from collections.abc import Iterable, Iterator, Sequence
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lcclassify.errors import DataError
+from lcclassify.tables.columns import Column, Found, find_columns
+from lcclassify.tables.content import open_unpacked, readable
 
 WHITESPACE: Final = "whitespace"  # any run of blanks and tabs
 SEPARATORS: Final = {
@@ -40,7 +45,12 @@ class TextForm:
     @property
     def plain(self) -> bool:
         """Whether every line but blank ones holds fields, with one character between them."""
-        return self.comment is None and self.separator != WHITESPACE
+        return self.comment is None and not self.whole
+
+    @property
+    def whole(self) -> bool:
+        """Whether a row must have all fields: one that lacks shifts the ones behind it."""
+        return self.separator == WHITESPACE
 
 
 class Record(NamedTuple):
@@ -51,21 +61,50 @@ class Record(NamedTuple):
     fields: list[str]
 
 
-def records(file: Path, form: TextForm, errors: str = "strict") -> Iterator[Record]:
+@dataclass(frozen=True)
+class TextColumns:
+    """Where the wanted columns of a text file are.
+
+    Attributes:
+        form: With the file's separator.
+        header_line: Lines up to the end of the header.
+        header: Names of all fields.
+        found: Position of each wanted column that the file has.
+    """
+
+    form: TextForm
+    header_line: int
+    header: tuple[str, ...]
+    found: Found
+
+
+def text_columns(file: Path, columns: Mapping[str, Column], form: TextForm) -> TextColumns:
+    """Find the wanted columns of a text file.
+
+    Raises:
+        DataError: The file is empty, damaged or lacks a required column.
+    """
+    wanted = [column.sources for column in columns.values() if column.required]
+    with readable(file):
+        form, (_, header_line, header) = find_header(file, form, wanted)
+    if not header:
+        raise DataError(f"{file} is empty: a line of column names was expected")
+    return TextColumns(form, header_line, tuple(header), find_columns(header, columns, file))
+
+
+def records(file: Path, form: TextForm) -> Iterator[Record]:
     """Yield the rows of a text table, the header among them, blank lines left out.
 
     Args:
-        file: Text, plain or gzip.
+        file: Text, plain or compressed; bytes that are no text come as surrogates.
         form: With a separator; quotes have no meaning where it is `WHITESPACE`.
-        errors: What is done about bytes that are no text, as of `open`.
     """
-    with file.open("rb") as raw:
-        zipped = raw.read(2) == b"\x1f\x8b"
     with (
-        gzip.open(file, "rt", encoding="utf-8-sig", errors=errors, newline="")
-        if zipped
-        else file.open(encoding="utf-8-sig", errors=errors, newline="")
-    ) as lines:
+        open_unpacked(file) as content,
+        io.TextIOWrapper(
+            content, encoding="utf-8-sig", errors="surrogateescape", newline=""
+        ) as lines,
+    ):
         yield from split(lines, form)
 
 
@@ -115,9 +154,7 @@ def find_header(
 
     def read(separator: str) -> tuple[TextForm, Record]:
         tried = replace(form, separator=separator)
-        return tried, next(
-            records(file, tried, errors="replace"), Record(0, 0, [])
-        )  # rows may be damaged
+        return tried, next(records(file, tried), Record(0, 0, []))
 
     def fits(header: Record) -> bool:
         names = {field.strip() for field in header.fields}
@@ -145,28 +182,25 @@ def find_header(
     return found
 
 
-def as_plain(file: Path, form: TextForm) -> bytes:
-    """Return a table without comments, header and runs of blanks, its fields tab-separated.
+def one_line_a_row(file: Path, form: TextForm) -> tuple[bytes, NDArray[np.int64]]:
+    """Return a table's rows without comments and runs of blanks, and the line of each.
 
     Args:
-        file: Text, plain or gzip.
+        file: Text, plain or compressed.
         form: With a separator.
 
-    Raises:
-        DataError: Where whitespace separates, and a row has not as many fields as the header.
+    Returns:
+        The rows behind the header, tab-separated, all fields quoted and each row in one line;
+        and the number of the line in which each row begins, ``(n,) int64``.
     """
-    rows = records(file, form)
-    width = len(next(rows, Record(0, 0, [])).fields)
-    lines = []
-    for number, _, fields in rows:
-        # A missing field shifts the ones behind it, which only its neighbours could tell.
-        if len(fields) > width or (form.separator == WHITESPACE and len(fields) != width):
-            raise DataError(
-                f"{file}, line {number}: {len(fields)} fields, but the header names {width}"
-            )
-        cells = ('"' + field.replace('"', '""') + '"' for field in fields)
-        lines.append("\t".join(cells))
-    return ("\n".join(lines) + "\n").encode() if lines else b""
+    lines, numbers = [], []
+    with readable(file):
+        for number, _, fields in records(file, form):
+            cells = (" ".join(field.splitlines()).replace('"', '""') for field in fields)
+            lines.append('"' + '"\t"'.join(cells) + '"\n')
+            numbers.append(number)
+    content = "".join(lines[1:]).encode("utf-8", "surrogateescape")
+    return content, np.array(numbers[1:], dtype=np.int64)
 
 
 def _is_comment(line: str, form: TextForm) -> bool:

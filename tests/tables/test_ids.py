@@ -1,11 +1,14 @@
 """Ids keep all their digits, or are refused."""
 
+import re
+
 import polars as pl
 import pytest
 
 from lcclassify.errors import DataError
 from lcclassify.schema import OBJECT_ID
-from lcclassify.surveys.ids import identifier, of_floats, read_integers, same_ids
+from lcclassify.surveys.objecttable import identifiers
+from lcclassify.tables.ids import cast_ids, common_type, read_integers
 
 LOST = "lost digits.*store the ids as integers or strings"
 LARGE = 169830580431093821
@@ -17,7 +20,7 @@ def ids(values, dtype=None):
 
 @pytest.mark.parametrize("dtype", [pl.Float64, pl.Float32])
 def test_whole_floats_are_the_integers(dtype):
-    found = identifier(ids([600.0, -7.0, 0.0], dtype), "frame")
+    found = identifiers(ids([600.0, -7.0, 0.0], dtype), "frame")
     assert (found.dtype, found.to_list()) == (pl.Int64, [600, -7, 0])
 
 
@@ -28,21 +31,22 @@ def test_whole_floats_are_the_integers(dtype):
 )  # fmt: skip
 def test_floats_that_may_have_lost_digits_are_refused(values, dtype):
     with pytest.raises(DataError, match=f"column 'object_id' of the frame.*{LOST}"):
-        identifier(ids(values, dtype), "frame")
+        identifiers(ids(values, dtype), "frame")
     last = {pl.Float64: 2**53, pl.Float32: 2**24}[dtype] - 1
-    assert identifier(ids([float(last)], dtype), "frame").to_list() == [last]
+    assert identifiers(ids([float(last)], dtype), "frame").to_list() == [last]
 
 
 @pytest.mark.parametrize("value", [1.5, float("inf")])
 def test_floats_that_are_no_integers_are_refused(value):
     with pytest.raises(DataError, match=rf"must hold integers or strings, got {value}"):
-        identifier(ids([3.0, value]), "frame")
-    assert of_floats(ids([3.0, value]), "x") is None
+        identifiers(ids([3.0, value]), "frame")
+    values, faults = cast_ids(ids([3.0, value]))
+    assert (values.to_list(), faults.null_count()) == ([3, None], 1)
 
 
 def test_a_missing_float_is_a_missing_id():
     with pytest.raises(DataError, match=r"1 row of the frame with no object_id"):
-        identifier(ids([3.0, float("nan")]), "frame")
+        identifiers(ids([3.0, float("nan")]), "frame")
 
 
 @pytest.mark.parametrize(
@@ -63,25 +67,40 @@ def test_integers_as_programs_write_them(word, value):
 def test_other_words_are_text(word):
     reading = read_integers(ids([word, "1"]), exact=True)
     assert reading.is_text.to_list() == [True, False]
-    assert same_ids([pl.DataFrame(ids([word, "1"]))], "auto")[0][OBJECT_ID].to_list() == [word, "1"]
+    assert common_type([ids([word, "1"])], complete=True) == pl.String
+    assert cast_ids(ids([word, "1"]), pl.String())[0].to_list() == [word, "1"]
 
 
 @pytest.mark.parametrize(
     "word", ["1.6983058043109382e+17", "1.6983058043109382e17", "169830580431093820.0", "1e+20"]
 )
 def test_written_floats_that_may_have_lost_digits_are_refused(word):
-    table = pl.DataFrame(ids([word, "3.0"]))
-    for id_type in ("auto", "integer"):
-        with pytest.raises(DataError, match=LOST):
-            same_ids([table], id_type)
-    assert same_ids([table], "string")[0].equals(table)  # as the user says
+    column = ids([word, "3.0"])
+    assert common_type([column], complete=True) == pl.Int64
+    for exact in (True, False):
+        values, faults = cast_ids(column, pl.Int64(), exact=exact)
+        assert values.to_list() == [None, 3]
+        assert re.search(LOST, faults[0])
+        assert faults[1] is None
+    assert cast_ids(column, pl.String())[0].equals(column)  # as the user says
     # Among names it is one.
-    named = pl.DataFrame(ids([word, "SN 2011fe"]))
-    assert same_ids([named], "auto")[0].equals(named)
+    assert common_type([ids([word, "SN 2011fe"])], complete=True) == pl.String
 
 
 def test_tables_agree_on_floats_and_integers():
-    written, stored = pl.DataFrame(ids(["600.0", "7"])), pl.DataFrame(ids([7, 600]))
-    first, second = same_ids([written, stored], "auto")
-    assert first[OBJECT_ID].to_list() == [600, 7]
-    assert second.equals(stored)
+    assert cast_ids(ids(["600.0", "7"]), pl.Int64())[0].to_list() == [600, 7]
+    assert common_type([ids(["600.0", "7"]), ids([7, 600])], complete=True) == pl.Int64
+
+
+@pytest.mark.parametrize(
+    ("words", "complete", "expected"),
+    [
+        (["1", "2", "4#"], True, pl.String),
+        (["1", "2", "4#"], False, pl.Int64),  # damage
+        (["1", "2", "004"], False, pl.String),
+        (["1", "SN2", "SN4"], False, pl.String),
+        (["1", "SN2"], False, pl.String),
+    ],
+)
+def test_a_single_word_may_be_damage_of_a_part(words, complete, expected):
+    assert common_type([ids(words)], complete=complete) == expected

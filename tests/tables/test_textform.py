@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lcclassify.errors import DataError
-from lcclassify.surveys.delimited import TextForm
-from lcclassify.surveys.tabular import Column, read_columns
+from lcclassify.tables.opening import Column, read_columns
+from lcclassify.tables.textform import TextForm
 
 WANTED = {
     "id": Column(("object_id",), "id", filled=True),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from threading import RLock
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 from uuid import uuid4
 
 Made = TypeVar("Made")
 
-# What the last unpickled `Held` had made: a worker gets the same one with every task.
-_last: dict[str, Any] = {}
+# What the last unpickled ones had made: a worker gets the same ones with every task.
+_last: OrderedDict[str, Any] = OrderedDict()
+_KEPT: Final = 4
 _making = RLock()
 
 
@@ -33,13 +35,12 @@ class Held(Generic[Made]):
         """Return the value, made now if need be."""
         with _making:
             if not self._value:
-                if self._unpickled and self._token in _last:
-                    self._value.append(_last[self._token])
-                else:
-                    self._value.append(self._make())
-                if self._unpickled:
-                    _last.clear()
-                    _last[self._token] = self._value[0]
+                self._value.append(_last[self._token] if self._token in _last else self._make())
+            if self._unpickled:
+                _last[self._token] = self._value[0]
+                _last.move_to_end(self._token)
+                while len(_last) > _KEPT:
+                    _last.popitem(last=False)
             return self._value[0]
 
     def __getstate__(self) -> dict[str, Any]:

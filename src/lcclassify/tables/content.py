@@ -2,25 +2,103 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import lzma
 import os
+import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Any, Final
+from typing import IO, Any, Final, cast
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
 
 from lcclassify.errors import DataError
-from lcclassify.surveys.columns import readable
+from lcclassify.tables.held import Held
 
 BLOCK: Final = 1 << 24  # bytes that are looked at at a time
 _PIECE: Final = 1 << 22  # bytes whose lines a thread counts at a time
 _KEPT: Final = 8  # blocks of a compressed file that stay unpacked, for several workers
 _BLANK: Final = b' \t\r"'  # what a blank line may hold, and separators
+
+_PACKED: Final = {  # what compressed files begin with
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+}
+_FAULTS: Final = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+
+
+@contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """Turn whatever a damaged file raises into one sentence."""
+    try:
+        yield
+    except pl.exceptions.NoDataError as fault:
+        raise DataError(f"{file} is empty") from fault
+    except _FAULTS as fault:
+        kind = packing(file) or "compressed"
+        raise DataError(f"{file} is truncated or not a whole {kind} file: {fault}") from fault
+    except (
+        OSError,
+        RuntimeError,  # an encrypted zip archive
+        NotImplementedError,  # one compressed in a way that Python lacks
+        pa.ArrowException,
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+    ) as fault:
+        # Polars panics, outside of Exception, on some damaged Parquet pages.
+        reason = str(fault).strip().split("\n")[0]
+        raise DataError(f"{file} is damaged or cannot be read: {reason}") from fault
+    except UnicodeDecodeError as fault:
+        raise DataError(f"{file} is not UTF-8 text: {fault.reason}") from fault
+    except csv.Error as fault:
+        raise DataError(f"{file} is not a text table: {fault}") from fault
+
+
+def packing(path: Path) -> str | None:
+    """Return how a file is compressed, None if it is not."""
+    with path.open("rb") as stream:
+        begin = stream.read(8)
+    return next((name for magic, name in _PACKED.items() if begin.startswith(magic)), None)
+
+
+def open_unpacked(path: Path) -> IO[bytes]:
+    """Open a file, plain or compressed, to be read from its beginning.
+
+    Raises:
+        DataError: It is a zip archive of several files.
+    """
+    kind = packing(path)
+    if kind == "zip":
+        archive = zipfile.ZipFile(path)
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) != 1:
+            raise DataError(
+                f"{path} is a zip archive of {len(members)} files, of which one alone can be read: "
+                "unpack it"
+            )
+        return archive.open(members[0])
+    if kind in ("zstd", "bz2"):  # Python's bz2 and lzma ignore what is no stream at the end
+        return cast(IO[bytes], pa.input_stream(path.open("rb"), compression=kind))
+    if kind == "xz":
+        with path.open("rb") as stream:
+            stream.seek(-min(path.stat().st_size, 1 << 10), os.SEEK_END)
+            if not stream.read().rstrip(b"\0").endswith(b"YZ"):
+                raise lzma.LZMAError("it does not end as one does")
+        return lzma.open(path)
+    return cast(IO[bytes], gzip.open(path) if kind == "gzip" else path.open("rb"))
 
 
 class RawBytes(ABC):
@@ -76,8 +154,26 @@ class PlainBytes(RawBytes):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-class GzipBytes(RawBytes):
-    """A gzip file, unpacked from its beginning as far as need be.
+class HeldBytes(RawBytes):
+    """A content in memory, made when it is asked for.
+
+    Args:
+        path: The file that it is made of.
+        made: Makes it.
+    """
+
+    def __init__(self, path: Path, made: Held[tuple[bytes, Any]]) -> None:
+        self.path = path
+        self._made = made
+        self.size = len(made.get()[0])
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return a range of bytes."""
+        return self._made.get()[0][start:stop]
+
+
+class PackedBytes(RawBytes):
+    """A compressed file, unpacked from its beginning as far as need be.
 
     What follows what was read last costs least; what lies before it is unpacked anew from
     the beginning, unless it was read just before.
@@ -89,7 +185,7 @@ class GzipBytes(RawBytes):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        with readable(path), gzip.open(path, "rb") as stream:
+        with readable(path), open_unpacked(path) as stream:
             while block := stream.read(BLOCK):
                 self.size += len(block)
 
@@ -97,8 +193,7 @@ class GzipBytes(RawBytes):
         """Return a range of bytes."""
         stop = min(stop, self.size)
         parts = []
-        unpacked = _unpacked(self.path)
-        with readable(self.path), unpacked.lock:
+        with readable(self.path), (unpacked := _unpacked(self.path)).lock:
             for number in range(start // BLOCK, -(-stop // BLOCK)):
                 block = unpacked.block(number)
                 begin = number * BLOCK
@@ -124,7 +219,7 @@ class _Unpacked:
             return self._blocks[number]
         if self._stream is None or number < self._next:
             self.close()
-            self._stream = gzip.open(self._path, "rb")  # noqa: SIM115, it outlives the call
+            self._stream = open_unpacked(self._path)
             self._next = 0
         while self._next <= number:
             self._blocks[self._next] = self._stream.read(BLOCK)
@@ -139,19 +234,21 @@ class _Unpacked:
             self._stream.close()
 
 
-_streams: OrderedDict[Path, _Unpacked] = OrderedDict()
+_streams: OrderedDict[tuple[Path, int, int], _Unpacked] = OrderedDict()
 _streams_lock = RLock()
 
 
 def _unpacked(path: Path) -> _Unpacked:
     """Return what is unpacked of a file, for as long as few others are wanted."""
+    status = path.stat()
+    key = (path, status.st_size, status.st_mtime_ns)
     with _streams_lock:
-        if path not in _streams:
-            _streams[path] = _Unpacked(path)
+        if key not in _streams:
+            _streams[key] = _Unpacked(path)
             while len(_streams) > 2:
                 _streams.popitem(last=False)
-        _streams.move_to_end(path)
-        return _streams[path]
+        _streams.move_to_end(key)
+        return _streams[key]
 
 
 class LineCount:

@@ -1,78 +1,116 @@
-"""Parts the good lines of a damaged text table from those that cannot be read."""
+"""Reads lines of text tables: the good ones as columns, and what is wrong with the others.
+
+The fast path lets Polars parse the types that are wanted. Only where something is unusual
+are the lines looked at one by one, which understands markers such as ``NA`` in number columns
+and parts the good lines from those that cannot be read. Both come to the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+import csv
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from lcclassify.schema import OBJECT_ID
-from lcclassify.surveys.chunks import (
-    REJECT_COUNT,
-    REJECT_FILE,
-    REJECT_LINE,
-    REJECT_REASON,
-    REJECT_ROW,
-    REJECT_SCHEMA,
-)
-from lcclassify.surveys.columns import SHOWN, TEXT_TYPES, is_absent, text_to_number, wanted
-from lcclassify.surveys.texttable import TextColumns
+from lcclassify.tables.columns import TEXT_TYPES, is_absent, must_hold, text_to_number
+from lcclassify.tables.rejects import REJECT_REASON
+from lcclassify.tables.textform import TextColumns
 
-_INDEX: Final = "index"
+INDEX: Final = "index"  # position of a line, from 0
 _RAW: Final = "raw:"  # prefix of columns as they stand in the file
 _BLANK: Final = b' \t\r"'
 
-Faults = Callable[[pl.DataFrame], pl.Series]
+
+class Lines(NamedTuple):
+    """What lines hold.
+
+    Attributes:
+        frame: The good rows under the new names.
+        lines: ``(n,) int64``, positions of their lines, or None if all lines are good.
+        bad: The others: `INDEX`, `OBJECT_ID` as it stands there and `REJECT_REASON`.
+    """
+
+    frame: pl.DataFrame
+    lines: NDArray[np.int64] | None
+    bad: pl.DataFrame
 
 
-def sift_lines(
-    content: bytes, separator: str, text: TextColumns, faults: Faults
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read_lines(content: bytes, separator: str, text: TextColumns) -> Lines:
     """Read what can be read of lines, and list the others.
 
     A line is bad if it has too many fields, lacks one that is wanted, is no text, opens a
     quote that it does not close, holds text where a number belongs or nothing in a filled
-    column, or has a fault that `faults` tells. The verdict on a line depends on it alone.
+    column. The verdict on a line depends on it alone.
 
     Args:
         content: Lines without a header.
         separator: One character.
         text: The file's columns.
-        faults: Tells why each row cannot be used, null if it can.
-
-    Returns:
-        The good rows under the new names, and the bad ones as a table of rejects, the
-        first line being number 1.
     """
+    nothing = _bad({})
+    frame = _strict(content, separator, text)
+    if frame is not None:
+        return Lines(frame, None, nothing)
     lines = _Lines(content, separator, text)
-    frame, bad = _parsed(lines, text, separator)
-    told = faults(frame.select(list(text.found)))
-    if told.null_count() < len(told):
-        faulty = told.is_not_null()
-        rows = frame.filter(faulty)
-        bad.append(
-            pl.DataFrame(
-                {
-                    _INDEX: rows[_INDEX],
-                    OBJECT_ID: rows[OBJECT_ID].cast(pl.String),
-                    REJECT_REASON: told.filter(faulty),
-                }
-            )
-        )
-        frame = frame.filter(~faulty)
-    listed = pl.concat([lines.rejected(), *bad]).sort(_INDEX)
-    rejects = listed.select(
-        pl.lit(None, pl.String).alias(REJECT_FILE),
-        (pl.col(_INDEX) + 1).alias(REJECT_LINE),
-        pl.lit(None, pl.Int64).alias(REJECT_ROW),
-        pl.lit(1, pl.Int64).alias(REJECT_COUNT),
-        OBJECT_ID,
-        REJECT_REASON,
+    frame, bad = _sifted(lines, text, separator)
+    index = frame[INDEX].to_numpy()
+    return Lines(frame.drop(INDEX), index, pl.concat([lines.rejected(), *bad]).sort(INDEX))
+
+
+def _strict(content: bytes, separator: str, text: TextColumns) -> pl.DataFrame | None:
+    """Return lines as columns if nothing about any of them is unusual."""
+    quoted = b'"' in content
+    if b"\0" in content or not _is_text(content) or (quoted and _open_quotes(content)):
+        return None
+    if text.form.whole and content.count(b"\t") != content.count(b"\n") * (len(text.header) - 1):
+        return None
+    try:
+        loaded = _load(content, separator, text, quoted, ignore_errors=False)
+    except pl.exceptions.PolarsError:
+        return None
+    values = []
+    for new, (position, column) in text.found.items():
+        value = pl.col(str(position))
+        if TEXT_TYPES[column.kind] == pl.String:
+            value = value.str.strip_chars().replace("", None)
+        elif loaded.schema[str(position)] == pl.String:  # wanted as text as well
+            return None
+        values.append(value.alias(new))
+    frame = loaded.select(values)
+    # Blank lines come as rows of nulls.
+    filled = [new for new, (_, column) in text.found.items() if column.filled]
+    if any(frame[new].null_count() for new in (frame.columns[0], *filled)):
+        return None
+    # So do the fields that short lines lack.
+    last = max(text.found, key=lambda new: text.found[new][0])
+    if frame[last].null_count():
+        fields = content.count(separator.encode()) + frame.height
+        if quoted or fields != frame.height * len(text.header):
+            return None
+    return frame
+
+
+def _open_quotes(content: bytes) -> bool:
+    """Say whether a quote is not closed in its line, so that lines are no rows."""
+    values = np.frombuffer(content, dtype=np.uint8)
+    quotes = np.searchsorted(np.flatnonzero(values == 34), np.flatnonzero(values == 10))
+    return bool((quotes % 2).any()) or content.count(b'"') % 2 == 1
+
+
+def _bad(reasons: dict[int, tuple[str | None, str]]) -> pl.DataFrame:
+    """Return a table of bad lines: the id and the reason by position."""
+    order = sorted(reasons)
+    return pl.DataFrame(
+        {
+            INDEX: order,
+            OBJECT_ID: [reasons[line][0] for line in order],
+            REJECT_REASON: [reasons[line][1] for line in order],
+        },
+        schema={INDEX: pl.Int64, OBJECT_ID: pl.String, REJECT_REASON: pl.String},
     )
-    return frame.select(list(text.found)), rejects.select(list(REJECT_SCHEMA))
 
 
 class _Lines:
@@ -89,15 +127,18 @@ class _Lines:
         self.quoted = b'"' in content
         fields = self._fields()
         width = len(text.header)
-        needed = max(position for position, _ in text.found.values()) + 1
         blank = self._blank(fields, width)
-        for line in np.flatnonzero((fields > width) & ~blank):
-            said = f"{fields[line]} fields, but the header names {width}"
-            self._bad.setdefault(int(line), said)  # a quote is why, if there is one
+        needed = max(position for position, _ in text.found.values()) + 1
         for line in np.flatnonzero((fields < needed) & ~blank):
             said = f"{fields[line]} fields, too few: the header names {width}"
             self._bad.setdefault(int(line), said)
+        wrong = fields != width if text.form.whole else fields > width
+        for line in np.flatnonzero(wrong & ~blank):
+            said = f"{fields[line]} fields, but the header names {width}"
+            self._bad.setdefault(int(line), said)  # a quote is why, if there is one
         self._find_unreadable()
+        if self.quoted:
+            self._find_stray_quotes()
         keep = ~blank
         keep[list(self._bad)] = False
         self.index: NDArray[np.int64] = np.flatnonzero(keep).astype(np.int64)
@@ -113,18 +154,14 @@ class _Lines:
 
     def rejected(self) -> pl.DataFrame:
         """Return the lines that are no rows: their index, id and reason."""
-        position = self._text.found[OBJECT_ID][0]
-        order = sorted(self._bad)
-        ids = []
-        for line in order:
+        position, _ = self._text.found.get(OBJECT_ID, (-1, None))
+        reasons: dict[int, tuple[str | None, str]] = {}
+        for line, reason in self._bad.items():
             words = self._line(line).split(self._separator)
-            word = words[position].strip(_BLANK) if position < len(words) else b""
+            word = words[position].strip(_BLANK) if 0 <= position < len(words) else b""
             readable = word and b"\0" not in word and _is_text(word)
-            ids.append(word.decode() if readable else None)
-        return pl.DataFrame(
-            {_INDEX: order, OBJECT_ID: ids, REJECT_REASON: [self._bad[line] for line in order]},
-            schema={_INDEX: pl.Int64, OBJECT_ID: pl.String, REJECT_REASON: pl.String},
-        )
+            reasons[line] = (word.decode() if readable else None, reason)
+        return _bad(reasons)
 
     def _line(self, line: int) -> bytes:
         return self._content[self._starts[line] : self._ends[line]]
@@ -152,6 +189,17 @@ class _Lines:
             blank[line] = not self._line(int(line)).strip(nothing)
         return blank
 
+    def _find_stray_quotes(self) -> None:
+        quoted = np.unique(np.searchsorted(self._ends, np.flatnonzero(self._values == 34)))
+        for line in quoted.tolist():
+            if line in self._bad:
+                continue
+            words = self._line(line).rstrip(b"\r").decode()
+            try:
+                next(csv.reader([words], delimiter=self._separator.decode(), strict=True))
+            except csv.Error:
+                self._bad[line] = "a quote stands within a field"
+
     def _find_unreadable(self) -> None:
         for place in np.flatnonzero(self._values == 0) if b"\0" in self._content else ():
             self._bad[int(np.searchsorted(self._ends, place))] = "it holds zero bytes"
@@ -163,45 +211,47 @@ class _Lines:
                 self._bad[int(line)] = "it is not UTF-8 text"
 
 
-def _parsed(
+def _sifted(
     lines: _Lines, text: TextColumns, separator: str
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Return the rows of lines with the lines' index, and the rows that are none."""
-    loaded = _load(lines.bytes_of(lines.index), separator, text, lines.quoted, typed=True)
-    loaded = loaded.with_columns(pl.Series(_INDEX, lines.index))
+    loaded = _load(lines.bytes_of(lines.index), separator, text, lines.quoted, ignore_errors=True)
+    loaded = loaded.with_columns(pl.Series(INDEX, lines.index))
     values = []
     for new, (position, column) in text.found.items():
         value = pl.col(str(position))
         if TEXT_TYPES[column.kind] == pl.String:
             value = value.str.strip_chars().replace("", None)
         values.append(value.cast(TEXT_TYPES[column.kind], strict=False).alias(new))
-    frame = loaded.select(_INDEX, *values)
+    frame = loaded.select(INDEX, *values)
     # Polars leaves null where a value is absent, written in another way or wrong.
     absent = frame.select(pl.any_horizontal(pl.all().is_null())).to_series()
     if not absent.any():
         return frame, []
-    again = frame[_INDEX].filter(absent).to_numpy()
-    words = _load(lines.bytes_of(again), separator, text, lines.quoted, typed=False)
-    sifted = _sift_words(words, text).with_columns(pl.Series(_INDEX, again))
+    again = frame[INDEX].filter(absent).to_numpy()
+    words = _load(lines.bytes_of(again), separator, text, lines.quoted, ignore_errors=None)
+    sifted = _sift_words(words, text).with_columns(pl.Series(INDEX, again))
     wrong = pl.col(REJECT_REASON).is_not_null()
-    bad = sifted.filter(wrong).select(
-        _INDEX, pl.col(_RAW + OBJECT_ID).alias(OBJECT_ID), REJECT_REASON
-    )
+    raw = pl.col(_RAW + OBJECT_ID) if OBJECT_ID in text.found else pl.lit(None, pl.String)
+    bad = sifted.filter(wrong).select(INDEX, raw.alias(OBJECT_ID), REJECT_REASON)
     good = sifted.filter(~wrong).select(frame.columns)
-    return pl.concat([frame.filter(~absent), good]).sort(_INDEX), [bad]
+    return pl.concat([frame.filter(~absent), good]).sort(INDEX), [bad]
 
 
 def _load(
-    content: bytes, separator: str, text: TextColumns, quoted: bool, *, typed: bool
+    content: bytes, separator: str, text: TextColumns, quoted: bool, *, ignore_errors: bool | None
 ) -> pl.DataFrame:
+    """Parse lines; what cannot be parsed is an error, or null, or (None) all comes as text."""
     positions = sorted({position for position, _ in text.found.values()})
-    schema: dict[str, type[pl.DataType]] = {str(n): pl.String for n in range(len(text.header))}
-    if typed:
+    schema: dict[str, Any] = {str(n): pl.String for n in range(len(text.header))}
+    if ignore_errors is not None:
         for position, column in text.found.values():
             # A column that is wanted twice in two types comes as text.
-            others = {c.kind for p, c in text.found.values() if p == position}
-            schema[str(position)] = TEXT_TYPES[column.kind] if len(others) == 1 else pl.String
-    if not content:
+            kinds = {TEXT_TYPES[c.kind] for p, c in text.found.values() if p == position}
+            schema[str(position)] = TEXT_TYPES[column.kind] if len(kinds) == 1 else pl.String
+    if ignore_errors is False:  # Polars does not look behind the last column that it reads
+        positions = sorted({*positions, len(text.header) - 1})
+    if not content.strip():
         return pl.DataFrame(schema={str(n): schema[str(n)] for n in positions})
     return pl.read_csv(
         content,
@@ -210,8 +260,10 @@ def _load(
         has_header=False,
         schema=schema,
         quote_char='"' if quoted else None,
-        ignore_errors=True,
+        ignore_errors=bool(ignore_errors),
         glob=False,
+        # Polars takes the fields of the first line, maybe a short one, for those of all.
+        missing_columns="insert",
     )
 
 
@@ -225,14 +277,10 @@ def _sift_words(words: pl.DataFrame, text: TextColumns) -> pl.DataFrame:
         absent = word.is_null()
         value = word
         if dtype != pl.String:
-            absent = is_absent(word)
+            absent = is_absent(word, column.missing)
             number = text_to_number(word, dtype)
             value = pl.when(~absent).then(number)
-            said = pl.format(
-                f"column '{{}}' must hold {wanted(column.kind)}, got '{{}}'",
-                pl.lit(name),
-                word.str.slice(0, SHOWN),
-            )
+            said = must_hold(name, column.kind, word)
             reasons.append(pl.when(~absent & number.is_null()).then(said))
         if column.filled:
             reasons.append(pl.when(absent).then(pl.lit(f"column '{name}' is empty")))

@@ -1,0 +1,171 @@
+"""Finds the files of SNANA's versions, and leaves out what their IGNORE files name."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from lcclassify.errors import DataError
+from lcclassify.schema import FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND
+from lcclassify.surveys import paths
+from lcclassify.surveys.report import counted
+
+# Columns of the parsed tables beside those of `lcclassify.schema`. The observations of an
+# object are the next N_OBS rows, in the order of the objects.
+N_OBS: Final = "n_obs"
+WHERE: Final = "where"  # file, and row where it holds several objects
+PHOTFLAG: Final = "photflag"
+
+# Name in the files and kind of the columns of observations; all but PHOTFLAG must be there.
+COLUMNS: Final[Mapping[str, tuple[str, type[str | float | int]]]] = {
+    MJD: ("MJD", float),
+    PASSBAND: ("BAND", str),
+    FLUX: ("FLUXCAL", float),
+    FLUX_ERR: ("FLUXCALERR", float),
+    PHOTFLAG: ("PHOTFLAG", int),
+}
+# Names of one thing in files of different age.
+SYNONYMS: Final = {"SNTYPE": "TYPE", "DEC": "DECL", "DECL": "DEC", "BAND": "FLT"}
+HEAD: Final = re.compile(r"HEAD(?=\.fits(\.gz)?$)", re.IGNORECASE)
+_TEXT: Final = re.compile(r"\.(dat|txt)(\.gz)?$", re.IGNORECASE)
+# IGNORE files round times to single precision, a 256th of a day, and then to 0.001 days.
+_SAME_TIME: Final = 0.005
+Ignored = tuple[str, float | None, str]  # SNID; time and passband, or None for a whole object
+_DAMAGED: Final = (tarfile.TarError, EOFError, OSError, gzip.BadGzipFile, zlib.error)
+
+
+def find(root: Path, version: str | None) -> list[Path]:
+    """Return every file to read: FITS pairs or text files, their LIST and IGNORE; or an archive.
+
+    Raises:
+        DataError: If there are no SNANA files, or one that is named elsewhere is missing.
+    """
+    source = paths.existing(root, "survey.root")
+    if source.is_file():
+        return [source]
+    archives = sorted(each for end in ("tar.gz", "tgz") for each in source.glob(f"*.{end}"))
+    folders = sorted(entry for entry in source.iterdir() if entry.is_dir())
+    tried = [[source], folders]
+    if version is not None:
+        tried = [[source / version] if source / version in folders else [source]]
+    for ending in (".dat", ".txt"):  # .txt may be anything, and comes last
+        for group in tried:
+            found = [file for folder in group for file in _in_folder(folder, version, ending)]
+            if found:
+                return found
+        if len(archives) == 1:
+            return archives
+    told = ", ".join(archive.name for archive in archives) or "none of them"
+    raise DataError(
+        f"survey.root={root} must hold SNANA files{f' of {version}' if version else ''}: a pair "
+        "*_HEAD.FITS and *_PHOT.FITS, .DAT files, folders of them, or one .tar.gz archive, found "
+        f"{told}"
+    )
+
+
+def photometry_of(head: Path) -> Path:
+    """Return the PHOT file of a HEAD file, either of which may be compressed."""
+    name = HEAD.sub(lambda word: "phot" if word[0].islower() else "PHOT", head.name)
+    return _existing(head.with_name(name), f"{head} needs its light curves")
+
+
+def contents(files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of text and IGNORE files; an archive is never unpacked to disk."""
+    for file in files:
+        try:
+            if file.suffix == ".IGNORE" or _TEXT.search(file.name):
+                content = file.read_bytes()
+                yield str(file), gzip.decompress(content) if file.suffix == ".gz" else content
+                continue
+            with tarfile.open(file, "r:*") as archive:
+                for member in archive:
+                    if member.isfile() and member.name.endswith((".DAT", ".IGNORE")):
+                        packed = archive.extractfile(member)
+                        if packed is not None:
+                            yield f"{file}: {member.name}", packed.read()
+        except _DAMAGED as fault:
+            kind = "gzip" if _TEXT.search(file.name) else "tar"
+            reason = str(fault).split(":\n")[0]  # tarfile lists every format it tried
+            raise DataError(f"{file} is truncated or not a {kind} archive: {reason}") from fault
+
+
+def ignored(content: bytes, where: str) -> list[Ignored]:
+    """Return what an IGNORE file names; lines without its keyword are remarks."""
+    found: list[Ignored] = []
+    for line, text in enumerate(content.decode("utf-8", "replace").split("\n"), start=1):
+        keyword, *words = text.split() or [""]
+        try:
+            if keyword == "IGNORE:":
+                place = (float(words[1]), words[2]) if words[1:] else (None, "")
+                found.append((words[0], *place))
+        except (IndexError, ValueError) as fault:
+            said = "must be followed by an SNID, or by SNID, MJD and passband"
+            raise DataError(f"{where}, line {line}: 'IGNORE:' {said}, got '{text}'") from fault
+    return found
+
+
+def without_ignored(
+    observations: pl.DataFrame, objects: pl.DataFrame, lines: list[Ignored]
+) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """Leave out observations and objects, and say how many."""
+    if not lines:
+        return observations, objects, []
+    schema = {OBJECT_ID: pl.String, "time": pl.Float64, "band": pl.String}
+    named = pl.DataFrame(lines, schema, orient="row").with_row_index("line")
+    rows = observations.select(pl.col(OBJECT_ID).cast(pl.String), MJD, PASSBAND).with_row_index()
+    met = rows.join(named, on=OBJECT_ID).with_columns(apart=(pl.col(MJD) - pl.col("time")).abs())
+    whole = met.filter(pl.col("time").is_null())
+    out, used = set(whole["index"]), set(whole["line"])
+    same = pl.col(PASSBAND).str.tail(1) == pl.col("band").str.tail(1)  # as SNANA knows them
+    near = met.filter((pl.col("apart") <= _SAME_TIME) & same)
+    for line, row in near.sort("apart", "line").select("line", "index").iter_rows():
+        if line not in used and row not in out:  # a line is of one observation, the nearest
+            used.add(line)
+            out.add(row)
+    gone = named.filter(pl.col("time").is_null())[OBJECT_ID].implode()
+    stay = objects.filter(~pl.col(OBJECT_ID).cast(pl.String).is_in(gone))
+    kept = observations.filter(~rows["index"].is_in(list(out)))
+    said = f"Left out as IGNORE files say: {counted(len(out), 'observation', 'observations')}"
+    said += f" and {counted(len(objects) - len(stay), 'whole object', 'whole objects')}"
+    if idle := len(lines) - len(used):
+        said += f"; {counted(idle, 'line of them fits', 'lines of them fit')} no other observation"
+    return kept, stay, [f"{said}."]
+
+
+def _in_folder(folder: Path, version: str | None, ending: str) -> list[Path]:
+    """Return what LIST files name, or else the FITS pairs, or else the text files."""
+    files = sorted(entry for entry in folder.iterdir() if entry.is_file())
+    if version is not None and folder.name != version:
+        own = re.compile(rf"{re.escape(version)}(\.(LIST|IGNORE)|(-\d+)?[_.]HEAD\..*)", re.I)
+        files = [file for file in files if own.fullmatch(file.name)]
+    beside = [file for file in files if file.suffix in (".LIST", ".IGNORE")]
+    named = [one for file in beside if file.suffix == ".LIST" for one in _listed(file)]
+    texts = [file for file in files if _TEXT.search(file.name) and ending in file.name.lower()]
+    named = named or [file for file in files if HEAD.search(file.name)] or texts
+    phots = [photometry_of(file) for file in named if HEAD.search(file.name)]
+    return [*beside, *named, *phots] if named else []
+
+
+def _listed(file: Path) -> list[Path]:
+    words = [line.split() for line in file.read_text("utf-8", "replace").split("\n")]
+    return [
+        _existing(file.parent / names[0], f"{file}, line {line} names a file")
+        for line, names in enumerate(words, start=1)
+        if names
+    ]
+
+
+def _existing(file: Path, what: str) -> Path:
+    """Return a file, or what is compressed or plain of it."""
+    other = file.with_suffix("") if file.suffix == ".gz" else file.with_name(f"{file.name}.gz")
+    for candidate in (file, other):
+        if candidate.is_file():
+            return candidate
+    raise DataError(f"{what}, but {file} does not exist, plain or as .gz")

@@ -1,0 +1,114 @@
+"""Reads SNANA's FITS files: a HEAD table of objects points into a PHOT table of observations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lcclassify.errors import DataError, did_you_mean
+from lcclassify.schema import MJD, OBJECT_ID, PASSBAND
+from lcclassify.surveys.report import counted
+from lcclassify.surveys.snana_files import COLUMNS, N_OBS, PHOTFLAG, SYNONYMS, WHERE, photometry_of
+from lcclassify.tables.astropyfile import read_astropy, undamaged
+
+_END: Final = -777  # MJD of the row that SNANA writes behind each light curve
+_FIRST, _LAST = "PTROBS_MIN", "PTROBS_MAX"  # rows of the PHOT table, from 1, both included
+_WHOLE: Final = (_FIRST, _LAST, N_OBS, PHOTFLAG)
+_Columns = dict[str, NDArray[Any]]
+
+
+def read_pair(
+    head: Path, label: str | None, numbers: Mapping[str, bool]
+) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """Read a HEAD file and its PHOT file, as `read_texts` does.
+
+    Returns:
+        Observations, in the order of the objects; objects; and sentences on what was left out.
+
+    Raises:
+        DataError: If a file is damaged, lacks a column or contradicts the other.
+    """
+    texts = [OBJECT_ID, *filter(None, [label])]
+    keys = (*texts[1:], *numbers, _FIRST, _LAST)
+    names = {OBJECT_ID: "SNID", N_OBS: "NOBS", **dict(zip(keys, keys, strict=True))}
+    optional = (N_OBS, *(key for key, must in numbers.items() if not must))
+    objects = _columns(head, names, texts, optional)
+    phot = photometry_of(head)
+    names = {new: name for new, (name, _) in COLUMNS.items()}
+    rows = _columns(phot, names, (PASSBAND,), (PHOTFLAG,))
+    places = [f"{head}, row {row}" for row in range(1, len(objects[_FIRST]) + 1)]
+    blank = np.flatnonzero(objects[OBJECT_ID] == "")
+    if len(blank):
+        raise DataError(f"{places[blank[0]]} has no SNID")
+    taken, objects[N_OBS] = _rows_of(objects, rows[MJD], places, phot)
+    left = len(rows[MJD]) - len(taken) - int((np.delete(rows[MJD], taken) == _END).sum())
+    said = counted(left, "observation", "observations")
+    return (
+        pl.DataFrame({name: values[taken] for name, values in rows.items()}),
+        pl.DataFrame({**objects, WHERE: places}).drop(_FIRST, _LAST),
+        [f"{said} of {phot.name} left out: of no object of {head.name}."] if left else [],
+    )
+
+
+def _columns(
+    file: Path, wanted: Mapping[str, str], texts: Sequence[str], optional: Sequence[str]
+) -> _Columns:
+    """Return columns of a file's first table by new name: text, Int64 or Float64."""
+    table = read_astropy(file)
+    names = list(table.dtype.names)
+    found: _Columns = {}
+    with undamaged(file):
+        for new, name in wanted.items():
+            for written in (name, SYNONYMS.get(name, name)):
+                if written in names and new not in found:
+                    values = np.array(table[written])
+                    absent = values == table.columns[written].null
+                    if np.any(absent) and values.dtype.kind in "iu":
+                        values = np.where(absent, np.nan, values)
+                    found[new] = values
+    for new, name in wanted.items():
+        if new not in found and new not in optional:
+            raise DataError(f"{file} has no column '{name}'; {did_you_mean(name, names)}")
+    for new, values in found.items():
+        kinds, kind = ("Uiu", "text") if new in texts else ("fiub", "numbers")
+        if new in _WHOLE:
+            kinds, kind = "iu", "integers"
+        if values.ndim != 1 or values.dtype.kind not in kinds:
+            raise DataError(f"{file}: column '{wanted[new]}' must hold {kind}, got {values.dtype}")
+        if new in texts:
+            found[new] = np.strings.strip(values.astype(str))
+        else:
+            found[new] = values.astype(np.int64 if new in _WHOLE else np.float64)
+    return found
+
+
+def _rows_of(
+    objects: _Columns, mjd: NDArray[Any], places: list[str], phot: Path
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of PHOT, from 0, object after object, and how many each has."""
+    first, last = objects[_FIRST], objects[_LAST]
+    stated = objects.get(N_OBS, last - first + 1)
+    counts = np.where(stated == 0, 0, last - first + 1)  # no pointers to nothing
+    bad = (counts != stated) | (counts < 0) | ((counts > 0) & ((first < 1) | (last > len(mjd))))
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(
+            f"{places[row]}: {_FIRST}={first[row]}, {_LAST}={last[row]} and NOBS={stated[row]} do "
+            f"not describe rows of {phot}, which has {len(mjd):,}; is it truncated?"
+        )
+    owners = np.repeat(np.arange(len(counts)), counts)
+    taken = np.arange(counts.sum()) + np.repeat(first - 1 - (np.cumsum(counts) - counts), counts)
+    _, once = np.unique(taken, return_index=True)
+    for faults, fault in (
+        (np.delete(np.arange(len(taken)), once), "another object has as well"),
+        (np.flatnonzero(mjd[taken] == _END), f"ends a light curve (MJD {_END})"),
+    ):
+        if len(faults):
+            row = taken[faults[0]] + 1
+            raise DataError(f"{places[owners[faults[0]]]}: row {row} of {phot}, its own, {fault}")
+    return taken, counts

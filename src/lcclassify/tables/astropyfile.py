@@ -1,0 +1,103 @@
+"""FITS, ECSV and VOTable files of one row an observation."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from lcclassify.errors import DataError
+from lcclassify.schema import MJD
+from lcclassify.tables.astropy_tables import astropy_frame
+from lcclassify.tables.columnar import ColumnarRows
+from lcclassify.tables.columns import Column
+from lcclassify.tables.content import open_unpacked, packing, readable
+from lcclassify.tables.held import Held
+
+# Of astropy's formats; what a file is called, without what says that it is compressed.
+_FORMATS: Final = {
+    ".fits": "fits",
+    ".fit": "fits",
+    ".fts": "fits",
+    ".ecsv": "ascii.ecsv",
+    ".vot": "votable",
+    ".votable": "votable",
+}
+_PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip", ".fz")
+
+
+def format_of(path: Path) -> str | None:
+    """Return astropy's name of a file's format, None if it is another one."""
+    suffixes = [one.lower() for one in path.suffixes if one.lower() not in _PACKED]
+    return _FORMATS.get(suffixes[-1]) if suffixes else None
+
+
+class AstropyRows(ColumnarRows):
+    """A file that astropy reads; FITS files that are not compressed stay on the disk."""
+
+    def __init__(self, path: Path, columns: Mapping[str, Column], rows: int) -> None:
+        self._table: Held[Any] = Held(partial(read_astropy, path))
+        super().__init__(path, columns, rows)
+
+    def _names(self) -> list[str]:
+        return list(self._table.get().dtype.names)
+
+    def _sizes(self) -> list[int]:
+        return [len(self._table.get())]
+
+    def _load(self, names: list[str], first: int, count: int) -> pl.DataFrame:
+        time, _ = self._found.get(MJD, ("", None))
+        with undamaged(self.path):  # columns are looked at when they are asked for
+            rows = self._table.get()[first : first + count]
+            return astropy_frame(rows, names, str(self.path), times=(time,))
+
+
+@contextmanager
+def undamaged(path: Path) -> Iterator[None]:
+    """Turn whatever astropy raises of a damaged file into one sentence."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # headers that do not follow the standard
+            warnings.filterwarnings("error", message=".*truncated.*")
+            yield
+    except DataError:
+        raise
+    except Exception as fault:  # it may be nearly anything
+        reason = str(fault).strip().split("\n")[0] or type(fault).__name__
+        raise DataError(f"{path} is damaged or cannot be read: {reason}") from fault
+
+
+def read_astropy(path: Path) -> Any:
+    """Return the first table of a file, a FITS_rec or an astropy Table.
+
+    Raises:
+        DataError: There is none, or the file is damaged.
+    """
+    from astropy.io import fits
+    from astropy.table import Table
+
+    kind = format_of(path)
+    with readable(path):
+        packed = packing(path) is not None  # all of it is unpacked, which checks its end
+        source = BytesIO(open_unpacked(path).read()) if packed else path
+    table: Any = None
+    with undamaged(path):
+        if kind == "fits":
+            for unit in fits.open(source, memmap=not packed):
+                if isinstance(unit, fits.BinTableHDU):
+                    table = unit.data
+                elif isinstance(unit, fits.TableHDU):  # of text: rows cannot be had alone
+                    table = Table.read(unit)
+                if table is not None:
+                    break
+        else:
+            table = Table.read(source, format=kind)
+    if table is None:
+        raise DataError(f"{path} has no table; is it truncated?")
+    return table

@@ -1,0 +1,58 @@
+"""The table of what could not be read: one row a rejected row of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from lcclassify.errors import DataError
+from lcclassify.schema import OBJECT_ID
+
+REJECT_FILE: Final = "file"  # String; null where no one file is to blame
+REJECT_LINE: Final = "line"  # Int64, counted from 1, of text files; null otherwise
+REJECT_ROW: Final = "row"  # Int64, counted from 0, of other files; null otherwise
+REJECT_COUNT: Final = "rows"  # Int64, rows of the file that this entry stands for
+REJECT_REASON: Final = "reason"  # String, a sentence
+REJECT_SCHEMA: Final = {
+    REJECT_FILE: pl.String,
+    REJECT_LINE: pl.Int64,
+    REJECT_ROW: pl.Int64,
+    REJECT_COUNT: pl.Int64,
+    OBJECT_ID: pl.String,  # as it stands in the file, null where it cannot be told
+    REJECT_REASON: pl.String,
+}
+
+
+def no_rejects() -> pl.DataFrame:
+    """Return an empty table of rejects."""
+    return pl.DataFrame(schema=REJECT_SCHEMA)
+
+
+def as_rejects(columns: Mapping[str, Any]) -> pl.DataFrame:
+    """Return a table of rejects, of one row each and without a place where nothing is said."""
+    frame = pl.DataFrame(columns)
+    absent = [
+        pl.lit(1 if name == REJECT_COUNT else None, dtype).alias(name)
+        for name, dtype in REJECT_SCHEMA.items()
+        if name not in frame.columns
+    ]
+    return frame.with_columns(absent).select(
+        pl.col(name).cast(dtype) for name, dtype in REJECT_SCHEMA.items()
+    )
+
+
+def refuse(rejects: pl.DataFrame) -> None:
+    """Raise a DataError with the first of some rejects, if there is one.
+
+    Raises:
+        DataError: There is.
+    """
+    for first in rejects.head(1).iter_rows(named=True):
+        reason = first[REJECT_REASON]
+        line, row = first[REJECT_LINE], first[REJECT_ROW]
+        if reason.startswith(str(first[REJECT_FILE])):  # the file itself is damaged
+            raise DataError(reason)
+        place = f"line {line}" if line is not None else f"row {row + 1}"
+        raise DataError(f"{first[REJECT_FILE]}, {place}: {reason}")

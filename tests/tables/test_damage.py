@@ -1,0 +1,123 @@
+"""Whatever a file's bytes: every row is used, left out with a reason or listed, or a sentence."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import gzip
+import lzma
+import random
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from astropy.table import Table
+
+from lcclassify.errors import LcclassifyError
+from lcclassify.surveys.table import TableSurvey
+
+N_FILES = 30  # of each format
+WORDS = [b"\xff", b"\0", b'"', b"\n", b",", b"nan", b"1e999", b"9" * 30, b"\r", b"\xef\xbb\xbf"]
+PACKED = {"gz": gzip, "bz2": bz2, "xz": lzma}
+NAMES = {
+    **dict.fromkeys(["csv", "quoted", "objects"], "a.csv"),
+    **{kind: f"a.csv.{kind}" for kind in PACKED},
+    **{"blanks": "a.txt", "parquet": "a.parquet", "lists": "a.parquet"},
+    **{"fits": "a.fits", "ecsv": "a.ecsv", "vot": "a.vot"},
+}
+
+
+def write(kind: str, path: Path) -> None:
+    rng = np.random.default_rng(0)
+    n = 62
+    rows = pl.DataFrame(
+        {
+            "object_id": np.repeat([11, 7, 300, 4, 90], [7, 1, 30, 4, 20]),
+            "mjd": 59000 + rng.integers(0, 4000, n) / 8,
+            "passband": rng.choice(["g", "r"], n),
+            "flux": np.round(rng.normal(0, 50, n), 3),
+            "flux_err": np.round(rng.uniform(1, 2, n), 3),
+            "seen": rng.integers(0, 2, n),
+        }
+    )
+    if kind in PACKED:
+        path.write_bytes(PACKED[kind].compress(rows.write_csv().encode()))
+    elif kind == "quoted":
+        rows.with_columns(remark=pl.lit('x,"\ny')).write_csv(path, quote_style="always")
+    elif kind == "blanks":
+        path.write_text("# a remark\n" + rows.write_csv().replace(",", " "))
+    elif kind == "parquet":
+        rows.write_parquet(path, row_group_size=20)
+    elif kind == "lists":
+        lists = rows.group_by("object_id", maintain_order=True).agg(pl.exclude("object_id"))
+        lists.write_parquet(path, row_group_size=2)
+    elif kind in ("fits", "ecsv", "vot"):
+        form = {"ecsv": "ascii.ecsv", "vot": "votable"}.get(kind, kind)
+        Table(rows.to_dict(as_series=False)).write(path, format=form)
+    else:
+        rows.write_csv(path)
+
+
+def spoilt(content: bytes, generator: random.Random) -> bytes:
+    """Flip, cut, double or insert bytes."""
+    data = bytearray(content)
+    for _ in range(generator.choice([1, 1, 1, 2, 5])):
+        place, what = generator.randrange(len(data) + 1), generator.random()
+        until = min(len(data), place + generator.randrange(1, 200))
+        if what < 0.35 and place < len(data):
+            data[place] ^= 1 << generator.randrange(8)
+        elif what < 0.5:
+            del data[place:]
+        elif what < 0.6:
+            del data[place:until]
+        elif what < 0.75:
+            data[place:place] = data[place:until]
+        else:
+            data[place:place] = generator.choice(WORDS)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_every_row_of_a_spoilt_file_is_accounted_for(kind: str, tmp_path: Path) -> None:
+    name = NAMES[kind]
+    objects = "object_id,kind,z\n11,A,0.5\n7,B,\n300,A,0.1\n4,,0.2\n90,B,0.3\n"
+    (tmp_path / "o.csv").write_text(objects)
+    write(kind, tmp_path / name)
+    file = tmp_path / ("o.csv" if kind == "objects" else name)
+    content = file.read_bytes()
+    generator = random.Random(1)
+    used, sentences = 0, []
+    for _ in range(N_FILES):
+        file.write_bytes(spoilt(content, generator))
+        survey = TableSurvey(
+            name,
+            ["g", "r"],
+            root=tmp_path,
+            objects="o.csv",
+            columns={"label": "kind", "detected": "seen"},
+            metadata=["z"],
+            comment="#" if kind == "blanks" else None,
+        )
+        read: list[int | None] = []
+        for on_error in ("stop", "quarantine"):
+            try:
+                chunks = survey.chunks(rows=15, on_error=on_error)  # type: ignore[arg-type]
+                parts = [chunks.read(index) for index in range(len(chunks))]
+            except LcclassifyError as fault:
+                sentences.append(str(fault))
+                read.append(None)
+                continue
+            for part in parts:
+                assert part.report.rows_kept == part.light_curves.observations.height
+            rows = sum(part.report.rows_read for part in parts)
+            rejected = sum(int(part.rejects["rows"].sum()) for part in parts)
+            assert chunks.count_rows() in (None, rows + rejected)
+            read.append(rows)
+        used += read[1] is not None
+        if read[0] is not None:  # nothing was rejected
+            assert read == [read[0]] * 2
+            with contextlib.suppress(LcclassifyError):  # such as tables of other objects
+                assert survey.read().report.rows_read == read[0]
+    assert used or kind in PACKED  # a check sum tells of these
+    assert not [sentence for sentence in sentences if "\n" in sentence]
