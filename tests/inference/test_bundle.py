@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,6 +76,17 @@ def test_everything_else_comes_back(bundle, folder):
     saved_again = save(loaded, folder.parent / "again")
     for name in ("bundle.yaml", "weights.safetensors", "MODEL_CARD.md"):
         assert (saved_again / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_whether_detections_were_stated(bundle, tmp_path):
+    for states in (True, False, None):
+        folder = save(replace(bundle, detections_stated=states), tmp_path / "bundle")
+        assert load(folder).detections_stated is states
+        assert ("`detected` is stated" in (folder / "MODEL_CARD.md").read_text()) == bool(states)
+    rewrite(folder, lambda document: document.pop("detections_stated"))
+    assert load(folder).detections_stated is None  # earlier ones do not say
+    rewrite(folder, lambda document: document.update(detections_stated="no"))
+    refused(folder, "'detections_stated' is of the wrong type str")
 
 
 def test_another_process_without_the_data_gives_the_same(bundle, folder, tables, tmp_path):
@@ -207,10 +219,24 @@ def test_missing_parts(folder, tmp_path):
     refused(folder, "has no file bundle.yaml")
 
 
-@pytest.mark.parametrize("version", [4, 0, "1", None, True])
+@pytest.mark.parametrize("version", [5, 0, "1", None, True])
 def test_another_format_version(folder, version):
     rewrite(folder, lambda document: document.update(format_version=version))
-    refused(folder, f"has the format version {version!r}.* reads format versions 1, 2, 3")
+    refused(folder, f"has the format version {version!r}.* reads format versions 1, 2, 3, 4")
+
+
+def test_earlier_versions_had_numbers_in_names_of_features(folder):
+    """Their settings say nothing of it, and may name a redshift that there is not."""
+
+    def age(document):
+        document["format_version"] = 3
+        del document["representation"]["settings"]["feature_bands"]
+        document["representation"]["settings"]["sequences"]["redshift"] = "hostgal_photoz"
+
+    rewrite(folder, age)
+    found = load(folder)
+    assert "flux_max_0" in found.representation.feature_names
+    assert found.representation.redshift is None
 
 
 def test_version_1_knew_no_clip(folder):

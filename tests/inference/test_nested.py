@@ -216,10 +216,13 @@ def test_passbands_left_out(bundle, folder, tables):
     fewer = observations.filter(pl.col("passband") != "i")
     expected = Predictor(bundle, accelerator="cpu").predict_proba(fewer, objects)
     same(classify_nested(nest(others, objects), bundle=folder, passbands={"y": None}), expected)
-    # Integers stand for indices all the same.
+    # That says nothing of other numbers.
     codes = pl.col("passband").replace_strict({"g": 0, "r": 1, "y": 5})
     numbered = nest(others.with_columns(codes), objects)
-    same(classify_nested(numbered, bundle=folder, passbands={5: None}), expected)
+    meaning = {0: "g", 1: "r", 5: None}
+    same(classify_nested(numbered, bundle=folder, passbands=meaning), expected)
+    with pytest.raises(DataError, match=r"names g, r, i, because .* such as passbands=\{0: 'g'\}"):
+        classify_nested(numbered, bundle=folder, passbands={5: None})
 
 
 @pytest.mark.parametrize("zeropoint", [31.4, np.float32(31.4), 25])
@@ -257,7 +260,7 @@ def test_what_does_not_fit(folder, frame, tables):
     refused(DataError, "no column 'dia' for columns\\['object_id'\\]", columns={"object_id": "dia"})
     refused(DataError, "no column 'mwebv' for the bundle's", frame.drop(columns="mwebv"))
     refused(DataError, "no column 'z' for the bundle's", metadata={"photoz": "z"})
-    refused(DataError, "'photoz' of the object table must hold", metadata={"photoz": "sources"})
+    refused(DataError, "'photoz' of the frame must hold numbers", metadata={"photoz": "sources"})
     refused(ConfigError, "metadata has no key 'redshift'", metadata={"redshift": "photoz"})
     refused(ConfigError, "passbands\\['g'\\] cannot be 'u'", passbands={"g": "u"})
     unknown = nest(observations.with_columns(passband=pl.lit("z")), objects)

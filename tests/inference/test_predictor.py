@@ -124,7 +124,7 @@ def _named_tables():
         {
             OBJECT_ID: [f"SN{i}" for i in rng.integers(0, 60, n)],
             "mjd": rng.uniform(0, 90, n),
-            "passband": rng.integers(0, 3, n),
+            "passband": rng.choice(["g", "r", "i"], n).tolist(),
             "flux": rng.normal(0, 30, n),
             "flux_err": rng.uniform(1, 2, n),
         }
@@ -264,12 +264,12 @@ def test_inputs_that_do_not_fit(bundle, tables, light_curves):
         predictor.predict_proba(observations.with_columns(passband=pl.lit("z")), objects)
     with pytest.raises(DataError, match="no column 'flux'"):
         predictor.predict_proba(observations.drop("flux"), objects)
-    with pytest.raises(DataError, match="pandas or Polars DataFrame, got dict"):
+    with pytest.raises(DataError, match="of Polars, pandas, pyarrow or astropy, got dict"):
         predictor.predict_proba(observations.to_dict(), objects)
     rows = observations.to_pandas()
     with pytest.raises(DataError, match="2 columns named 'flux'"):
         predictor.predict_proba(pd.concat([rows, rows[["flux"]]], axis=1), objects)
-    with pytest.raises(DataError, match="unusable type"):
+    with pytest.raises(DataError, match="'flux' of observations holds mixed or unusable types"):
         predictor.predict_proba(rows.assign(flux=1j), objects)
     other = LightCurves(light_curves.observations, light_curves.objects, Passbands(("r", "g", "i")))
     with pytest.raises(DataError, match="passbands r, g, i, and the bundle was trained on g, r, i"):

@@ -60,6 +60,8 @@ class Bundle:
             label), `seeds`, `metrics` (by name, or by model and name) and `notes`
             (sentences); `save` adds the first two where they are missing.
         zeropoint: AB magnitude of flux 1, or None where the units have none.
+        detections_stated: Whether the training survey stated other detections than those
+            that are computed for tables without any; None if not known.
 
     Raises:
         BundleError: The parts do not fit together.
@@ -71,6 +73,7 @@ class Bundle:
     member_names: tuple[str, ...]
     provenance: PlainConfig = field(default_factory=dict)
     zeropoint: float | None = None
+    detections_stated: bool | None = None
 
     def __post_init__(self) -> None:
         self.classifier.eval()
@@ -193,6 +196,7 @@ def load(folder: str | Path) -> Bundle:
             member_names=tuple(str(name) for name in document["members"]),
             provenance=document["provenance"],
             zeropoint=zeropoint,
+            detections_stated=document["detections_stated"],
         )
 
 
@@ -217,6 +221,7 @@ def _document(bundle: Bundle, weights_sha256: str) -> PlainConfig:
             )
         ],
         "zeropoint": bundle.zeropoint,
+        "detections_stated": bundle.detections_stated,
         # Holds the passbands and the metadata columns too.
         "representation": bundle.representation.state(),
         **_names(bundle.representation),

@@ -16,9 +16,10 @@ import yaml
 from lcclassify.errors import BundleError
 from lcclassify.schema import PlainConfig
 
-FORMAT_VERSION: Final = 3  # raise when a bundle written now cannot be read by older code
-# 1: the input transforms had no clip; 2: the ensemble had no calibration.
-READABLE_VERSIONS: Final = (1, 2, 3)
+FORMAT_VERSION: Final = 4  # raise when a bundle written now cannot be read by older code
+# 1: the input transforms had no clip; 2: the ensemble had no calibration;
+# 3: names of features had numbers of passbands.
+READABLE_VERSIONS: Final = (1, 2, 3, 4)
 
 DOCUMENT: Final = "bundle.yaml"
 WEIGHTS: Final = "weights.safetensors"
@@ -56,10 +57,12 @@ def read_document(folder: Path) -> PlainConfig:
             f"{file} has the format version {version!r}, and this version of lcclassify "
             f"({version_of('lcclassify')}) reads format versions {readable}"
         )
+    document.setdefault("detections_stated", None)  # older bundles do not know
     expected: dict[str, type | tuple[type, ...]] = {
         "weights_sha256": str,
         "classes": list,
         "zeropoint": (int, float, type(None)),
+        "detections_stated": (bool, type(None)),
         "representation": dict,
         "feature_names": list,
         "context_names": list,

@@ -75,6 +75,8 @@ def _inputs(document: PlainConfig) -> Iterator[str]:
         else f"linear, flux 1 is AB magnitude {zeropoint:g}"
     )
     yield "- observations: `object_id`, `mjd` (days), `passband`, `flux`, `flux_err`, `detected`"
+    if document["detections_stated"]:
+        yield "- `detected` is stated by the training survey; computed detections are others"
     yield f"- passbands, in order: {', '.join(bands)}"
     yield f"- fluxes: {unit}"
     yield f"- metadata columns: {', '.join(state['metadata']) or 'none'}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,6 +16,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError, DataError, check_keys, did_you_mean
+from lcclassify.inference.door import light_curves
+from lcclassify.inference.frames import flux_ratio, name_in, to_polars
 from lcclassify.inference.loaded import loaded_predictor
 from lcclassify.inference.predictions import CLASS_PREFIX, PREDICTED_CLASS, REASON
 from lcclassify.inference.predictor import Predictor
@@ -29,14 +30,11 @@ from lcclassify.schema import (
     OBSERVATION_COLUMNS,
     PASSBAND,
 )
-from lcclassify.surveys.canonical import canonicalise
-from lcclassify.surveys.ids import identifier
+from lcclassify.surveys.objecttable import identifiers
 
 SLICE_ROWS: Final = 1_000_000  # observations of a partition worked on at a time, about
 MAX_ZEROPOINT: Final = 100  # beyond it fluxes would overflow or vanish
 _ROW: Final = "__row"  # position in the frame; unlike ids and indices it never repeats
-
-_logger = logging.getLogger(__name__)
 
 
 def classify_nested(
@@ -63,14 +61,15 @@ def classify_nested(
         frame: One row an object, with a nested column of its observations.
         bundle: Folder of a bundle, which every worker can read.
         sources: The nested column.
-        columns: Names in the frame by our names where they differ: `mjd` (days),
-            `passband`, `flux`, `flux_err`, maybe `detected` in the nested column,
+        columns: Names in the frame by our names where they differ: `mjd` (days, dates or
+            times), `passband`, `flux`, `flux_err`, maybe `detected` in the nested column,
             `object_id` among the others, else the index. Ids may repeat: each row is an
             object of its own.
         metadata: Columns by the bundle's metadata names where they differ; None for one
             that is missing for every object.
         passbands: The bundle's passbands by what stands in the frame, where they differ;
-            None leaves observations in this passband out.
+            None leaves observations in this passband out. Numbers need them, unless the
+            bundle's survey has these numbers.
         zeropoint: AB magnitude of flux 1 in the frame, 31.4 for Rubin's nJy: fluxes are
             converted to the bundle's units. None takes them to be in these.
         keep: Columns to keep; None for all that are not nested, such as coordinates.
@@ -148,8 +147,10 @@ def _reading(
                 f"{did_you_mean(str(ours), fitted.passbands.names)}"
             )
     lists, names = _lists(frame, sources)
-    fields = {name: columns.get(name, name) for name in OBSERVATION_COLUMNS[1:]}
-    if DETECTED not in columns and DETECTED not in names:
+    fields = {
+        name: columns.get(name, name_in(names, name) or name) for name in OBSERVATION_COLUMNS[1:]
+    }
+    if DETECTED not in columns and fields[DETECTED] not in names:
         del fields[DETECTED]
     for ours, theirs in fields.items():
         if theirs not in names:
@@ -157,12 +158,11 @@ def _reading(
                 f"the nested column '{sources}' has no column '{theirs}', which columns['{ours}'] "
                 f"may name otherwise; {did_you_mean(theirs, names)}"
             )
-    ids = _ids(frame, columns.get(OBJECT_ID)).alias(OBJECT_ID)
-    table = {OBJECT_ID: identifier(ids, "frame")}
+    table: dict[str, Any] = {OBJECT_ID: _ids(frame, columns.get(OBJECT_ID)).array}
     for name in fitted.metadata:
-        theirs = metadata.get(name, name)
+        theirs = metadata.get(name, name_in(frame.columns, name) or name)
         if theirs is None:
-            table[name] = pl.repeat(None, len(frame), dtype=pl.Float64, eager=True)
+            table[name] = None
         elif theirs not in frame.columns:
             raise DataError(
                 f"the frame has no column '{theirs}' for the bundle's metadata '{name}', which "
@@ -170,9 +170,10 @@ def _reading(
                 f"{did_you_mean(str(theirs), _plain_columns(frame))}"
             )
         else:
-            table[name] = _series(frame[theirs], str(theirs))
+            table[name] = frame[theirs].array
+    objects = to_polars(pd.DataFrame(table), "the frame", list(table))
     return _Reading(
-        objects=pl.DataFrame(table),
+        objects=objects.with_columns(identifiers(objects[OBJECT_ID], "frame")),
         lists=lists,
         fields=fields,
         passbands={_word(theirs): ours for theirs, ours in passbands.items()},
@@ -194,11 +195,11 @@ def _lists(frame: pd.DataFrame, sources: str) -> tuple[pa.ChunkedArray, list[str
     return array.struct_array, list(array.field_names)
 
 
-def _ids(frame: pd.DataFrame, column: str | None) -> pl.Series:
+def _ids(frame: pd.DataFrame, column: str | None) -> pd.Series[Any] | pd.Index[Any]:
     if column is None and OBJECT_ID in frame.columns:
         column = OBJECT_ID
     if column is not None and column in frame.columns:
-        return _series(frame[column], column)
+        return frame[column]
     if column is not None and column != frame.index.name:
         raise DataError(
             f"the frame has no column '{column}' for columns['{OBJECT_ID}']; "
@@ -209,24 +210,13 @@ def _ids(frame: pd.DataFrame, column: str | None) -> pl.Series:
             f"the frame's index has {frame.index.nlevels} levels, so that columns['{OBJECT_ID}'] "
             "must name the column of the ids"
         )
-    return _series(frame.index.to_series(), "index")
+    return frame.index
 
 
 def _arrow(column: pl.Series) -> pd.arrays.ArrowExtensionArray:
     """Return a column as LSDB has its own; an Arrow string has 32-bit offsets."""
     kind = pa.float64() if column.dtype == pl.Float64 else pa.string()
     return pd.arrays.ArrowExtensionArray(pa.chunked_array([column.to_arrow().cast(kind)]))
-
-
-def _series(column: pd.Series[Any], name: str) -> pl.Series:
-    try:
-        return pl.from_pandas(column)
-    # Arrow has no type for some columns, such as complex numbers.
-    except (TypeError, ValueError, NotImplementedError, pl.exceptions.PolarsError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(
-            f"column '{name}' of the frame holds mixed or unusable types: {reason}"
-        ) from error
 
 
 def _word(passband: Any) -> str:
@@ -250,7 +240,7 @@ def _flux_factor(own: float | None, wanted: float | None) -> float:
             f"zeropoint={own:g} cannot be converted, because the bundle states none: leave it out "
             "if the fluxes are in the units of the bundle's survey"
         )
-    return float(10 ** (0.4 * (wanted - float(own))))
+    return flux_ratio(float(own), wanted)
 
 
 # --- scoring ------------------------------------------------------------------------
@@ -312,12 +302,11 @@ def _slices(lengths: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 def _observations(reading: _Reading, lists: pa.ChunkedArray) -> pl.DataFrame:
     """Return the columns of a slice's observations by our names, without the ids."""
-    return pl.DataFrame(
-        {
-            ours: pl.Series(ours, pc.list_flatten(pc.struct_field(lists, theirs)))
-            for ours, theirs in reading.fields.items()
-        }
-    )
+    columns = {
+        ours: pc.list_flatten(pc.struct_field(lists, theirs))
+        for ours, theirs in reading.fields.items()
+    }
+    return to_polars(pa.table(columns), "the observations", list(columns))
 
 
 def _predicted(
@@ -332,14 +321,13 @@ def _predicted(
         words = column.cast(pl.String).str.strip_chars()
         kept = {theirs: ours for theirs, ours in reading.passbands.items() if ours is not None}
         dropped = [theirs for theirs in reading.passbands if theirs not in kept]
-        if kept:  # else integers go on to stand for indices
+        if kept:  # else numbers stay numbers
             observations = observations.with_columns(words.replace(kept).alias(PASSBAND))
         if dropped:
             observations = observations.filter(~words.is_in(dropped).fill_null(False))
-    fitted = predictor.bundle.representation
-    curves, report = canonicalise(observations, objects, fitted.passbands, metadata=fitted.metadata)
-    for sentence in report.sentences():
-        _logger.info("%s", sentence)
+    name = predictor.bundle.representation.passbands.names[0]
+    cure = f"say what they stand for, such as passbands={{0: '{name}'}} if 0 stands for {name}"
+    curves, _ = light_curves(predictor.bundle, observations, objects, cure)
     if reading.factor != 1.0:
         converted = (pl.col(FLUX) * reading.factor, pl.col(FLUX_ERR) * reading.factor)
         curves = replace(curves, observations=curves.observations.with_columns(*converted))

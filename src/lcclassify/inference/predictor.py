@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -17,7 +15,8 @@ from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.inference.bundle import Bundle, load
-from lcclassify.inference.frames import to_polars
+from lcclassify.inference.door import light_curves
+from lcclassify.inference.frames import like, to_polars
 from lcclassify.inference.predictions import (
     NO_OBJECT_ROW,
     NO_OBSERVATION,
@@ -32,11 +31,12 @@ from lcclassify.nn.devices import float32_products
 from lcclassify.nn.gru import with_products
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID, OBSERVATION_COLUMNS, LightCurves
-from lcclassify.surveys.canonical import canonicalise
-from lcclassify.surveys.sortedids import positions
+from lcclassify.tables.sortedids import positions
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+    from astropy.table import Table
 
 ACCELERATORS: Final = ("auto", "cpu", "cuda", "gpu")  # the last two are the same
 # A recurrent network's states of a batch must fit into a core's cache; a GPU wants work.
@@ -44,12 +44,10 @@ BATCH_SIZES: Final = {"cpu": 128, "cuda": 4096}
 PRECISIONS: Final = ("32", "bf16", "int8")
 CHUNK_SIZE: Final = 20_000  # objects prepared at a time: a few hundred megabytes
 
-Frame = TypeVar("Frame", pl.DataFrame, "pd.DataFrame")
+Frame = TypeVar("Frame", pl.DataFrame, "pd.DataFrame", "pa.Table", "Table")
 
 # One chunk at a time: others do not make it faster, and how it multiplies is the process's.
 _gpu = Lock()
-
-_logger = logging.getLogger(__name__)
 
 
 class Predictor:
@@ -193,7 +191,7 @@ class Predictor:
         """
         self.check(light_curves)
         parts = []
-        for chunk in self._chunks(light_curves):
+        for chunk in light_curves.parts(self._chunk_size):
             prepared = self.prepare(chunk)
             part = self.score(
                 prepared, chunk.objects[OBJECT_ID], keep_members=keep_members, progress=progress
@@ -308,18 +306,22 @@ class Predictor:
         return members
 
     def predict_proba(self, observations: Frame, objects: Frame | None = None) -> Frame:
-        """Classify tables in memory, of pandas or Polars.
+        """Classify tables in memory, of Polars, pandas, pyarrow or astropy.
+
+        What of the tables is not used is logged. A `DataWarning` is given where the training
+        survey stated detections and these tables do not.
 
         Args:
-            observations: One row an observation: `object_id`, `mjd` (days), `passband`
-                (names or indices), `flux` and `flux_err` in the bundle's units, and
-                optionally `detected`.
+            observations: One row an observation: `object_id`, `mjd` (days, dates or times),
+                `passband` (names; numbers only where the bundle's survey has them), `flux`
+                and `flux_err` in the bundle's units, or in astropy's units of flux density,
+                and optionally `detected`.
             objects: One row an object: `object_id` and the bundle's metadata columns.
                 Without it the metadata are taken from columns of the observations,
                 and are missing where there are none. Labels are not looked at.
 
         Returns:
-            One row for every object, of the same kind as `observations`: `object_id`,
+            One row for every object, of the same library as `observations`: `object_id`,
             ``class_<label>`` for every class, `predicted_class`, `reason`. An object
             that cannot be scored has a reason and no probabilities.
 
@@ -327,37 +329,26 @@ class Predictor:
             DataError: A table is of another kind, a column missing or of the wrong
                 type, a passband unknown, or rows of an object contradict each other.
         """
-        frame = self._classify(observations, objects)
-        return frame if isinstance(observations, pl.DataFrame) else frame.to_pandas()
+        scored: Frame = like(observations, self._classify(observations, objects))
+        return scored
 
     def _classify(self, observations: object, objects: object) -> pl.DataFrame:
         fitted = self.bundle.representation
         carried = fitted.metadata if objects is None else ()
-        rows = to_polars(observations, "observations", (*OBSERVATION_COLUMNS, *carried))
+        rows = to_polars(
+            observations,
+            "observations",
+            (*OBSERVATION_COLUMNS, *carried),
+            needed=OBSERVATION_COLUMNS[:-1],
+            zeropoint=self.bundle.zeropoint,
+        )
         table = None
         if objects is not None:
-            table = to_polars(objects, "objects", (OBJECT_ID, *fitted.metadata))
-        curves, report = canonicalise(rows, table, fitted.passbands, metadata=fitted.metadata)
-        for sentence in report.sentences():
-            _logger.warning("%s", sentence)
+            columns = (OBJECT_ID, *fitted.metadata)
+            table = to_polars(objects, "objects", columns, needed=columns)
+        cure = f"replace them, such as 0 with '{fitted.passbands.names[0]}' if it stands for that"
+        curves, report = light_curves(self.bundle, rows, table, cure)
         return self.predict_light_curves(curves, orphan_ids=report.orphan_ids)
-
-    def _chunks(self, light_curves: LightCurves) -> Iterator[LightCurves]:
-        """Yield runs of objects, at least one, which may be empty."""
-        ids = light_curves.objects[OBJECT_ID]
-        observations = light_curves.observations
-        begin = 0
-        for start in range(0, max(len(ids), 1), self._chunk_size):
-            stop = min(start + self._chunk_size, len(ids))
-            end = len(observations)
-            if stop < len(ids):
-                end = int(observations[OBJECT_ID].search_sorted(ids[stop], side="left"))
-            yield replace(
-                light_curves,
-                observations=observations[begin:end],
-                objects=light_curves.objects[start:stop],
-            )
-            begin = end
 
 
 def _device(accelerator: str) -> torch.device:

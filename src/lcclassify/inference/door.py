@@ -1,0 +1,93 @@
+"""What every table in memory passes on its way to a bundle's networks."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import replace
+from typing import Final
+
+import polars as pl
+
+from lcclassify.errors import DataError, DataWarning
+from lcclassify.inference.bundle import Bundle
+from lcclassify.schema import DETECTED, FLUX, FLUX_ERR, PASSBAND, LightCurves
+from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
+from lcclassify.surveys.objecttable import implausible_metadata
+from lcclassify.surveys.plasticc import MISSING, WITH_MISSING
+from lcclassify.surveys.report import ReadReport
+
+# Surveys in PLAsTiCC's form: their files number passbands from 0 and mark what is missing.
+_OF_PLASTICC: Final = ("plasticc", "simulated")
+_PASSBANDS_OF_PLASTICC: Final = ("u", "g", "r", "i", "z", "y")
+
+_logger = logging.getLogger(__name__)
+
+
+def light_curves(
+    bundle: Bundle, observations: pl.DataFrame, objects: pl.DataFrame | None, cure: str
+) -> tuple[LightCurves, ReadReport]:
+    """Return the canonical light curves of tables, and tell what of them is not used.
+
+    Args:
+        bundle: What is to classify them.
+        observations: As of `canonicalise`, of plain columns.
+        objects: Likewise.
+        cure: How the caller's user names passbands that have numbers, for a message.
+
+    Raises:
+        DataError: As of `canonicalise`, or passbands have numbers that mean nothing.
+    """
+    fitted = bundle.representation
+    _check_passbands(bundle, observations, cure)
+    curves, report = canonicalise(observations, objects, fitted.passbands, metadata=fitted.metadata)
+    for sentence in report.sentences():
+        _logger.warning("%s", sentence)
+    unstated = DETECTED not in observations.columns or report.unstated_detections > 0
+    if bundle.detections_stated and unstated and observations.height:
+        warnings.warn(
+            f"the bundle was trained with the detections that its survey states, and '{DETECTED}' "
+            f"is missing here: {FLUX} / {FLUX_ERR} of at least {DETECTION_SNR:g} counts as a "
+            "detection instead, and probabilities change with that",
+            DataWarning,
+            stacklevel=4,
+        )
+    if _is_of_plasticc(bundle):
+        curves = _without_marks(curves, fitted.metadata)
+    for sentence in implausible_metadata(curves.objects, fitted.metadata):
+        _logger.warning("%s", sentence)
+    return curves, report
+
+
+def states_detections(observations: pl.DataFrame) -> bool:
+    """Say whether canonical observations have other detections than tables without any get."""
+    computed = observations[FLUX] / observations[FLUX_ERR] >= DETECTION_SNR
+    return bool((computed != observations[DETECTED]).any())
+
+
+def _check_passbands(bundle: Bundle, observations: pl.DataFrame, cure: str) -> None:
+    """Refuse numbers that stand neither for names nor, in the bundle's survey, for positions."""
+    if PASSBAND not in observations.columns or not observations[PASSBAND].dtype.is_numeric():
+        return
+    names = bundle.representation.passbands.names
+    numbers = observations[PASSBAND].drop_nulls().drop_nans()
+    if not len(numbers) or _is_of_plasticc(bundle) or all(name.isdecimal() for name in names):
+        return
+    raise DataError(
+        f"{PASSBAND} must hold the names {', '.join(names)}, because the bundle's survey has no "
+        f"numbers for them, got {numbers[0]:g}: {cure}"
+    )
+
+
+def _is_of_plasticc(bundle: Bundle) -> bool:
+    passbands = bundle.representation.passbands.names
+    return bundle.provenance.get("survey") in _OF_PLASTICC and passbands == _PASSBANDS_OF_PLASTICC
+
+
+def _without_marks(curves: LightCurves, metadata: tuple[str, ...]) -> LightCurves:
+    """Return metadata with null in place of what PLAsTiCC's files have for it."""
+    objects = curves.objects
+    for name in metadata:
+        if name in WITH_MISSING and (missing := objects[name] == MISSING).any():
+            objects = objects.with_columns(objects[name].set(missing, None))
+    return curves if objects is curves.objects else replace(curves, objects=objects)
