@@ -274,3 +274,12 @@ def test_the_representation_knows_the_arguments_of_both_transforms():
         known = inspect.signature(function).parameters
         keywords = {name for name, p in known.items() if p.kind is p.KEYWORD_ONLY}
         assert set(TRANSFORMS[kind]) == keywords
+
+
+def test_the_power_of_a_very_long_column_is_that_of_every_nth_value(monkeypatch):
+    values = np.random.default_rng(0).lognormal(0, 1, 3001)
+    whole = fit_power(values)
+    monkeypatch.setattr("lcclassify.nn.yeo_johnson._MOST", 1500)
+    assert fit_power(values) == fit_power(values[::3])
+    assert fit_power(values) == pytest.approx(whole, rel=0.1)
+    assert fit_power(values) != whole

@@ -72,6 +72,20 @@ def test_the_drop_list_is_for_the_references_own_passbands(peer):
     assert len(feature_names(Passbands(tuple("yzirgu")), METADATA)) == 156 + 16
 
 
+def test_passbands_have_numbers_or_names_in_the_same_order():
+    numbers = feature_names(UGRIZY, METADATA)
+    names = feature_names(UGRIZY, METADATA, numbered=False)
+    for number, name in zip(numbers, names, strict=True):
+        prefix, band = number[:-1], number[-1:]
+        if band.isdigit() and number not in ("flux_dif2", "flux_dif3"):
+            band = UGRIZY.names[int(band)]
+            number = f"{prefix}{'_' * prefix.endswith('pb')}{band}"
+        assert name == number
+    assert {"flux_max_g", "mjd_pb_g", "flux_max"} <= set(names)
+    with pytest.raises(ConfigError, match="metadata column 'flux_min_g' has the name of a feature"):
+        feature_names(UGRIZY, ("flux_min_g",), numbered=False)
+
+
 @pytest.mark.parametrize("name", ["flux_mean", "mjd_size", "flux_median", "mjd_pb0"])
 def test_a_metadata_column_cannot_have_the_name_of_a_feature(name):
     with pytest.raises(ConfigError, match=f"metadata column '{name}'"):

@@ -309,7 +309,10 @@ def test_a_million_observations_of_one_object_come_to_an_end(curves_of):
         ({"times": 3}, "times must be a list, got 3"),
         ({"bands": ["flux", "flux"]}, "bands names a channel twice"),
         ({"bands": [], "times": []}, "needs a channel in bands or in times"),
-        ({"redshift": 0.5}, "redshift must be the name of a metadata column or null, got 0.5"),
+        (
+            {"redshift": 0.5},
+            "redshift must be the name of a metadata column, auto or null, got 0.5",
+        ),
     ],
 )
 def test_wrong_settings_are_named(config, message):

@@ -118,7 +118,7 @@ class FeatureTransform(nn.Module):
         Raises:
             DataError: There are no rows or another number of columns.
         """
-        rows = np.array(features, dtype=np.float64)
+        rows = np.asarray(features, dtype=np.float64)
         if rows.ndim != 2 or rows.shape[0] == 0 or rows.shape[1] != self.n_features:
             raise DataError(
                 f"a transform of {self.n_features} columns needs rows of as many and at least "

@@ -10,7 +10,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final
 
@@ -99,12 +99,16 @@ def _names(table: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
     return [f"{column}_{statistic}" for column, statistics in table for statistic in statistics]
 
 
-def feature_names(passbands: Passbands, metadata: Sequence[str]) -> tuple[str, ...]:
+def feature_names(
+    passbands: Passbands, metadata: Sequence[str], *, numbered: bool = True
+) -> tuple[str, ...]:
     """Return the ordered names of the aggregated features.
 
     Args:
         passbands: B passbands; the reference's drop list applies to its own six only.
         metadata: Names of the metadata columns, in order.
+        numbered: Whether passbands are numbers in them, as the reference's (``flux_max_1``,
+            ``mjd_pb1``), or names (``flux_max_g``, ``mjd_pb_g``).
 
     Returns:
         ``20 B + M + 33 + 1 + B + 8`` names, or the reference's 156 for its own
@@ -113,22 +117,28 @@ def feature_names(passbands: Passbands, metadata: Sequence[str]) -> tuple[str, .
     Raises:
         ConfigError: A metadata column has the name of a feature.
     """
-    return _feature_names(passbands, tuple(metadata))
+    return _feature_names(passbands, tuple(metadata), numbered)
 
 
 @cache
-def _feature_names(passbands: Passbands, metadata: tuple[str, ...]) -> tuple[str, ...]:
-    bands = range(len(passbands))
-    names = [
-        *(f"{name}_{band}" for name in _names(PER_PASSBAND) for band in bands),
-        *metadata,
-        "mjd_size",
-        *_names(ALL_PASSBANDS),
-        *DERIVED,
-        "mjd_global_diff",
-        *(f"mjd_pb{band}" for band in bands),
-        *OF_DETECTED,
-    ]
+def _feature_names(
+    passbands: Passbands, metadata: tuple[str, ...], numbered: bool
+) -> tuple[str, ...]:
+    def with_bands(bands: Iterable[object], separator: str) -> list[str]:
+        bands = list(bands)
+        return [
+            *(f"{name}_{band}" for name in _names(PER_PASSBAND) for band in bands),
+            *metadata,
+            "mjd_size",
+            *_names(ALL_PASSBANDS),
+            *DERIVED,
+            "mjd_global_diff",
+            *(f"mjd_pb{separator}{band}" for band in bands),
+            *OF_DETECTED,
+        ]
+
+    by_number = with_bands(range(len(passbands)), "")
+    names = by_number if numbered else with_bands(passbands.names, "_")
     for name in metadata:
         if names.count(name) > 1:
             raise ConfigError(
@@ -136,7 +146,9 @@ def _feature_names(passbands: Passbands, metadata: tuple[str, ...]) -> tuple[str
             )
     is_reference = tuple(name.lower() for name in passbands.names) == REFERENCE_PASSBANDS
     dropped = REFERENCE_DROPPED if is_reference else frozenset[str]()
-    return tuple(name for name in names if name not in dropped)
+    return tuple(
+        name for name, number in zip(names, by_number, strict=True) if number not in dropped
+    )
 
 
 def feature_matrix(light_curves: LightCurves) -> FloatArray:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lcclassify.compiled import compiled
 from lcclassify.errors import DataError
 from lcclassify.schema import DETECTED, FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND, LightCurves
-from lcclassify.surveys.sortedids import positions, run_starts, within
+from lcclassify.tables.sortedids import positions, run_starts, within
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

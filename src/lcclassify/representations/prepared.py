@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, Final
@@ -18,10 +19,9 @@ from uuid import uuid4
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from lcclassify.parquet import read_parquet
+from lcclassify.representations.arrays import map_arrays, write_arrays
 from lcclassify.schema import OBJECT_ID
 
 # Raise when the files change, or what the same settings put into them.
@@ -64,6 +64,42 @@ class PreparedSet:
         """Nights of each object, ``(N,) int64``."""
         return np.diff(self.offsets)
 
+    @classmethod
+    def together(cls, parts: Iterable[PreparedSet], n_objects: int, n_nights: int) -> PreparedSet:
+        """Return sets of further and further objects as one, with little more memory than it takes.
+
+        Args:
+            parts: At least one.
+            n_objects: No fewer than they have.
+            n_nights: Likewise; what is not needed costs nothing.
+        """
+        first: PreparedSet | None = None
+        ids: list[pl.Series] = []
+        offsets = [np.zeros(1, dtype=np.int64)]
+        n = r = 0
+        for part in parts:
+            if first is None:
+                first = part
+                features = np.empty((n_objects, part.features.shape[1]))
+                context = np.empty((n_objects, part.context.shape[1]))
+                sequences = np.empty((n_nights, part.sequences.shape[1]), dtype=np.float32)
+            features[n : n + len(part)] = part.features
+            context[n : n + len(part)] = part.context
+            sequences[r : r + len(part.sequences)] = part.sequences
+            ids.append(part.object_ids)
+            offsets.append(part.offsets[1:] + r)
+            n, r = n + len(part), r + len(part.sequences)
+        if first is None:
+            raise ValueError("there is no set")
+        return replace(
+            first,
+            object_ids=pl.concat(ids, rechunk=True),
+            features=features[:n],
+            context=context[:n],
+            sequences=sequences[:r],
+            offsets=np.concatenate(offsets),
+        )
+
     def save(self, folder: Path) -> None:
         """Write the set to a folder, which appears whole or not at all.
 
@@ -82,9 +118,7 @@ class PreparedSet:
                 "sequences": self.sequences,
                 "offsets": self.offsets,
             }
-            # safetensors writes the memory as it lies, whatever the strides say.
-            arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-            save_file(arrays, partial / ARRAYS)
+            write_arrays(partial / ARRAYS, arrays)
             self.object_ids.to_frame(OBJECT_ID).write_parquet(partial / OBJECTS)
             names = {
                 "format_version": FORMAT_VERSION,
@@ -102,22 +136,26 @@ class PreparedSet:
                 if replaced.exists():
                     replaced.rename(folder)
                 raise
-        except SafetensorError as error:  # a full disk comes as this
-            raise OSError(f"{folder} cannot be written: {error}") from error
         finally:
             rmtree(partial, ignore_errors=True)
             rmtree(replaced, ignore_errors=True)
 
     @classmethod
-    def load(cls, folder: Path) -> PreparedSet | None:
-        """Read a saved set; None if there is none or it is damaged."""
+    def load(cls, folder: Path, *, check: bool = True) -> PreparedSet | None:
+        """Map a saved set into memory; None if there is none or it is damaged.
+
+        Args:
+            folder: Where it is.
+            check: Whether to look for damage, which takes as long as reading it.
+        """
         try:
             names = json.loads((folder / NAMES).read_text(encoding="utf-8"))
             if names["format_version"] != FORMAT_VERSION:
                 return None
-            if any(_digest(folder / name) != names["sha256"][name] for name in (ARRAYS, OBJECTS)):
+            files = (ARRAYS, OBJECTS) if check else ()
+            if any(_digest(folder / name) != names["sha256"][name] for name in files):
                 return None
-            arrays = load_file(folder / ARRAYS)
+            arrays = map_arrays(folder / ARRAYS)
             ids = read_parquet(folder / OBJECTS)[OBJECT_ID]
             consistent = (
                 arrays["features"].shape == (len(ids), len(names["features"]))

@@ -7,7 +7,7 @@ bundle carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
@@ -27,8 +27,10 @@ from lcclassify.representations.sequences import (
 )
 from lcclassify.schema import FLUX, FLUX_ERR, OBJECT_ID, LightCurves, Passbands
 from lcclassify.surveys import options
-from lcclassify.surveys.sortedids import distinct_sorted
+from lcclassify.tables.sortedids import distinct_sorted
 
+AUTO: Final = "auto"  # redshift: the survey's own
+FEATURE_BANDS: Final = ("numbers", "names")
 FLUX_SCALINGS: Final = ("none", "log2_range")
 CONTEXT_KINDS: Final = ("metadata", "log_flux_scale")
 # The arguments of the networks' input transforms, which this package hands on unread.
@@ -50,6 +52,8 @@ class Representation:
             ``1 / log2(flux_max - flux_min)`` of the (noisy) training set.
         flux_range: The two extremes to use instead of the training set's own.
         night_length: Longest night in days.
+        feature_bands: "names" of passbands in the features' names (``flux_max_g``), or
+            "numbers", as the reference has.
         sequences: What the sequences' channels are.
         context: Columns offered to recurrent networks beside the sequence: any of
             "metadata" (all metadata columns) and "log_flux_scale" (logarithm of
@@ -63,6 +67,7 @@ class Representation:
     flux_scaling: str = "none"
     flux_range: tuple[float, float] | None = None
     night_length: float = NIGHT_LENGTH
+    feature_bands: str = "numbers"
     sequences: SequenceForm = field(default_factory=SequenceForm)
     context: tuple[str, ...] = ()
     transforms: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -93,6 +98,7 @@ class Representation:
                 f"representation.night_length must be positive days, got {self.night_length}"
             )
         options.choice(self.flux_scaling, FLUX_SCALINGS, "representation.flux_scaling")
+        options.choice(self.feature_bands, FEATURE_BANDS, "representation.feature_bands")
         for kind in self.context:
             options.choice(kind, CONTEXT_KINDS, "representation.context")
         if not isinstance(self.transforms, Mapping):
@@ -109,6 +115,28 @@ class Representation:
         """Build from plain configuration values; an unknown key is a ConfigError."""
         check_keys("representation", config, (f.name for f in fields(cls)))
         return cls(**config)
+
+    def of_survey(self, redshift: str | None, metadata: Collection[str]) -> Representation:
+        """Return the settings with the redshift's column, where it is left to the survey.
+
+        Args:
+            redshift: What the survey says is its redshift, or None.
+            metadata: Names of the metadata columns; a default is not taken if not among them.
+
+        Raises:
+            ConfigError: A column was named that is none of these, or a flux range is not used.
+        """
+        if self.flux_range is not None and self.flux_scaling == "none":
+            raise ConfigError(
+                "representation.flux_range has no effect without flux_scaling=log2_range"
+            )
+        named = self.sequences.redshift
+        if named == AUTO:
+            named = redshift if redshift in metadata else None
+        elif named is not None:
+            argument = "representation.sequences.redshift (a name of survey.metadata, auto or null)"
+            options.choice(named, metadata, argument)
+        return replace(self, sequences=replace(self.sequences, redshift=named))
 
     @property
     def needs_data(self) -> bool:
@@ -164,9 +192,12 @@ class Representation:
 
         It prepares light curves as a fitted one does, unless `needs_data`; only the
         length of the longest sequence is not known, and 0.
+
+        Raises:
+            ConfigError: The redshift's column is none of the metadata.
         """
         return FittedRepresentation(
-            settings=self,
+            settings=self.of_survey(None, metadata),
             passbands=passbands,
             metadata=metadata,
             flux_range=self.flux_range,
@@ -198,7 +229,8 @@ class FittedRepresentation:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The F names of the feature table's columns."""
-        return feature_names(self.passbands, self.metadata)
+        numbered = self.settings.feature_bands == "numbers"
+        return feature_names(self.passbands, self.metadata, numbered=numbered)
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -212,6 +244,13 @@ class FittedRepresentation:
         for kind in self.settings.context:
             names.extend(self.metadata if kind == "metadata" else [kind])
         return tuple(names)
+
+    @property
+    def redshift(self) -> str | None:
+        """The metadata column of the redshift."""
+        # Bundles of earlier versions name one although there is none.
+        named = self.settings.sequences.redshift
+        return named if named in self.metadata else None
 
     @property
     def flux_factor(self) -> float:
@@ -258,8 +297,8 @@ class FittedRepresentation:
             "log_flux_scale": lambda: [np.log(scale)],
         }
         redshift = np.full(len(observed), np.nan)
-        if self.settings.sequences.redshift in self.metadata:
-            redshift = _column(observed, str(self.settings.sequences.redshift))
+        if self.redshift is not None:
+            redshift = _column(observed, self.redshift)
         context = [column for kind in self.settings.context for column in parts[kind]()]
         return PreparedSet(
             object_ids=observed[OBJECT_ID],

@@ -47,8 +47,8 @@ class SequenceForm:
     Attributes:
         bands: Kinds of channels every passband gives, of `BAND_CHANNELS`.
         times: Kinds of time channels, of `TIME_CHANNELS`.
-        redshift: Metadata column for the rest-frame times; where it is missing the
-            times are as observed.
+        redshift: Metadata column for the rest-frame times, "auto" for the survey's own; where
+            there is none or its value is missing the times are as observed.
     """
 
     bands: tuple[str, ...] = ("flux", "flux_err")
@@ -69,7 +69,7 @@ class SequenceForm:
             raise ConfigError("representation.sequences needs a channel in bands or in times")
         if self.redshift is not None and not isinstance(self.redshift, str):
             raise ConfigError(
-                "representation.sequences.redshift must be the name of a metadata column or "
+                "representation.sequences.redshift must be the name of a metadata column, auto or "
                 f"null, got {self.redshift!r}"
             )
 

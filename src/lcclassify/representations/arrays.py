@@ -1,0 +1,71 @@
+"""Arrays in files of safetensors' form, written and mapped without a copy in memory.
+
+The library itself makes bytes of every array before it writes, and arrays of all bytes when it
+reads, which for a large survey is all the memory there is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TYPES: Final = {"F64": "<f8", "F32": "<f4", "I64": "<i8"}
+_NAMES: Final = {np.dtype(kind): name for name, kind in _TYPES.items()}
+_MOST: Final = 1 << 20  # bytes of a header; a longer one is none
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays to a new file.
+
+    Args:
+        path: The file.
+        arrays: float64, float32 or int64, in any order in memory.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    header: dict[str, Any] = {}
+    end = 0
+    for name, array in arrays.items():
+        begin, end = end, end + array.nbytes
+        kind = _NAMES[array.dtype]
+        header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for array in arrays.values():
+            np.ascontiguousarray(array).tofile(file)
+
+
+def map_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a file, whose memory is the file's; what is changed is not written.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not such a file, or cut short.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > _MOST:
+            raise ValueError(f"{path} has no header of safetensors")
+        header = json.loads(file.read(length))
+    found: dict[str, NDArray[Any]] = {}
+    for name, stated in header.items():
+        shape, (begin, end) = tuple(stated["shape"]), stated["data_offsets"]
+        kind = np.dtype(_TYPES[stated["dtype"]])
+        if end - begin != int(np.prod(shape)) * kind.itemsize:
+            raise ValueError(f"{path}: '{name}' has another size than it states")
+        if begin == end:
+            found[name] = np.empty(shape, kind)
+        else:
+            place = 8 + length + begin
+            found[name] = np.memmap(path, kind, mode="c", offset=place, shape=shape).view(
+                np.ndarray
+            )
+    return found
