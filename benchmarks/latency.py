@@ -36,8 +36,9 @@ from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.nn.submodel import Submodel
 from lcclassify.schema import OBJECT_ID, PASSBAND, LightCurves, PlainConfig
-from lcclassify.surveys.base import SurveyData
 from lcclassify.surveys.canonical import canonicalise
+from lcclassify.surveys.chunks import SurveyData
+from lcclassify.surveys.simulated import SimulatedSurvey
 
 WARM = 20  # calls that are not counted
 OBJECTS = 50
@@ -45,7 +46,9 @@ OBJECTS = 50
 
 def untrained(config: PlainConfig, data: SurveyData) -> Bundle:
     """Return a bundle with the default stack's networks, transforms fitted."""
-    fitted = instantiate(config["representation"]).fit(data.light_curves, seed=0)
+    settings = instantiate(config["representation"])
+    settings = settings.of_survey(SimulatedSurvey.redshift, data.light_curves.metadata_columns)
+    fitted = settings.fit(data.light_curves, seed=0)
     prepared = fitted.prepare(data.light_curves)
     transforms = fitted.settings.transforms
     torch.manual_seed(0)

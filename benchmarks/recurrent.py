@@ -116,8 +116,11 @@ def main() -> None:
     words = ["model=bigru", "survey=simulated", "survey.part=test", "survey.cache_dir=null"]
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         config = to_plain(compose("train", [*words, f"survey.test={options.objects}"]))
-    curves = instantiate(config["survey"]).read().light_curves
-    representation = instantiate(config["representation"])
+    survey = instantiate(config["survey"])
+    curves = survey.read().light_curves
+    representation = instantiate(config["representation"]).of_survey(
+        survey.redshift, survey.metadata
+    )
     prepared = representation.fit(curves, seed=0).prepare(curves)
     transforms = representation.transforms
     torch.manual_seed(0)

@@ -41,7 +41,7 @@ def task(monkeypatch):
 
 
 def failing(error):
-    def run(cfg, overrides):
+    def run(cfg, overrides, said):
         raise error
 
     return run
@@ -167,7 +167,7 @@ def test_other_exceptions_are_not_hidden(called, task):
 def test_a_failed_job_of_a_sweep_is_told_at_the_end(called, task):
     done = []
 
-    def run(cfg, overrides):
+    def run(cfg, overrides, said):
         if cfg.seed == 1:
             raise ConfigError("not one")
         done.append(cfg.seed)
@@ -180,7 +180,7 @@ def test_a_failed_job_of_a_sweep_is_told_at_the_end(called, task):
 
 
 def test_ctrl_c(called, task, tmp_path):
-    def stopped(cfg, overrides):
+    def stopped(cfg, overrides, said):
         folder = tmp_path / cfg.paths.output_dir
         (folder / "config.yaml").touch()
         raise KeyboardInterrupt
@@ -210,7 +210,7 @@ def test_help(called, command):
 def test_files_go_where_they_are_asked_for(called, task, tmp_path):
     folders = []
 
-    def run(cfg, overrides):
+    def run(cfg, overrides, said):
         folders.append(cfg.paths.output_dir)
         raise DataError("enough")
 

@@ -143,6 +143,7 @@ GROUPS = {
     "conf/representation": ["representation/*.yaml"],
     "conf/search": ["search/*.yaml"],
     "conf/survey: snphotcc": ["survey/snphotcc.yaml"],
+    "conf/survey: snana": ["survey/snana.yaml", "survey/des.yaml", "survey/sdss.yaml"],
     "conf/survey: plasticc": ["survey/plasticc.yaml"],
     "conf/survey: table": ["survey/table.yaml"],
     "conf/survey: simulated": ["survey/simulated.yaml"],

@@ -67,7 +67,7 @@ def main() -> None:
             classify_nested,
             bundle=options.bundle.absolute(),
             sources="lightcurve",
-            # 0 to 5 are u, g, r, i, z, y, the order of the bundle's passbands.
+            # 0 to 5 are u, g, r, i, z, y, the numbers of PLAsTiCC.
             columns={"detected": "detected_bool"},
             keep=["object_id", "ra", "decl"],
         )

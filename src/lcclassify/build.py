@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate as hydra_instantiate
@@ -12,6 +13,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lcclassify.errors import ConfigError, LcclassifyError
 from lcclassify.schema import PlainConfig
+
+SURVEY_NAME: Final = "survey_name"  # key with the choice of the group survey
+
+
+def note_survey_name(config: DictConfig, choices: Mapping[str, str | None]) -> None:
+    """Note in a configuration which YAML of the group survey it was composed with."""
+    if choices.get("survey"):
+        name = PurePosixPath(str(choices["survey"])).name
+        OmegaConf.update(config, SURVEY_NAME, name, force_add=True)
 
 
 def config_dir() -> Path:
@@ -24,6 +34,17 @@ def config_dir() -> Path:
         if (folder / "train.yaml").is_file():
             return folder
     raise ConfigError(f"the configuration folder 'conf' was not found beside {package}")
+
+
+def make_survey(config: DictConfig | PlainConfig) -> Any:
+    """Build a configuration's survey, called as its YAML is where a command has noted it.
+
+    Raises:
+        ConfigError: The survey refuses its arguments.
+    """
+    survey = instantiate(config["survey"])
+    survey.name = config.get(SURVEY_NAME) or survey.name
+    return survey
 
 
 def to_plain(config: DictConfig | ListConfig | PlainConfig) -> PlainConfig:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
-from lcclassify.build import config_dir
+from lcclassify.build import config_dir, note_survey_name
 from lcclassify.composing import sentence
 from lcclassify.errors import ConfigError, LcclassifyError, TrainingError, check_flag
 from lcclassify.interrupts import heard_interrupts, interrupts_kept
@@ -61,6 +61,7 @@ def _command(name: str, task: Task) -> None:
         try:
             with interrupts_kept():
                 check_flag("debug", cfg.get("debug", False))
+                note_survey_name(cfg, HydraConfig.get().runtime.choices)
                 return task(cfg, list(HydraConfig.get().overrides.task))
         except (LcclassifyError, OSError) as error:
             if cfg.get("debug") is True or os.getpid() != process:
@@ -127,6 +128,7 @@ def _without_spinning() -> None:
 
 def train() -> None:
     """Entry point of `train.py` and `lcclassify-train`."""
+    said: set[str] = set()  # by the runs of a sweep
 
     def task(cfg: DictConfig, overrides: list[str]) -> Any:
         # Hydra's own folder, which follows paths.output_dir and has a subfolder a job.
@@ -145,7 +147,7 @@ def train() -> None:
         from lcclassify.tasks.train import train as run
 
         OmegaConf.update(cfg, "paths.output_dir", folder)
-        result = run(cfg, overrides)
+        result = run(cfg, overrides, said=said)
         print(f"run: {_short(result.folder)} ({result.seconds:.0f} s)")
         print(f"bundle: {_short(result.bundle)}")
         return None
@@ -172,7 +174,7 @@ def prepare() -> None:
         _without_spinning()
         from lcclassify.tasks.prepare import prepare as run
 
-        run(cfg)
+        run(cfg, overrides)
 
     _command("prepare", task)
 

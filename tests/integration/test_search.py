@@ -73,6 +73,7 @@ def test_twenty_trials(searched):
     for name in ("history", "importances", "slices", "parallel_coordinates"):
         assert (search / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert "search dense_quick: 20 complete" in shown
+    assert shown.count("Inputs of table: redshift photoz; metadata photoz;") == 1
     assert "Traceback" not in shown
 
 

@@ -48,6 +48,7 @@ def sweep(tmp_path_factory, train_command, base_words):
         folder=folder,
     )
     assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("Inputs of table: redshift photoz; metadata photoz;") == 1
     return folder / "sweep"
 
 

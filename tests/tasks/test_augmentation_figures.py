@@ -32,7 +32,7 @@ def read(compose_config, dense_words, tmp_path_factory):
     def inputs(*words):
         folder = tmp_path_factory.mktemp("run")
         words = [*dense_words, "evaluation.figures=true", *words, f"paths.output_dir={folder}"]
-        return read_inputs(open_run(compose_config(*words), words), Console(quiet=True))
+        return read_inputs(open_run(compose_config(*words), words), Console(quiet=True), set())
 
     return inputs
 

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from lcclassify.build import config_dir
 from lcclassify.errors import BundleError, ConfigError, DataError, OutputError
 from lcclassify.evaluation.metrics import evaluate
+from lcclassify.evaluation.published import PLASTICC_CLASSES
 from lcclassify.inference.bundle import Bundle, save
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.stack import EnsembleClassifier
@@ -20,6 +21,7 @@ from lcclassify.nn.submodel import Submodel
 from lcclassify.representations.representation import Representation
 from lcclassify.schema import Passbands, Taxonomy
 from lcclassify.surveys.canonical import canonicalise
+from lcclassify.surveys.table import TableSurvey
 from lcclassify.tasks.predict import predict
 
 ROOT = Path(__file__).parents[2]
@@ -144,13 +146,13 @@ def test_predictions_metrics_and_result(run, tables, capsys):
     expected = evaluate(numbers(scored), targets, Taxonomy(("Ia", "II")))
     assert result.evaluation == expected
     metrics = json.loads(result.metrics.read_text())
-    assert list(metrics) == ["dense", "bigru", "ensemble"]
-    assert metrics["ensemble"]["metrics"] == expected.scalars
+    assert list(metrics) == ["dense", "bigru", "stack"]
+    assert metrics["stack"]["metrics"] == expected.scalars
     assert metrics["dense"]["metrics"] != metrics["bigru"]["metrics"]
     assert result.metrics.name == "out.metrics.json"
 
     said = capsys.readouterr().out
-    for words in ("ensemble", "dense", "bigru", "accuracy", "39 classified, 1 not", "out.parquet"):
+    for words in ("stack", "dense", "bigru", "accuracy", "39 classified, 1 not", "out.parquet"):
         assert words in said
     assert "left out because the flux is missing" in said
 
@@ -300,6 +302,17 @@ def test_submission(run, tables, tmp_path):
     assert scored["class_6"].equals(kept["class_6"])
     assert any("1 objects that cannot be scored" in s for s in result.sentences)
     assert any("does not know the classes 15, 16" in s for s in result.sentences)
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_published_figures_stand_beside_those_of_plasticc_alone(
+    run, tables, tmp_path, capsys, monkeypatch, published
+):
+    """The classes do not tell: those of a table or a simulated survey may be the same."""
+    folder = save(make_bundle(tables, classes=PLASTICC_CLASSES), tmp_path / "plasticc")
+    monkeypatch.setattr(TableSurvey, "published", published)
+    run(f"bundle={folder}", "survey.class_map={Ia: '90', II: '6'}")
+    assert ("arXiv:2006.12333" in capsys.readouterr().out) == published
 
 
 def test_submission_of_other_classes(run, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
 DATA = Path(os.environ.get("LCCLASSIFY_TEST_DATA", SHARED / "data"))
 GOLDEN = DATA.parent / "golden"
+PART = "features.parquet/part-00000.parquet"
 
 needs_data = pytest.mark.skipif(
     not (DATA / "plasticc").is_dir() or not GOLDEN.is_dir(),
@@ -42,6 +44,12 @@ SAMPLE = [
 def config(*overrides):
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         return compose("prepare", overrides=list(overrides))
+
+
+def contents(folder):
+    """Return what the files of a folder and its folders hold, by their paths in it."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def read(folder, name, form="parquet"):
@@ -148,8 +156,8 @@ def test_files_and_manifest(survey, tmp_path):
     features, sequences = read(out, "features"), read(out, "sequences")
     assert features["object_id"].to_list() == ["a", "b"]
     assert features["photoz"].to_list() == [0.1, None]
-    assert features["flux_mean_0"].to_list() == [3.0, 3.0]
-    assert features["flux_mean_1"].to_list() == [3.0, None]
+    assert features["flux_mean_g"].to_list() == [3.0, 3.0]
+    assert features["flux_mean_r"].to_list() == [3.0, None]
     assert set(features.dtypes[1:]) == {pl.Float64}
     assert sequences.rows() == [
         ("a", 0, 3.0, 4.0, 0.0),
@@ -228,7 +236,7 @@ def test_missing_keys_are_named():
 def test_files_of_two_runs_are_never_mixed(survey, tmp_path, monkeypatch):
     out = tmp_path / "out"
     prepare(config(*survey, f"output={out}"))
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    before = contents(out)
     observations = pl.read_csv(tmp_path / "observations.csv")
     observations.with_columns(pl.col("flux") * 2).write_csv(tmp_path / "observations.csv")
 
@@ -241,18 +249,59 @@ def test_files_of_two_runs_are_never_mixed(survey, tmp_path, monkeypatch):
         patch.setattr("lcclassify.inference.shards.write_shard_file", sequences_fail)
         with pytest.raises(OutputError, match="No space left"):
             prepare(config(*survey, f"output={out}"))
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert contents(out) == before
     prepare(config(*survey, f"output={out}"))
-    after = {path.name: path.read_bytes() for path in out.iterdir()}
+    after = contents(out)
     assert set(after) == set(before)
-    assert after["features.parquet"] != before["features.parquet"]
+    assert after[PART] != before[PART]
 
 
-def test_several_chunks_make_a_folder_of_the_same_name(survey, tmp_path):
+@pytest.mark.parametrize("moment", [1, 2])
+def test_a_table_takes_its_place_whole(survey, tmp_path, monkeypatch, moment):
+    """Whatever stops the command: there are whole tables or none, and the same command ends it."""
+    out, words = tmp_path / "out", [*survey, f"output={tmp_path}/out", "chunk_rows=2"]
+    prepare(config(*words))
+    before = contents(out)
+    moves = iter(range(100))
+    replace = Path.replace
+
+    def stopped(source, target):
+        if Path(target).name.startswith("part-") and next(moves) == moment:
+            raise OSError(5, "Input/output error")
+        return replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stopped)
+        with pytest.raises(OutputError, match="Input/output error"):
+            prepare(config(*words))
+    assert {name: before[name] for name in contents(out) if "unfinished" not in name} == before
+    prepare(config(*words))
+    after = contents(out)
+    assert {**after, "manifest.json": before["manifest.json"]} == before
+
+
+def test_settings_that_the_bundle_decides_are_refused(survey, tmp_path):
+    for word in ("representation=paper", "representation.noise=1", "+representation.x=1", "seed=3"):
+        with pytest.raises(ConfigError, match=rf"'{re.escape(word)}' has no effect with bundle"):
+            prepare(config(*survey, f"output={tmp_path}/out", "bundle=b"), [word, "survey=table"])
+
+
+def test_what_the_inputs_are_is_said(survey, tmp_path, capsys):
+    prepare(config(*survey[:-1], f"output={tmp_path}/out", "survey.redshift=photoz"))
+    assert (
+        "Inputs of table: redshift photoz; metadata photoz (1 missing); passbands g r; no "
+        "zero-point stated; detections from flux / flux_err >= 5.\n"
+    ) in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r"sequences.redshift.*'phtoz': did you mean 'photoz'"):
+        prepare(config(*survey, f"output={tmp_path}/o", "representation.sequences.redshift=phtoz"))
+
+
+def test_one_chunk_or_several_make_the_same_folders(survey, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     prepare(config(*survey, f"output={whole}"))
     result = prepare(config(*survey, f"output={parts}", "chunk_rows=2"))
     assert (parts / "features.parquet").is_dir()
+    assert (whole / PART).is_file()
     assert [path.name for path in result.files] == [
         path.name for path in prepare(config(*survey, f"output={whole}")).files
     ]
@@ -260,8 +309,8 @@ def test_several_chunks_make_a_folder_of_the_same_name(survey, tmp_path):
         read = pl.read_parquet(parts / f"{name}.parquet").sort("object_id", maintain_order=True)
         assert read.equals(pl.read_parquet(whole / f"{name}.parquet"))
         assert len(pd.read_parquet(parts / f"{name}.parquet")) == len(read)
-    prepare(config(*survey, f"output={parts}"))  # one file takes the folder's place
-    assert (parts / "features.parquet").is_file()
+    prepare(config(*survey, f"output={parts}"))  # one file takes the place of several
+    assert [path.name for path in (parts / "features.parquet").iterdir()] == [Path(PART).name]
     manifest = json.loads((parts / "manifest.json").read_text())
     assert manifest["counts"]["chunks"] == 1
 

@@ -29,6 +29,7 @@ def test_files_are_read_by_the_plasticc_reader(run, tmp_path, naming, capsys):
     result = run(tmp_path / "sky", f"naming={naming}", "format=csv.gz", "objects_per_file=50")
     assert result.n_objects == 130
     assert "objects/s" in capsys.readouterr().out
+    assert PlasticcSurvey(tmp_path / "sky").read().zeropoint == 27.5
     train = PlasticcSurvey(tmp_path / "sky").read().light_curves
     test = PlasticcSurvey(tmp_path / "sky", part="test").read().light_curves
     assert len(train.objects) == 40

@@ -37,6 +37,7 @@ def test_a_stack_from_files_to_bundle(tmp_path, run_train, stack_words, survey_f
         assert sorted(stored.filter(model=model)["object_id"]) == sorted(test_ids)
     # The bundle says of the test objects what the run stored of them.
     predictor = Predictor.load(result.bundle)
+    assert predictor.bundle.detections_stated is False
     observations = pl.read_csv(survey_folder / "observations.csv")
     objects = pl.read_csv(survey_folder / "objects.csv")
     said = predictor.predict_proba(observations, objects).filter(
@@ -318,7 +319,7 @@ def test_invalid_settings_are_refused_before_anything_is_written(
 
 def test_a_stacks_names_must_differ(tmp_path, run_train, stack_words):
     for word, sentence in (
-        ("model.name=dense", "the model and a member share the name 'dense'"),
+        ("+model@model.members.stack=dense", r"model\.members\.stack cannot be: 'stack' is all"),
         ("model.head.name=bigru", r"model\.head and a member share the name 'bigru'"),
         ("~model.members.dense ~model.members.bigru", r"model\.members is empty"),
         ("model.head.replicas=2", r"model\.head\.replicas must be 1"),

@@ -58,11 +58,12 @@ class SearchSweeper(Sweeper):
         from hydra._internal.core_plugins.basic_launcher import BasicLauncher
         from omegaconf import OmegaConf, open_dict
 
-        from lcclassify.build import to_plain
+        from lcclassify.build import note_survey_name, to_plain
         from lcclassify.errors import ConfigError
         from lcclassify.schema import PlainConfig
         from lcclassify.search.launching import Surroundings
         from lcclassify.search.sweep import run_search
+        from lcclassify.tasks.input_line import input_line_of
         from lcclassify.tasks.plan import worker_count
         from lcclassify.tasks.runs import check_config
         from lcclassify.tasks.trial import train_in_process
@@ -72,11 +73,14 @@ class SearchSweeper(Sweeper):
         if config is None or context is None or launcher is None:
             raise ConfigError("the sweeper of searches was not set up by Hydra")
 
+        console = terminal()
+
         def task_of(composed: DictConfig) -> DictConfig:
             task = composed.copy()
             OmegaConf.set_readonly(task, False)
             with open_dict(task):
                 del task["hydra"]
+            note_survey_name(task, composed.hydra.runtime.choices)
             return task
 
         def plain(composed: DictConfig) -> PlainConfig:
@@ -96,6 +100,8 @@ class SearchSweeper(Sweeper):
 
         def check(composed: PlainConfig) -> None:
             check_config(composed)
+            # The first configuration that can be trained ends the checks.
+            console.print(input_line_of(composed), markup=False, highlight=False, soft_wrap=True)
 
         whole = plain(config)
         run_search(
@@ -110,7 +116,7 @@ class SearchSweeper(Sweeper):
                 record=record,
                 launch=lambda jobs, first: launcher.launch(jobs, initial_job_idx=first),
                 check=check,
-                console=terminal(),
+                console=console,
                 workers=lambda: worker_count({**whole["trainer"], "workers": "auto"}),
                 train=train_in_process if isinstance(launcher, BasicLauncher) else None,
             ),

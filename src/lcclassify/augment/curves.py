@@ -19,7 +19,7 @@ from lcclassify.schema import (
     LightCurves,
     Passbands,
 )
-from lcclassify.surveys.sortedids import positions, run_starts
+from lcclassify.tables.sortedids import positions, run_starts
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

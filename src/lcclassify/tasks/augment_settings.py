@@ -67,6 +67,15 @@ class AugmentSettings:
         built = {str(name): instantiate(dict(step)) for name, step in steps.items() if step}
         return cls(**{**config, "steps": built})
 
+    def without_effect(self) -> list[str]:
+        """Return the keys that are set although there is no step for them."""
+        known = [each for each in fields(self) if each.name not in ("name", "steps")]
+        return [
+            f"augment.{each.name}"
+            for each in known
+            if not self.steps and getattr(self, each.name) != each.default
+        ]
+
     def described(self) -> dict[str, str]:
         """Return what a run's report and its bundle say of it."""
         return {"name": self.name, "target": self.target}

@@ -29,8 +29,8 @@ def photometric_columns(
     representation: FittedRepresentation, metadata: tuple[str, ...]
 ) -> tuple[str | None, str | None, str | None]:
     """Return the columns of the photometric redshift, its error and its distance modulus."""
-    redshift = representation.settings.sequences.redshift
-    if redshift not in metadata:
+    redshift = representation.redshift
+    if redshift is None:
         return None, None, None
     error = f"{redshift}_err"
     return (
@@ -125,6 +125,8 @@ def make_stream(
 
 def select(curves: LightCurves, objects: pl.DataFrame) -> LightCurves:
     """Return the light curves of the objects of a table, some of theirs in the same order."""
+    if objects.height == curves.objects.height:
+        return replace(curves, objects=objects)
     observations = curves.observations.join(
         objects.select(OBJECT_ID), on=OBJECT_ID, how="semi", maintain_order="left"
     )

@@ -20,7 +20,8 @@ from lcclassify.inference import bundle as bundles
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.devices import device_of, float32_products
 from lcclassify.nn.stack import EnsembleClassifier
-from lcclassify.surveys.plasticc import PlasticcSurvey
+from lcclassify.representations.prepared import PreparedSet
+from lcclassify.schema import OBJECT_ID
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
 from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_count
@@ -66,13 +67,16 @@ class TrainResult:
     seconds: float
 
 
-def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> TrainResult:
+def train_ensemble(
+    run: Run, console: Console, watcher: EpochWatcher | None, said: set[str]
+) -> TrainResult:
     """Train what a run's plan says, going on where an earlier process stopped.
 
     Args:
         run: The run.
         console: Where to show progress and tables.
         watcher: Told of every epoch of the members' fits; may end the run.
+        said: Lines of inputs that other runs of a sweep have said.
 
     Raises:
         LcclassifyError: The input cannot be used.
@@ -82,8 +86,9 @@ def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> 
     workers = worker_count(run.config["trainer"])
     if workers > 1:
         warm_up(ValidationLog.__module__)
-    inputs = read_inputs(run, console)
-    with one_thread(), _context(run, inputs, workers) as context:
+    inputs, prepared = read_inputs(run, console, said)
+    with one_thread(), _context(run, inputs, prepared, workers) as context:
+        del prepared  # fits share their own copy
         context.watcher = watcher
         known = _known_shares(context)
         wanted_shares(run.plan.priors, context.taxonomy, known)  # before anything is trained
@@ -96,26 +101,24 @@ def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> 
             n_rounds=1 if run.plan.mode == "holdout" else run.plan.refit or run.plan.split.folds,
         )
         last_step = _calibrate(run, context, classifier, fitted, known, console)
-        scoring = Scoring(context, run.plan, inputs.prepared.object_ids, classifier, fitted, meta)
+        scoring = Scoring(context, run.plan, inputs.objects[OBJECT_ID], classifier, fitted, meta)
         with working(console, "classifying test objects"):
             scored = scoring.of("test") if _has_test(context, run.plan) else scoring.of_training()
             has_held_out = run.plan.test and len(inputs.split.rows("held_out")) > 0
             held_out = scoring.of("held_out") if has_held_out else None
-        taxonomy = inputs.survey.taxonomy
+        taxonomy = inputs.taxonomy
         validations = {
             member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
             for member in crossed
         }
-    plasticc = inputs.survey_name == PlasticcSurvey.name
     evaluations = report(
         run,
         scored,
         held_out,
-        plasticc,
+        inputs,
         taxonomy,
         validations,
         fitted,
-        inputs.drawn,
         last_step,
         console,
     )
@@ -125,15 +128,17 @@ def train_ensemble(run: Run, console: Console, watcher: EpochWatcher | None) -> 
 
 
 @contextmanager
-def _context(run: Run, inputs: TrainingInputs, workers: int) -> Iterator[TrainingContext]:
+def _context(
+    run: Run, inputs: TrainingInputs, prepared: PreparedSet, workers: int
+) -> Iterator[TrainingContext]:
     config = run.config
     trainer = trainer_arguments(config["trainer"])
     device = device_of(trainer)
-    tensors = TensorSet.from_prepared(inputs.prepared, inputs.targets)
+    tensors = TensorSet.from_prepared(prepared, inputs.targets)
     context = TrainingContext(
         tensors=tensors,
         split=inputs.split,
-        taxonomy=inputs.survey.taxonomy,
+        taxonomy=inputs.taxonomy,
         max_length=inputs.representation.max_length,
         transform_settings=inputs.representation.settings.transforms,
         validation_fraction=run.plan.split.validation_fraction,
@@ -143,7 +148,7 @@ def _context(run: Run, inputs: TrainingInputs, workers: int) -> Iterator[Trainin
         trainer=trainer,
         reporter=FitConsole(terminal(quiet=True)),
         seed=run.plan.seed,
-        snapshot=ValidationLog(inputs.survey.taxonomy),
+        snapshot=ValidationLog(inputs.taxonomy),
         stream=inputs.stream,
         held_out_draws=run.plan.augment.held_out_draws,
         workers=workers,
@@ -155,6 +160,7 @@ def _context(run: Run, inputs: TrainingInputs, workers: int) -> Iterator[Trainin
             context.tensors = stack.enter_context(mapped(tensors, run.folder))
         elif is_alone(trainer):  # spawned processes move a copy each, as they cannot share these
             context.tensors = tensors.to(device)
+        del prepared, tensors
         yield context
 
 
@@ -283,7 +289,7 @@ def _save_bundle(
     return bundles.save(
         bundles.Bundle(
             representation=inputs.representation,
-            taxonomy=inputs.survey.taxonomy,
+            taxonomy=inputs.taxonomy,
             classifier=classifier,
             member_names=tuple(member.name for member in fitted),
             provenance={
@@ -298,7 +304,8 @@ def _save_bundle(
                 **({} if last_step is None else {"calibration": last_step.summary}),
                 "notes": [f"The scores are of {evaluated_on}."],
             },
-            zeropoint=inputs.survey.zeropoint,
+            zeropoint=inputs.zeropoint,
+            detections_stated=inputs.detections_stated,
         ),
         run.bundle,
     )

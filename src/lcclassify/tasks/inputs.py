@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -12,19 +14,25 @@ from rich.console import Console
 from rich.text import Text
 
 from lcclassify import __version__
-from lcclassify.build import instantiate
+from lcclassify.build import instantiate, make_survey
 from lcclassify.errors import DataError
+from lcclassify.inference.door import states_detections
 from lcclassify.representations.prepared import PreparedSet, cache_key
 from lcclassify.representations.representation import FittedRepresentation
-from lcclassify.schema import LABEL, OBJECT_ID
-from lcclassify.surveys.base import SurveyData
+from lcclassify.schema import LABEL, OBJECT_ID, LightCurves, Taxonomy
+from lcclassify.surveys.base import Survey
+from lcclassify.surveys.chunks import SurveyData
+from lcclassify.tables.sortedids import distinct_sorted, positions, within
 from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.augmenting import make_stream, select
+from lcclassify.tasks.input_line import input_line
 from lcclassify.tasks.runs import SPLITS, Run, check_same_data
 from lcclassify.terminal import working
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.splits import Split, encode_labels, split_objects
 from lcclassify.training.streams import DrawnStream
+
+_PART: Final = 50_000  # objects that are prepared at a time
 
 
 @dataclass(frozen=True)
@@ -32,38 +40,53 @@ class TrainingInputs:
     """Everything that training needs of the data.
 
     Attributes:
-        survey: What was read.
-        survey_name: Short name of the survey.
+        taxonomy: The classes.
+        zeropoint: AB magnitude of flux 1, or None.
+        detections_stated: Whether the survey states other detections than tables without any get.
+        survey_name: What the survey is called.
+        published: Whether figures were published of these very objects.
+        line: What the inputs are, in words.
         objects: Canonical object table of the objects that are used.
         split: Their roles and folds.
         representation: Fitted on the training objects.
-        prepared: Their arrays, in the same order.
         targets: ``(N,) int64``, their classes.
         stream: Draws training objects anew, or None.
         drawn: What figures show of that, or None.
     """
 
-    survey: SurveyData
+    taxonomy: Taxonomy
+    zeropoint: float | None
+    detections_stated: bool
     survey_name: str
+    published: bool
+    line: str
     objects: pl.DataFrame
     split: Split
     representation: FittedRepresentation
-    prepared: PreparedSet
     targets: NDArray[np.int64]
     stream: DrawnStream | None
     drawn: AugmentationArrays | None
 
 
-def read_inputs(run: Run, console: Console) -> TrainingInputs:
+def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInputs, PreparedSet]:
     """Read the survey, split its objects and prepare them, from the cache where possible.
+
+    Args:
+        run: The run.
+        console: Where to say what was read.
+        said: Lines of inputs that runs of the same sweep have said.
+
+    Returns:
+        The inputs, and the arrays of their objects in the same order.
 
     Raises:
         DataError: The files do not hold what was described, or nothing to train on.
         ConfigError: The configuration is invalid.
     """
     config, seed, augment = run.config, run.plan.seed, run.plan.augment
-    survey = instantiate(config["survey"])
-    settings = instantiate(config["representation"])
+    survey: Survey = make_survey(config)
+    metadata = tuple(survey.metadata)
+    settings = instantiate(config["representation"]).of_survey(survey.redshift, metadata)
     column = augment.column(survey, settings.sequences.redshift) if augment.steps else None
     added = column is not None and column not in survey.metadata
     if added:
@@ -74,10 +97,21 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
         data: SurveyData = survey.read()
     curves = data.light_curves
     _say_what_was_read(data, survey.name, console)
+    used = settings.without_data(survey.passbands, metadata, 0)
+    line = input_line(survey, used, data.zeropoint, curves.objects)
+    if line not in said:
+        said.add(line)
+        console.print(Text(f"  {line}"), highlight=False, soft_wrap=True)
 
-    observed = curves.objects.join(
-        curves.observations.select(OBJECT_ID).unique(), on=OBJECT_ID, how="semi"
-    ).sort(OBJECT_ID)
+    if idle := augment.without_effect():
+        console.print(
+            f"  {', '.join(idle)} without effect: augment.steps is empty.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    # Of all that is read there is no second copy: it may fill a good part of the memory.
+    ids = distinct_sorted(curves.observations[OBJECT_ID])
+    observed = curves.objects[positions(ids, curves.objects[OBJECT_ID])]
     if observed.is_empty():
         raise DataError(f"{survey.name} has no object with a usable observation")
     split = _split(run, observed, data, seed)
@@ -96,11 +130,14 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
     if added:  # not an input
         observed = observed.drop(str(column))
     curves = select(curves, observed)
-    targets = encode_labels(observed[LABEL], data.taxonomy)
+    taxonomy, zeropoint = data.taxonomy, data.zeropoint
+    del data  # it may be most of the memory
+    targets = encode_labels(observed[LABEL], taxonomy)
 
-    training = select(curves, observed[split.rows("train")])
+    stated = states_detections(curves.observations)
     with working(console, f"preparing {len(observed):,} objects"):
-        representation = settings.fit(training, derive_seed(seed, "noise"))
+        training = _parts_of(curves, observed[split.rows("train")])
+        representation = settings.fit_parts(training, derive_seed(seed, "noise"))
         key = cache_key(
             {
                 "survey": fingerprint,
@@ -112,24 +149,50 @@ def read_inputs(run: Run, console: Console) -> TrainingInputs:
         folder = Path(config["paths"]["cache_dir"]) / "prepared" / key
         prepared = PreparedSet.load(folder)
         if prepared is None or not prepared.object_ids.equals(observed[OBJECT_ID]):
-            prepared = representation.prepare(curves)
-            _keep(prepared, folder, console)
+            prepared = PreparedSet.together(
+                map(representation.prepare, curves.parts(_PART)),
+                len(curves.objects),
+                len(curves.observations),
+            )
+            if not augment.steps:
+                del curves, training
+            if _keep(prepared, folder, console):  # a file's memory can be given back
+                prepared = PreparedSet.load(folder, check=False) or prepared
     stream = drawn = None
     if augment.steps:
         with working(console, "fitting what training objects are drawn from"):
             stream, notes = make_stream(
-                augment, curves, redshift, split, targets, len(data.taxonomy), representation
+                augment, curves, redshift, split, targets, len(taxonomy), representation
             )
         for sentence in notes:
             console.print(f"  {sentence}", highlight=False, soft_wrap=True)
         if config["evaluation"]["figures"]:
             with working(console, "drawing objects to show"):
                 drawn = AugmentationArrays.of(
-                    stream, curves, split, data.taxonomy, data.zeropoint, derive_seed(seed, "shown")
+                    stream, curves, split, taxonomy, zeropoint, derive_seed(seed, "shown")
                 )
-    return TrainingInputs(
-        data, survey.name, observed, split, representation, prepared, targets, stream, drawn
+    inputs = TrainingInputs(
+        taxonomy,
+        zeropoint,
+        stated,
+        survey.name,
+        survey.published,
+        line,
+        observed,
+        split,
+        representation,
+        targets,
+        stream,
+        drawn,
     )
+    return inputs, prepared
+
+
+def _parts_of(curves: LightCurves, objects: pl.DataFrame) -> Iterator[LightCurves]:
+    """Yield the light curves of some objects, some at a time."""
+    for part in curves.parts(_PART):
+        inside = within(part.objects[OBJECT_ID], objects[OBJECT_ID])
+        yield select(part, part.objects.filter(pl.Series(inside)))
 
 
 def _say_what_was_read(data: SurveyData, name: str, console: Console) -> None:
@@ -160,9 +223,12 @@ def _split(run: Run, observed: pl.DataFrame, data: SurveyData, seed: int) -> Spl
     return split
 
 
-def _keep(prepared: PreparedSet, folder: Path, console: Console) -> None:
+def _keep(prepared: PreparedSet, folder: Path, console: Console) -> bool:
+    """Put a prepared set into the cache, and say whether it is there."""
     try:
         prepared.save(folder)
+        return True
     except OSError as error:
         # The cache only saves time: without it the run goes on all the same.
         console.print(f"  the prepared set is not cached: {error}", highlight=False, soft_wrap=True)
+        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,10 +19,11 @@ from lcclassify.inference.predictions import (
     with_unscored,
 )
 from lcclassify.inference.shards import ShardRecord, ShardStore
-from lcclassify.schema import FLUX, FLUX_ERR, LABEL, OBJECT_ID, SUBSET, LightCurves
+from lcclassify.schema import FLUX, FLUX_ERR, LABEL, OBJECT_ID, STACK, SUBSET, LightCurves
 from lcclassify.surveys.chunks import Chunk, SurveyChunks
 
 if TYPE_CHECKING:
+    from lcclassify.inference.bundle import Bundle
     from lcclassify.inference.predictor import Predictor
     from lcclassify.representations.prepared import PreparedSet
     from lcclassify.representations.representation import FittedRepresentation
@@ -36,7 +37,6 @@ SEQUENCES: Final = "sequences"
 ORPHANS: Final = "orphans"  # ids of objects without a row in the object table
 REJECTS: Final = "rejects"
 
-ENSEMBLE: Final = "ensemble"
 NIGHT: Final = "night"
 
 STAGES: Final = ("read", "prepare", "infer", "write")
@@ -154,6 +154,12 @@ def with_flux_factor(curves: LightCurves, factor: float) -> LightCurves:
     return replace(curves, observations=scaled)
 
 
+def models_of(bundle: Bundle) -> tuple[str, ...]:
+    """Return what of a bundle is evaluated, the whole last: members and stack, or one network."""
+    names = bundle.member_names
+    return names if len(names) == 1 and bundle.classifier.head is None else (*names, STACK)
+
+
 def score_column(model: str, label: str) -> str:
     """Return the column of a model's probability of a class in the table of scores."""
     return f"{model}:{label}"
@@ -189,13 +195,13 @@ def _with_ids(
 
 def _scores(predictor: Predictor, predictions: Predictions, objects: pl.DataFrame) -> pl.DataFrame:
     """Return label, subset and all probabilities of labelled objects that have them."""
-    models: Mapping[str, np.ndarray[Any, np.dtype[np.float64]]] = {}
-    names = predictor.bundle.member_names
-    if len(names) > 1 and predictions.members is not None:
-        models = {name: predictions.members[:, m] for m, name in enumerate(names)}
+    *members, whole = models_of(predictor.bundle)
+    models = {whole: predictions.probabilities}
+    if predictions.members is not None:
+        models |= {name: predictions.members[:, m] for m, name in enumerate(members)}
     columns = {
         score_column(model, label): values[:, k]
-        for model, values in {**models, ENSEMBLE: predictions.probabilities}.items()
+        for model, values in models.items()
         for k, label in enumerate(predictor.classes)
     }
     used = pl.Series(predictions.scored) & objects[LABEL].is_not_null()

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from lcclassify.build import instantiate
+from lcclassify.build import SURVEY_NAME, instantiate
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
-from lcclassify.schema import InputSizes, PlainConfig
+from lcclassify.schema import STACK, InputSizes, PlainConfig
 from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.training.priors import Priors
 from lcclassify.training.settings import MODES, MemberSettings, check_whole
@@ -18,6 +18,7 @@ from lcclassify.training.splits import SplitSettings
 
 _KEYS: Final = (
     "survey",
+    SURVEY_NAME,
     "representation",
     "augment",
     "priors",
@@ -60,7 +61,7 @@ class Plan:
         members: The networks.
         head: What combines them; None for their mean.
         stacked: Whether the model is an ensemble, be it of one member.
-        name: Name of the model.
+        name: Name of the model in tables and files.
         test: Whether test and held-out objects are scored.
         augment: How training objects are drawn anew.
         priors: What shares of the classes probabilities are for.
@@ -126,7 +127,7 @@ def make_plan(config: PlainConfig) -> Plan:
         members=members,
         head=head,
         stacked="members" in model,
-        name=str(model.get("name")),
+        name=STACK if "members" in model else str(model.get("name")),
         test=config["evaluation"]["test"],
         augment=AugmentSettings.from_config(config.get("augment", {})),
         priors=Priors.from_config(config.get("priors", "training")),
@@ -217,8 +218,8 @@ def _model(config: PlainConfig) -> tuple[tuple[MemberSettings, ...], MemberSetti
     )
     for member in members:
         _check_member(f"model.members.{member.name}", member)
-        if member.name == config.get("name"):
-            raise ConfigError(f"the model and a member share the name '{member.name}'")
+        if member.name == STACK:
+            raise ConfigError(f"model.members.{STACK} cannot be: '{STACK}' is all of them together")
     if config.get("head") is None:
         return members, None
     head = MemberSettings.from_config(config["head"])

@@ -12,7 +12,7 @@ import polars as pl
 from omegaconf import DictConfig
 
 from lcclassify import __version__
-from lcclassify.build import instantiate
+from lcclassify.build import instantiate, make_survey
 from lcclassify.errors import check_flag
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.report import (
@@ -42,7 +42,8 @@ from lcclassify.tasks.chunked import (
     working_folder,
 )
 from lcclassify.tasks.engines import Engine
-from lcclassify.tasks.jobs import ENSEMBLE, PREDICTIONS, SCORES, ClassifyJob
+from lcclassify.tasks.input_line import input_line
+from lcclassify.tasks.jobs import PREDICTIONS, SCORES, ClassifyJob, models_of
 from lcclassify.tasks.scores import evaluations
 from lcclassify.tasks.surveying import (
     check_apart,
@@ -51,7 +52,7 @@ from lcclassify.tasks.surveying import (
     unobserved_ids,
     write_rejects,
 )
-from lcclassify.terminal import terminal
+from lcclassify.terminal import say, terminal
 
 if TYPE_CHECKING:
     from lcclassify.inference.predictor import Predictor
@@ -81,8 +82,8 @@ class PredictResult:
         n_objects: Rows written.
         n_scored: Objects with probabilities.
         n_unscored: Objects with a reason instead.
-        evaluation: Of the ensemble, or None where there are no labels or none are
-            to be looked at.
+        evaluation: Of the stack, or of the only network; None where there are no labels or
+            none are to be looked at.
         elapsed: Seconds from reading to the written file.
         stages: Seconds of each stage, summed over the chunks; several are worked on at
             a time.
@@ -104,7 +105,7 @@ class PredictResult:
 def predict(cfg: DictConfig) -> PredictResult:
     """Classify every object of a survey.
 
-    With labels at hand it also evaluates the ensemble and each member, on the objects
+    With labels at hand it also evaluates the stack and each member, on the objects
     that have probabilities and a label that is one of the bundle's classes. Objects of
     other classes are classified like all others and left out of the evaluation. Where
     the survey itself marks test objects, these alone are evaluated.
@@ -127,7 +128,7 @@ def predict(cfg: DictConfig) -> PredictResult:
     check_writable(output)
     evaluate, restart = (check_flag(key, cfg[key]) for key in ("evaluate", "restart"))
     read_document(bundle)
-    survey: Survey = instantiate(cfg.survey)
+    survey: Survey = make_survey(cfg)
     others = [_beside(output, kind) for kind in (MANIFEST, METRICS, REJECTS)]
     check_apart([output, *others], [*survey.files(), bundle])
     engine: Engine = instantiate(cfg.engine)
@@ -140,7 +141,14 @@ def predict(cfg: DictConfig) -> PredictResult:
     work = output.with_name(f"{output.name}.work")
     with working_folder(work):
         chunks = survey.chunks(labels=evaluate, rows=cfg.chunk_rows, on_error=cfg.on_error)
+        used = predictor.bundle.representation
+        say(input_line(survey, used, chunks.zeropoint, chunks.objects))
         factor, sentences = flux_factor(chunks.zeropoint, predictor.bundle.zeropoint)
+        if predictor.bundle.detections_stated and not chunks.states_detections:
+            sentences.append(
+                "The bundle was trained with the detections that its survey states, and here none "
+                "are: the detection_snr of the survey tells, and probabilities change with that."
+            )
         key = fingerprint(bundle)
 
         def job(chunks: SurveyChunks, store: ShardStore) -> ClassifyJob:
@@ -181,7 +189,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             run, predictor, output, form, begin, sentences, {"inputs": description}
         )
         remove_work(work)
-    _say(result, found)
+    _say(result, found, survey.published)
     return result
 
 
@@ -217,7 +225,7 @@ def _finish(
     scores = run.store.paths(run.records, SCORES)
     if scores:
         found, more = evaluations(
-            scores, predictor.bundle.taxonomy, predictor.bundle.member_names, n_scored
+            scores, predictor.bundle.taxonomy, models_of(predictor.bundle), n_scored
         )
         sentences += more
     metrics = _beside(output, METRICS)
@@ -234,7 +242,7 @@ def _finish(
         n_objects=n_objects,
         n_scored=n_scored,
         n_unscored=n_objects - n_scored,
-        evaluation=found.get(ENSEMBLE),
+        evaluation=list(found.values())[-1] if found else None,
         elapsed=elapsed,
         stages=run.seconds,
         sentences=tuple(sentences),
@@ -268,27 +276,23 @@ def _without_probabilities(ids: pl.Series, classes: tuple[str, ...]) -> pl.DataF
     ).to_frame(classes)
 
 
-def _say(result: PredictResult, found: dict[str, Evaluation]) -> None:
+def _say(result: PredictResult, found: dict[str, Evaluation], published: bool) -> None:
     console = terminal()
     if not console.is_terminal:
         console = terminal(width=TABLE_WIDTH)
-
-    def line(text: str) -> None:
-        console.print(text, highlight=False, soft_wrap=True)
-
     for sentence in result.sentences:
-        line(sentence)
+        say(sentence)
     if result.evaluation is not None:
         console.print(comparison_table(found, title="evaluation"))
-        console.print(per_class_table(result.evaluation, title=ENSEMBLE))
-        if is_of_plasticc(result.evaluation):
+        console.print(per_class_table(result.evaluation, title=list(found)[-1]))
+        if published and is_of_plasticc(result.evaluation):
             console.print(paper_comparison(result.evaluation))
-    line(
+    say(
         f"{result.n_objects:,} objects in {result.elapsed:.1f} s "
         f"({result.n_objects / max(result.elapsed, 1e-9):,.0f} objects/s, reading included): "
         f"{result.n_scored:,} classified, {result.n_unscored:,} not."
     )
-    line(f"Time: {stage_shares(result.stages)}.")
-    line(f"Predictions: {result.output}")
+    say(f"Time: {stage_shares(result.stages)}.")
+    say(f"Predictions: {result.output}")
     if result.metrics is not None:
-        line(f"Metrics: {result.metrics}")
+        say(f"Metrics: {result.metrics}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -13,7 +14,7 @@ import polars as pl
 from omegaconf import DictConfig
 
 from lcclassify import __version__
-from lcclassify.build import instantiate
+from lcclassify.build import instantiate, make_survey
 from lcclassify.errors import ConfigError, DataError, OutputError, check_flag, did_you_mean
 from lcclassify.evaluation.report import write_metrics
 from lcclassify.inference.document import fingerprint, read_document
@@ -23,7 +24,6 @@ from lcclassify.parquet import read_parquet
 from lcclassify.schema import LightCurves
 from lcclassify.surveys.base import ReadReport, Survey
 from lcclassify.surveys.chunks import SurveyChunks
-from lcclassify.surveys.progress import tracked
 from lcclassify.tasks.chunked import (
     ChunkedResult,
     account_of,
@@ -33,6 +33,7 @@ from lcclassify.tasks.chunked import (
     working_folder,
 )
 from lcclassify.tasks.engines import Engine
+from lcclassify.tasks.input_line import input_line
 from lcclassify.tasks.jobs import CONTEXT, FEATURES, SEQUENCES, PrepareJob
 from lcclassify.tasks.surveying import (
     check_apart,
@@ -41,7 +42,7 @@ from lcclassify.tasks.surveying import (
     unobserved_ids,
     write_rejects,
 )
-from lcclassify.terminal import terminal
+from lcclassify.terminal import say, tracked
 from lcclassify.training.settings import check_whole
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class PrepareResult:
     sentences: tuple[str, ...]
 
 
-def prepare(cfg: DictConfig) -> PrepareResult:
+def prepare(cfg: DictConfig, overrides: Sequence[str] = ()) -> PrepareResult:
     """Compute features, context and sequences as the networks are given them.
 
     That is before imputation and normalisation, which belong to the networks. The
@@ -93,15 +94,16 @@ def prepare(cfg: DictConfig) -> PrepareResult:
     null), `sequences` (one row a night: `object_id`, `night` from 0, the named
     channels, Float32), `context` where the representation has any, and
     `manifest.json` with names, counts, what was left out and the representation.
-    A Parquet table of several chunks is a folder of files, which Polars, pandas, Arrow
-    and Dask read by the folder's name; ids ascend in each file, and files follow each
-    other as the survey's do.
+    A Parquet table is a folder of files, one a chunk, which Polars, pandas, Arrow and Dask
+    read by the folder's name; ids ascend in each file, and files follow each other as the
+    survey's do. So no row is written twice, and readers need not have the whole in memory.
 
     Args:
         cfg: `conf/prepare.yaml`, composed.
+        overrides: The user's own words on the command line.
 
     Raises:
-        ConfigError: A mandatory key is missing, or a value invalid.
+        ConfigError: A mandatory key is missing, or a value invalid or without effect.
         BundleError: The bundle cannot be used.
         DataError: The survey's files are not as described, or do not fit the bundle.
         OutputError: The folder cannot be written to.
@@ -115,10 +117,13 @@ def prepare(cfg: DictConfig) -> PrepareResult:
         raise OutputError(f"output='{output}' must be a folder, but it is a file")
     check_writable(output / MANIFEST)
     if cfg.bundle is not None:
+        for word in overrides:
+            if re.match(r"[+~]*(representation|seed)\b", word):
+                raise ConfigError(f"'{word}' has no effect with bundle=..., which has its own")
         read_document(Path(str(cfg.bundle)).expanduser())
     restart = check_flag("restart", cfg.restart)
     seed = check_whole("seed", cfg.seed, 0)
-    survey: Survey = instantiate(cfg.survey)
+    survey: Survey = make_survey(cfg)
     _check_places(output, survey, None if cfg.bundle is None else str(cfg.bundle))
     engine: Engine = instantiate(cfg.engine)
     # Only a bundle needs torch.
@@ -133,6 +138,7 @@ def prepare(cfg: DictConfig) -> PrepareResult:
         else:
             factor, sentences = flux_factor(chunks.zeropoint, bundle.zeropoint)
             fitted = bundle.representation
+        say(input_line(survey, fitted, chunks.zeropoint, chunks.objects))
 
         def job(chunks: SurveyChunks, store: ShardStore) -> PrepareJob:
             return PrepareJob(chunks, store, fitted, factor)
@@ -224,6 +230,7 @@ def fit(
         ):
             yield chunks.read(index).light_curves
 
+    settings = settings.of_survey(survey.redshift, tuple(survey.metadata))
     if settings.needs_data:
         return settings.fit_parts(parts(), seed)
     objects = chunks.objects
@@ -269,6 +276,8 @@ def _put_in_place(run: ChunkedResult, output: Path, work: Path, form: str) -> li
             merged = work / f"{name}.csv"
             write_table((read_parquet(file) for file in files), merged, form)
             tables[name] = [merged]
+    else:
+        tables = {name: [_folder_of(files, work / name)] for name, files in tables.items()}
     (output / MANIFEST).unlink(missing_ok=True)
     for name in TABLES:
         for suffix in FORMATS:
@@ -277,15 +286,18 @@ def _put_in_place(run: ChunkedResult, output: Path, work: Path, form: str) -> li
                 shutil.rmtree(stale)
             else:
                 stale.unlink(missing_ok=True)
-    for name, files in tables.items():
-        place = output / f"{name}.{form}"
-        if len(files) == 1:
-            files[0].replace(place)
-            continue
-        place.mkdir()
-        for number, file in enumerate(files):
-            file.replace(place / f"part-{number:05}.parquet")
+    for name, [table] in tables.items():
+        table.replace(output / f"{name}.{form}")
     return [f"{name}.{form}" for name in tables]
+
+
+def _folder_of(files: Sequence[Path], folder: Path) -> Path:
+    """Move shards into a folder that takes its place whole."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for number, file in enumerate(files):
+        file.replace(folder / f"part-{number:05}.parquet")
+    return folder
 
 
 def _left_out(report: ReadReport, unobserved: pl.Series) -> dict[str, Any]:
@@ -303,11 +315,10 @@ def _left_out(report: ReadReport, unobserved: pl.Series) -> dict[str, Any]:
 
 
 def _say(result: PrepareResult) -> None:
-    console = terminal()
     for text in (
         *result.sentences,
         f"{result.n_objects:,} objects, {result.n_nights:,} nights in {result.elapsed:.1f} s "
         f"({stage_shares(result.stages)}):",
         *(f"  {path}" for path in result.files),
     ):
-        console.print(text, highlight=False, soft_wrap=True)
+        say(text)

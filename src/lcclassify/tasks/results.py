@@ -28,7 +28,7 @@ from lcclassify.evaluation.report import (
 )
 from lcclassify.evaluation.tensorboard import log_figures, log_hparams, log_pr_curves
 from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
-from lcclassify.tasks.augmentation_figures import AugmentationArrays
+from lcclassify.tasks.inputs import TrainingInputs
 from lcclassify.tasks.runs import Run
 from lcclassify.terminal import working
 from lcclassify.training.calibrating import Calibrated
@@ -97,11 +97,10 @@ def report(
     run: Run,
     scored: Scored,
     held_out: Scored | None,
-    plasticc: bool,
+    inputs: TrainingInputs,
     taxonomy: Taxonomy,
     crossed: Mapping[str, CrossValidation],
     members: list[FittedMember],
-    drawn: AugmentationArrays | None,
     last_step: Calibrated | None,
     console: Console,
 ) -> dict[str, Evaluation]:
@@ -112,11 +111,10 @@ def report(
         scored: Probabilities to evaluate.
         held_out: Those of objects that the survey holds out and that are drawn like the
             training objects, where the test objects are not.
-        plasticc: Whether the survey is PLAsTiCC, of which published figures exist.
+        inputs: What was trained on.
         taxonomy: The classes.
         crossed: Cross-validated members.
         members: The members, for their learning curves.
-        drawn: What is shown of training objects drawn anew, or None.
         last_step: The temperature and the priors, or None.
         console: Where the tables go.
 
@@ -134,7 +132,7 @@ def report(
         *([] if held_out is None else _tables(alike, held_out)),
         *_tables(evaluations, scored),
     ]
-    if plasticc and is_of_plasticc(final):
+    if inputs.published and is_of_plasticc(final):
         published = {_TABLE_3.get(name, name): cv.accuracy for name, cv in crossed.items()}
         tables.append(paper_comparison(final, published))
     try:
@@ -149,7 +147,7 @@ def report(
                 "calibration": None if last_step is None else last_step.summary,
             },
         )
-        text = [*_remarks(run, last_step), *(text_of(table) for table in tables)]
+        text = [inputs.line, "", *_remarks(run, last_step), *(text_of(table) for table in tables)]
         (run.folder / "report.txt").write_text("\n".join(text), encoding="utf-8")
         _write_probabilities(run, [scored, *([] if held_out is None else [held_out])], taxonomy)
         figures: dict[str, Any] = {}
@@ -159,7 +157,7 @@ def report(
                     scored.probabilities[main], scored.targets, taxonomy, title=main
                 )
                 figures |= _learning_figures(run, members)
-                figures |= {} if drawn is None else drawn.figures()
+                figures |= {} if inputs.drawn is None else inputs.drawn.figures()
                 save_figures(figures, run.figures)
         if run.tensorboard is not None:
             _to_tensorboard(run.tensorboard, run.config, scored, taxonomy, final, figures)

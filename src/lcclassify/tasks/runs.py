@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from lcclassify.build import instantiate, to_plain
+from lcclassify.build import instantiate, make_survey, to_plain
 from lcclassify.errors import ConfigError, OutputError
 from lcclassify.schema import PlainConfig
 from lcclassify.tasks.plan import Plan, expand_model, make_plan
@@ -125,10 +125,11 @@ def check_config(config: PlainConfig) -> Plan:
         DataError: A file of the survey is missing.
     """
     survey, representation = config.get("survey"), config.get("representation")
-    if isinstance(survey, Mapping):
-        instantiate(dict(survey)).fingerprint()  # names files that are missing
-    if isinstance(representation, Mapping):
-        instantiate(dict(representation))
+    if isinstance(survey, Mapping) and isinstance(representation, Mapping):
+        described = make_survey(config)
+        described.fingerprint()  # names files that are missing
+        settings = instantiate(dict(representation))
+        settings.of_survey(described.redshift, tuple(described.metadata))
     return make_plan(config)
 
 

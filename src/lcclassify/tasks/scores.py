@@ -10,13 +10,13 @@ import polars as pl
 from lcclassify.evaluation.metrics import Evaluation, evaluate
 from lcclassify.parquet import read_parquet
 from lcclassify.schema import LABEL, SUBSET, Taxonomy
-from lcclassify.tasks.jobs import ENSEMBLE, score_column
+from lcclassify.tasks.jobs import score_column
 
 
 def evaluations(
-    paths: Sequence[Path], taxonomy: Taxonomy, members: Sequence[str], n_scored: int
+    paths: Sequence[Path], taxonomy: Taxonomy, models: Sequence[str], n_scored: int
 ) -> tuple[dict[str, Evaluation], list[str]]:
-    """Evaluate the members and the ensemble on the labelled objects.
+    """Evaluate models on the labelled objects.
 
     Objects of classes that the bundle does not know are left out, and where the survey
     marks test objects, all others.
@@ -24,11 +24,11 @@ def evaluations(
     Args:
         paths: Files of the tables of scores.
         taxonomy: The bundle's classes.
-        members: Names of its members.
+        models: Names of the models.
         n_scored: Objects with probabilities, labelled or not.
 
     Returns:
-        Evaluations by name, the ensemble last, and sentences on what is left out.
+        Evaluations by name, in this order, and sentences on what is left out.
     """
     sentences = []
     truth = pl.concat([read_parquet(path, columns=[LABEL, SUBSET]) for path in paths])
@@ -61,7 +61,7 @@ def evaluations(
     )
     found = {}
     # One model at a time: all of them may not fit into the memory.
-    for model in (*(members if len(members) > 1 else ()), ENSEMBLE):
+    for model in models:
         columns = [score_column(model, label) for label in taxonomy.classes]
         table = pl.concat([read_parquet(path, columns=columns) for path in paths])
         probabilities = table.filter(used).to_numpy()

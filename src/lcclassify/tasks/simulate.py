@@ -15,11 +15,11 @@ from omegaconf import DictConfig
 from lcclassify.build import instantiate
 from lcclassify.errors import ConfigError, OutputError, check_flag
 from lcclassify.simulation.simulator import CHUNK_SIZE, training_ids, wide_ids
+from lcclassify.surveys.origin import write_origin
 from lcclassify.surveys.plasticc_writer import PlasticcWriter
-from lcclassify.surveys.progress import tracked
 from lcclassify.surveys.simulated import SimulatedSurvey
 from lcclassify.tasks.surveying import require
-from lcclassify.terminal import terminal
+from lcclassify.terminal import say, tracked
 
 _MANDATORY = {"output": "the folder to write to, such as output=simulated"}
 
@@ -88,6 +88,7 @@ def simulate(cfg: DictConfig) -> SimulateResult:
                 ):
                     writer.write(chunk)
                     n_observations += len(chunk.observations)
+        write_origin(folder)
         if cfg.gallery:
             from lcclassify.tasks.gallery import draw_gallery
 
@@ -127,10 +128,9 @@ def _appearing(output: Path) -> Iterator[Path]:
 
 def _say(result: SimulateResult) -> None:
     rate = result.n_objects / result.elapsed
-    console = terminal()
     for text in (
         f"{result.n_objects:,} objects, {result.n_observations:,} observations in "
         f"{result.elapsed:.1f} s ({rate:,.0f} objects/s):",
         *(f"  {path}" for path in result.files),
     ):
-        console.print(text, highlight=False, soft_wrap=True)
+        say(text)

@@ -21,6 +21,7 @@ def train(
     overrides: Sequence[str] = (),
     console: Console | None = None,
     watcher: EpochWatcher | None = None,
+    said: set[str] | None = None,
 ) -> TrainResult:
     """Train a model or an ensemble as configured.
 
@@ -29,6 +30,7 @@ def train(
         overrides: The user's own words on the command line, for `resume`.
         console: Where to show progress and tables.
         watcher: Told of every epoch of the members' fits; may end the run.
+        said: Lines of inputs that other runs of a sweep have said, which say each one once.
 
     Raises:
         LcclassifyError: The input or the configuration cannot be used.
@@ -38,4 +40,4 @@ def train(
     # The configuration is checked before what takes seconds to import is.
     from lcclassify.tasks.ensemble import train_ensemble
 
-    return train_ensemble(run, console or terminal(), watcher)
+    return train_ensemble(run, console or terminal(), watcher, set() if said is None else said)

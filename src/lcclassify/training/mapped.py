@@ -53,6 +53,7 @@ def mapped(tensors: TensorSet, folder: Path) -> Iterator[TensorSet]:
         with suppress(OSError):
             partial.unlink()
         raise OutputError(f"'{folder}' cannot be written: {error}") from error
+    del tensors  # it may be half the memory
     try:
         yield _load(file)
     finally:
