@@ -275,6 +275,15 @@ def test_paths_of_bytes_that_are_no_text(tmp_path: Path, rows: pl.DataFrame, nam
         found.read()
 
 
+def test_dates_have_no_offset(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"object_id": [1], "passband": "g", "flux": 1.0, "flux_err": 1.0})
+    dates = pl.Series("mjd", ["2020-05-31"]).str.to_date()
+    frame.with_columns(dates).write_parquet(tmp_path / "a.parquet")
+    found = survey(tmp_path, "a.parquet", None, columns=None, metadata=None, time_offset=-2400000.5)
+    with pytest.raises(ConfigError, match=r"time_offset is of numbers, and .*a\.parquet has dates"):
+        found.read()
+
+
 # --- signs, limits, overrides, what is hardly a value ---------------------------------
 
 

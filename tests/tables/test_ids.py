@@ -104,3 +104,13 @@ def test_tables_agree_on_floats_and_integers():
 )
 def test_a_single_word_may_be_damage_of_a_part(words, complete, expected):
     assert common_type([ids(words)], complete=complete) == expected
+
+
+@pytest.mark.parametrize("word", ["nan", "None", "NULL", "NA"])
+def test_words_for_missing_are_no_ids(word):
+    column = ids(["SN1", word])
+    assert common_type([ids(["1", "2", word])], complete=True) == pl.Int64
+    for wanted in (None, pl.String()):
+        values, faults = cast_ids(column, wanted)
+        assert values.to_list() == ["SN1", None]
+        assert faults.to_list() == [None, f"the id '{word}' stands for a missing one"]

@@ -175,7 +175,8 @@ class MemorySurvey(Survey):
     def open(self, labels: bool, rows: int) -> Opened:
         """Make the tables, once in every process that asks for them."""
         tables: Held[dict[str, pl.DataFrame]] = Held(partial(self.tables, labels))
-        files: list[RowFile] = [FrameRows(tables, "observations", Path(self.name))]
+        path = getattr(self, "root", None) or Path(self.name)  # where messages say that it is
+        files: list[RowFile] = [FrameRows(tables, "observations", path)]
         return Opened(files, partial(self._whole_table, tables, labels))
 
     def _whole_table(self, tables: Held[dict[str, pl.DataFrame]], labels: bool) -> WholeTable:

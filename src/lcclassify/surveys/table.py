@@ -32,9 +32,11 @@ from lcclassify.surveys.chunks import CHUNK_ROWS, WholeTable
 from lcclassify.surveys.labels import Labels
 from lcclassify.surveys.photometry import IMPLAUSIBLE, LIMIT, SIGN, Photometry
 from lcclassify.surveys.report import counted
+from lcclassify.tables.columnar import ColumnarRows
 from lcclassify.tables.columns import Column
 from lcclassify.tables.ids import cast_ids, common_type
 from lcclassify.tables.opening import has_lists, open_files, read_columns
+from lcclassify.tables.rowfile import RowFile
 
 READER_VERSION: Final = 3  # raise when a change here gives other tables for the same files
 
@@ -171,15 +173,27 @@ class TableSurvey(Survey):
         if not object_files and has_lists(observation_files, columns):
             object_files = observation_files  # of one row an object
         if object_files:
-            files = open_files(observation_files, columns, self.form, rows=rows)
+            files = self._opened(observation_files, columns, rows)
             return Opened(files, partial(self._read_objects, object_files, labels))
         if self.overrides is not None:
             raise ConfigError("survey.overrides needs an object table: survey.objects")
         carried = self._object_columns()
-        files = open_files(observation_files, {**carried, **columns}, self.form, rows=rows)
+        files = self._opened(observation_files, {**carried, **columns}, rows)
         table = partial(self._carried_classes, observation_files, labels)
         heads = [file.read(file.first, min(file.end, file.first + file.step)) for file in files]
         return Opened(files, table, self._type_of([head.frame[OBJECT_ID] for head in heads], False))
+
+    def _opened(
+        self, files: Sequence[Path], columns: Mapping[str, Column], rows: int
+    ) -> list[RowFile]:
+        opened = open_files(files, columns, self.form, rows=rows)
+        for file in opened if self.photometry.time_offset else ():
+            if isinstance(file, ColumnarRows) and file.has_dates:
+                raise ConfigError(
+                    f"survey.time_offset is of numbers, and {file.path} has dates, which become "
+                    "MJD by themselves: set it to 0"
+                )
+        return opened
 
     def _type_of(self, ids: Sequence[pl.Series], complete: bool) -> pl.DataType:
         if self.id_type == "auto":
@@ -296,8 +310,6 @@ class TableSurvey(Survey):
             "detection_snr": self.detection_snr,
         }
 
-    # --- options --------------------------------------------------------------------
-
     def _aliases(self, aliases: Mapping[str, str] | None) -> dict[str, str]:
         found = options.texts(aliases, "survey.passband_aliases")
         for target in found.values():
@@ -316,8 +328,6 @@ class TableSurvey(Survey):
             return []
         root = None if self.root is None else paths.folder(self.root, "survey.root")
         return paths.expand(self.overrides, "survey.overrides", root)
-
-    # --- columns --------------------------------------------------------------------
 
     def _source(self, key: str) -> str:
         return self.columns[key] or key
@@ -344,8 +354,6 @@ class TableSurvey(Survey):
         for name, source in self.metadata.items():
             wanted[name] = Column((source,), "number", missing=self.missing_words)
         return wanted
-
-    # --- values ---------------------------------------------------------------------
 
     def _object_values(self, table: pl.DataFrame) -> pl.DataFrame:
         """Apply the sentinels of missing metadata, and read labels as words."""

@@ -68,6 +68,12 @@ class ColumnarRows(RowFile):
         self._units = self._cut()
         self.end = self._units[-1]
 
+    @property
+    def has_dates(self) -> bool:
+        """Whether times are dates, which become MJD."""
+        name, _ = self._found[MJD]
+        return self._load([name], 0, 0)[name].dtype in (pl.Date, pl.Datetime)
+
     @abstractmethod
     def _names(self) -> list[str]:
         """Return the names of the columns."""

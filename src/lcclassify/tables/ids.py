@@ -11,6 +11,9 @@ from lcclassify.errors import DataError
 
 EXACT: Final = 2**53  # from here on not every integer is a 64-bit floating-point number
 
+# As programs write what is missing; objects are not called so.
+_MISSING: Final = ("nan", "NaN", "NAN", "None", "null", "NULL", "NA", "N/A", "<NA>")
+
 # As programs write floating-point numbers: 600.0, 1.69e+17, 1.69e17. Not 007.0, nor 6e2, which
 # may be a name.
 _AS_FLOAT: Final = r"^-?(0|[1-9]\d*)(\.\d*|(\.\d*)?[eE][+-]\d+|\.\d+[eE]\d+)$"
@@ -53,7 +56,11 @@ def cast_ids(
         return column.cast(wanted or pl.Int64), faults
     if dtype == pl.String:
         if wanted != pl.Int64:
-            return column, faults
+            missing = column.is_in(_MISSING)
+            if not missing.any():
+                return column, faults
+            said = pl.format("the id '{}' stands for a missing one", column)
+            return column.set(missing, None), pl.select(pl.when(missing).then(said)).to_series()
         reading = read_integers(column, exact=exact)
         if not (reading.is_text.any() or reading.is_lost.any()):
             return reading.values, faults
@@ -134,7 +141,10 @@ def common_type(samples: Sequence[pl.Series], *, complete: bool) -> pl.DataType:
         Int64 or String.
     """
     for ids in samples:
-        if ids.dtype != pl.String or not len(ids):
+        if ids.dtype != pl.String:
+            continue
+        ids = ids.filter(~ids.is_in(_MISSING))
+        if not len(ids):
             continue
         is_text = read_integers(ids, exact=True).is_text
         padded = is_text & ids.str.contains(r"^[+-]?\d+$").fill_null(False)
