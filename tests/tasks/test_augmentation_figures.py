@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from lcclassify.augment.augmenter import Augmenter
 from lcclassify.augment.curves import Curves
 from lcclassify.augment.posterior import posterior_curves
+from lcclassify.build import make_survey
 from lcclassify.schema import LABEL, Passbands
 from lcclassify.tasks.augmentation_figures import AugmentationArrays, _colours, _measure
 from lcclassify.tasks.inputs import read_inputs
@@ -32,9 +33,15 @@ def read(compose_config, dense_words, tmp_path_factory):
     def inputs(*words):
         folder = tmp_path_factory.mktemp("run")
         words = [*dense_words, "evaluation.figures=true", *words, f"paths.output_dir={folder}"]
-        return read_inputs(open_run(compose_config(*words), words), Console(quiet=True), set())
+        return read_inputs(open_run(compose_config(*words), words), Console(quiet=True), set())[0]
 
     return inputs
+
+
+@pytest.fixture(scope="module")
+def curves(compose_config, dense_words):
+    """The light curves that such runs read."""
+    return make_survey(compose_config(*dense_words, *GP)).read().light_curves
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +87,8 @@ def test_without_objects_to_classify_or_redshifts_the_rest_is_shown(read):
     assert len([axes for axes in samples.axes if axes.get_visible()]) == 3
 
 
-def test_examples_are_training_objects_of_every_class_with_their_process(moved):
-    observed = Curves.of(moved.survey.light_curves)
+def test_examples_are_training_objects_of_every_class_with_their_process(moved, curves):
+    observed = Curves.of(curves)
     training = moved.split.rows("train")
     fluxes = [
         set(observed.flux[slice(*observed.bounds[row : row + 2])].tolist()) for row in training
@@ -126,15 +133,14 @@ def test_samples_are_the_training_objects_their_draws_and_the_test_objects(moved
     ]
 
 
-def test_labels_change_nothing_but_those_of_training_objects(moved):
-    data = moved.survey
+def test_labels_change_nothing_but_those_of_training_objects(moved, curves):
     trains = pl.Series((moved.split.table["role"] == "train").to_list())
     hidden = pl.when(trains).then(pl.col(LABEL))
-    blind = replace(data.light_curves, objects=data.light_curves.objects.with_columns(hidden))
+    blind = replace(curves, objects=curves.objects.with_columns(hidden))
     assert blind.objects[LABEL].null_count() == 30
     seed = derive_seed(0, "shown")
     again = AugmentationArrays.of(
-        moved.stream, blind, moved.split, data.taxonomy, data.zeropoint, seed
+        moved.stream, blind, moved.split, moved.taxonomy, moved.zeropoint, seed
     )
     for one, other in zip(moved.drawn.quantities, again.quantities, strict=True):
         for name in ("training", "drawn", "target"):
