@@ -10,7 +10,8 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -117,25 +118,20 @@ class _RateColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.1f} {self._unit}/s" if speed else "")
+        digits = 0 if speed and speed >= 100 else 1
+        return Text(f"{speed:,.{digits}f} {self._unit}/s" if speed else "")
 
 
-def tracked(items: Iterable[Item], total: int, description: str, unit: str) -> Iterator[Item]:
-    """Yield `items` while a terminal's standard error shows a bar with a rate.
+@contextmanager
+def progress_bar(total: int | None, description: str, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar with a rate on a terminal's standard error, and yield what moves it on.
 
     Args:
-        items: What to go through.
-        total: Number of items.
+        total: Number of items, None if it is not known.
         description: What is going on, such as ``reading snphotcc``.
         unit: What one item is, in the plural.
-
-    Yields:
-        Each item in turn.
     """
     console = terminal(stderr=True)
-    if not console.is_terminal or total < 2:
-        yield from items
-        return
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -144,5 +140,28 @@ def tracked(items: Iterable[Item], total: int, description: str, unit: str) -> I
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     ) as progress:
-        yield from progress.track(items, total=total, description=description)
+        task = progress.add_task(description, total=total)
+        yield lambda done: progress.advance(task, done)
+
+
+def tracked(items: Iterable[Item], total: int, description: str, unit: str) -> Iterator[Item]:
+    """Yield `items` while a terminal's standard error shows a bar with a rate.
+
+    Args:
+        items: What to go through.
+        total: Number of items.
+        description: As of `progress_bar`.
+        unit: Likewise.
+
+    Yields:
+        Each item in turn.
+    """
+    if total < 2:
+        yield from items
+        return
+    with progress_bar(total, description, unit) as advance:
+        for item in items:
+            yield item
+            advance(1)

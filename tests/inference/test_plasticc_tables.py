@@ -7,7 +7,7 @@ import torch
 
 from lcclassify.errors import DataError
 from lcclassify.inference.bundle import Bundle, save
-from lcclassify.inference.door import states_detections
+from lcclassify.inference.door import detections_differ
 from lcclassify.inference.nested import classify_nested
 from lcclassify.inference.predictor import Predictor
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
@@ -158,7 +158,7 @@ def test_numbers_that_are_names(raw, tmp_path):
 
 def test_whether_a_survey_states_detections(survey):
     rows = survey.light_curves.observations
-    assert states_detections(rows)
+    assert detections_differ(rows)
     computed = rows.with_columns(detected=pl.col("flux") / pl.col("flux_err") >= 5)
-    assert not states_detections(computed)
-    assert not states_detections(rows.clear())
+    assert not detections_differ(computed)
+    assert not detections_differ(rows.clear())

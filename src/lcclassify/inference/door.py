@@ -59,7 +59,7 @@ def light_curves(
     return curves, report
 
 
-def states_detections(observations: pl.DataFrame) -> bool:
+def detections_differ(observations: pl.DataFrame) -> bool:
     """Say whether canonical observations have other detections than tables without any get."""
     computed = observations[FLUX] / observations[FLUX_ERR] >= DETECTION_SNR
     return bool((computed != observations[DETECTED]).any())

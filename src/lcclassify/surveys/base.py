@@ -170,13 +170,19 @@ class Survey(ABC):
 
 
 class MemorySurvey(Survey):
-    """A survey of a format that is read whole, before any chunk of it."""
+    """A survey of a format that is read whole, before any chunk of it.
+
+    Attributes:
+        root: Where its files are; None if there are none.
+    """
+
+    root: Path | None = None
 
     def open(self, labels: bool, rows: int) -> Opened:
         """Make the tables, once in every process that asks for them."""
         tables: Held[dict[str, pl.DataFrame]] = Held(partial(self.tables, labels))
-        path = getattr(self, "root", None) or Path(self.name)  # where messages say that it is
-        files: list[RowFile] = [FrameRows(tables, "observations", path)]
+        place = self.root or Path(self.name)  # as messages call it
+        files: list[RowFile] = [FrameRows(tables, "observations", place)]
         return Opened(files, partial(self._whole_table, tables, labels))
 
     def _whole_table(self, tables: Held[dict[str, pl.DataFrame]], labels: bool) -> WholeTable:

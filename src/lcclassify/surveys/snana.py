@@ -59,6 +59,7 @@ class SnanaSurvey(MemorySurvey):
 
     name = "snana"
     zeropoint = ZEROPOINT
+    root: Path
     _usual: Collection[str] = ()  # types of which no object need be
     spectroscopic_redshift = "redshift_spec"
 

@@ -52,8 +52,7 @@ def readable(file: Path) -> Iterator[None]:
         raise DataError(f"{file} is truncated or not a whole {kind} file: {fault}") from fault
     except (
         OSError,
-        RuntimeError,  # an encrypted zip archive
-        NotImplementedError,  # one compressed in a way that Python lacks
+        RuntimeError,  # a zip archive that is encrypted, or compressed in a way that Python lacks
         pa.ArrowException,
         pl.exceptions.PolarsError,
         pl.exceptions.PanicException,

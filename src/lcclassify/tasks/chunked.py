@@ -13,16 +13,6 @@ from time import perf_counter, sleep
 from typing import Any, Final
 
 import polars as pl
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from lcclassify.errors import ConfigError, DataError, OutputError
 from lcclassify.inference.shards import ShardRecord, ShardStore
@@ -34,7 +24,7 @@ from lcclassify.surveys.canonical import check_common
 from lcclassify.surveys.chunks import REJECT_COUNT, SurveyChunks
 from lcclassify.tasks.engines import ChunkJob, Engine
 from lcclassify.tasks.jobs import ORPHANS, REJECTS, STAGES
-from lcclassify.terminal import terminal
+from lcclassify.terminal import progress_bar
 
 _SHARDS: Final = "shards"
 _REGROUPED: Final = "regrouped"
@@ -288,7 +278,7 @@ def _run(
         return read_parquet(store.path(record.index, table), columns=[OBJECT_ID])[OBJECT_ID]
 
     total = None if chunks.objects is None else len(chunks.objects)
-    with _progress(total, title) as advance:
+    with progress_bar(total, title, "objects") as advance:
         for record in records.values():
             clash = ledger.add(ids_of(record))
             if clash is not None:
@@ -317,30 +307,6 @@ def _run(
             if close is not None:
                 close()
     return None
-
-
-class _ObjectsPerSecond(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} objects/s" if speed else "")
-
-
-@contextmanager
-def _progress(total: int | None, description: str) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal's standard error, and yield what moves it on."""
-    console = terminal(stderr=True)
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _ObjectsPerSecond(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        task = progress.add_task(description, total=total)
-        yield lambda done: progress.advance(task, done)
 
 
 def account_of(result: ChunkedResult, report: ReadReport) -> dict[str, Any]:

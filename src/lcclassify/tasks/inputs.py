@@ -16,7 +16,7 @@ from rich.text import Text
 from lcclassify import __version__
 from lcclassify.build import instantiate, make_survey
 from lcclassify.errors import DataError
-from lcclassify.inference.door import states_detections
+from lcclassify.inference.door import detections_differ
 from lcclassify.representations.prepared import PreparedSet, cache_key
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import LABEL, OBJECT_ID, LightCurves, Taxonomy
@@ -134,7 +134,7 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
     del data  # it may be most of the memory
     targets = encode_labels(observed[LABEL], taxonomy)
 
-    stated = states_detections(curves.observations)
+    stated = detections_differ(curves.observations)
     with working(console, f"preparing {len(observed):,} objects"):
         training = _parts_of(curves, observed[split.rows("train")])
         representation = settings.fit_parts(training, derive_seed(seed, "noise"))
