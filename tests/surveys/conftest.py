@@ -326,3 +326,30 @@ def read_all() -> Any:
 def check_same() -> Any:
     """Return what checks that chunks are together what is read at once."""
     return _check_same
+
+
+# --- a table of one's own --------------------------------------------------------------
+
+
+@pytest.fixture(name="rows")
+def rows_of_a_table() -> pl.DataFrame:
+    """Return observations of six objects, some without a flux."""
+    generator = np.random.default_rng(4)
+    counts = [7, 1, 30, 4, 60, 2]
+    n = sum(counts)
+    return pl.DataFrame(
+        {
+            "object_id": np.repeat([11, 7, 300, 4, 90, 2**60 + 1], counts),
+            "mjd": 59000 + generator.integers(0, 4000, n) / 8,
+            "passband": generator.choice(["g", "r", "i"], n),
+            "flux": np.where(np.arange(n) % 11 == 3, np.nan, generator.normal(0, 50, n)),
+            "flux_err": generator.uniform(1, 2, n),
+        }
+    )
+
+
+@pytest.fixture(name="objects")
+def objects_of_a_table(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the object table of `rows`."""
+    ids = rows["object_id"].unique(maintain_order=True)
+    return pl.DataFrame({"object_id": ids, "kind": ["A", "B"] * 3, "z": [0.5, None] * 3})

@@ -89,6 +89,7 @@ def class_reliability_figure(
             transform=axes.transAxes,
             va="top",
             fontsize=LEGEND_SIZE,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )
         axes.set_xticks([0, 0.5, 1])
         axes.set_yticks([0, 0.5, 1])
