@@ -13,8 +13,8 @@ from lcclassify.augment.curves import Curves
 from lcclassify.augment.drawn import Drawn
 from lcclassify.augment.observing import Cadences, Detections, FluxErrors
 from lcclassify.augment.steps import Sample
+from lcclassify.cosmology import distance_modulus, luminosity_distance
 from lcclassify.schema import Passbands
-from lcclassify.simulation.cosmology import distance_modulus, luminosity_distance
 
 BANDS = ("g", "r", "i", "z")
 WAVELENGTHS = np.array([480.0, 620.0, 750.0, 870.0])

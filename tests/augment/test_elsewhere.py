@@ -8,8 +8,8 @@ from scipy import stats
 
 from lcclassify.augment.elsewhere import ObserveElsewhere
 from lcclassify.augment.observing import Detections, brightest_times
+from lcclassify.cosmology import distance_modulus
 from lcclassify.errors import ConfigError
-from lcclassify.simulation.cosmology import distance_modulus
 
 EVERYTHING = Detections(-np.inf, 1.0, False)
 

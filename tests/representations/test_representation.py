@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lcclassify.build import config_dir, instantiate
 from lcclassify.errors import ConfigError, DataError
-from lcclassify.representations.features import aggregate_features
+from lcclassify.representations.features.reference import aggregate_features
 from lcclassify.representations.noise import add_flux_noise
 from lcclassify.representations.representation import FittedRepresentation, Representation
 from lcclassify.schema import LightCurves, Passbands

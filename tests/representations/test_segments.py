@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lcclassify.representations import features, sequences
+from lcclassify.representations import sequences
 from lcclassify.representations.blocks import blocks_of
-from lcclassify.representations.features import feature_matrix
+from lcclassify.representations.features import reference
+from lcclassify.representations.features.reference import feature_matrix
 from lcclassify.representations.nights import group_nights
 from lcclassify.representations.segments import STATISTICS, statistics
 from lcclassify.representations.sequences import (
@@ -189,7 +190,7 @@ def test_the_size_of_blocks_changes_no_bit(rows, survey, curves_of, monkeypatch)
         return feature_matrix(curves), sequence
 
     at_once = both()
-    monkeypatch.setattr(features, "ROWS", rows)
+    monkeypatch.setattr(reference, "ROWS", rows)
     monkeypatch.setattr(sequences, "blocks_of", lambda offsets: blocks_of(offsets, rows))
     for one, other in zip(at_once, both(), strict=True):
         np.testing.assert_array_equal(one, other)

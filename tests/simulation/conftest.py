@@ -8,9 +8,9 @@ from hydra.core.global_hydra import GlobalHydra
 
 from lcclassify.build import config_dir, instantiate
 from lcclassify.cli import register_resolvers
+from lcclassify.cosmology import distance_modulus
 from lcclassify.simulation import passbands
 from lcclassify.simulation.cadence import CadenceSettings
-from lcclassify.simulation.cosmology import distance_modulus
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.simulator import Simulator
 from lcclassify.simulation.sources.base import Epochs

@@ -7,8 +7,8 @@ import pytest
 from scipy import constants
 from scipy.integrate import quad
 
+from lcclassify.cosmology import luminosity_distance
 from lcclassify.simulation import passbands, sed
-from lcclassify.simulation.cosmology import luminosity_distance
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import Epochs, take
 from lcclassify.simulation.sources.kilonova import Kilonova

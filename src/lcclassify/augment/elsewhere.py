@@ -26,9 +26,9 @@ from lcclassify.augment.processes import SPECTRA, Processes, Sources
 from lcclassify.augment.proportions import kept_shares, proportionate, redshift_bins
 from lcclassify.augment.redshifts import NEAREST, PhotometricScatter, RedshiftDensity, dimming
 from lcclassify.augment.steps import Sample
+from lcclassify.cosmology import MAX_REDSHIFT, distance_modulus
 from lcclassify.errors import ConfigError
 from lcclassify.simulation.arguments import require_not_negative, require_positive, require_share
-from lcclassify.simulation.cosmology import MAX_REDSHIFT, distance_modulus
 from lcclassify.surveys.options import choice, numbers, whole, words
 
 _PILOT: Final = 8_000  # draws that are compared with the target

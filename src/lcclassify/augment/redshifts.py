@@ -8,7 +8,7 @@ from typing import Final, Self
 import numpy as np
 
 from lcclassify.augment.curves import FloatArray, IntArray
-from lcclassify.simulation.cosmology import MAX_REDSHIFT, luminosity_distance
+from lcclassify.cosmology import MAX_REDSHIFT, luminosity_distance
 
 NEAREST: Final = 0.001  # below it motions decide the redshift, not distances
 _GRID: Final = np.linspace(0.0, MAX_REDSHIFT, 1201)

@@ -15,7 +15,12 @@ import numpy as np
 import polars as pl
 
 from lcclassify.errors import ConfigError, DataError, check_keys, did_you_mean
-from lcclassify.representations.features import feature_matrix, feature_names
+from lcclassify.representations.features.sets import (
+    REFERENCE,
+    SETS,
+    feature_matrix,
+    feature_names,
+)
 from lcclassify.representations.nights import NIGHT_LENGTH, group_nights
 from lcclassify.representations.noise import add_flux_noise
 from lcclassify.representations.prepared import PreparedSet
@@ -52,8 +57,9 @@ class Representation:
             ``1 / log2(flux_max - flux_min)`` of the (noisy) training set.
         flux_range: The two extremes to use instead of the training set's own.
         night_length: Longest night in days.
-        feature_bands: "names" of passbands in the features' names (``flux_max_g``), or
-            "numbers", as the reference has.
+        features: Sets of features, any of `lcclassify.representations.features.sets.SETS`.
+        feature_bands: "names" of passbands in the reference's features (``flux_max_g``),
+            or "numbers", as it has them itself.
         sequences: What the sequences' channels are.
         context: Columns offered to recurrent networks beside the sequence: any of
             "metadata" (all metadata columns) and "log_flux_scale" (logarithm of
@@ -67,6 +73,7 @@ class Representation:
     flux_scaling: str = "none"
     flux_range: tuple[float, float] | None = None
     night_length: float = NIGHT_LENGTH
+    features: tuple[str, ...] = (REFERENCE,)
     feature_bands: str = "numbers"
     sequences: SequenceForm = field(default_factory=SequenceForm)
     context: tuple[str, ...] = ()
@@ -80,9 +87,18 @@ class Representation:
                 f"representation.sequences must be a mapping of bands, times and redshift, "
                 f"got {self.sequences!r}"
             )
-        object.__setattr__(self, "context", options.words(self.context, "representation.context"))
-        if len(set(self.context)) < len(self.context):
-            raise ConfigError(f"representation.context has a word twice: {list(self.context)}")
+        for key, known in (("context", CONTEXT_KINDS), ("features", SETS)):
+            where = f"representation.{key}"
+            words = options.words(getattr(self, key), where)
+            object.__setattr__(self, key, words)
+            if len(set(words)) < len(words):
+                raise ConfigError(f"{where} has a word twice: {list(words)}")
+            for word in words:
+                options.choice(word, known, where)
+        if not self.features:
+            raise ConfigError(
+                f"representation.features must name at least one set: {', '.join(SETS)}"
+            )
         if self.flux_range is not None:
             values = options.numbers(self.flux_range, "representation.flux_range")
             if len(values) != 2 or not values[1] - values[0] > 1:
@@ -99,8 +115,6 @@ class Representation:
             )
         options.choice(self.flux_scaling, FLUX_SCALINGS, "representation.flux_scaling")
         options.choice(self.feature_bands, FEATURE_BANDS, "representation.feature_bands")
-        for kind in self.context:
-            options.choice(kind, CONTEXT_KINDS, "representation.context")
         if not isinstance(self.transforms, Mapping):
             raise ConfigError(
                 f"representation.transforms must be a mapping, got {self.transforms!r}"
@@ -229,8 +243,13 @@ class FittedRepresentation:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The F names of the feature table's columns."""
-        numbered = self.settings.feature_bands == "numbers"
-        return feature_names(self.passbands, self.metadata, numbered=numbered)
+        return feature_names(
+            self.settings.features,
+            self.passbands,
+            self.metadata,
+            numbered=self.settings.feature_bands == "numbers",
+            with_redshift=self.redshift is not None,
+        )
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -302,7 +321,12 @@ class FittedRepresentation:
         context = [column for kind in self.settings.context for column in parts[kind]()]
         return PreparedSet(
             object_ids=observed[OBJECT_ID],
-            features=feature_matrix(scaled),
+            features=feature_matrix(
+                self.settings.features,
+                scaled,
+                redshift,
+                with_redshift=self.redshift is not None,
+            ),
             feature_names=self.feature_names,
             context=_matrix(context, observed),
             context_names=self.context_names,
@@ -315,6 +339,7 @@ class FittedRepresentation:
         """Return the settings and the fitted values as plain YAML-able values."""
         settings = asdict(self.settings)
         settings["context"] = list(self.settings.context)
+        settings["features"] = list(self.settings.features)
         settings["flux_range"] = _as_list(self.settings.flux_range)
         for key in ("bands", "times"):
             settings["sequences"][key] = list(settings["sequences"][key])

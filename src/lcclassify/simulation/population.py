@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lcclassify.cosmology import MAX_REDSHIFT, volumetric_redshift
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.simulation import passbands
 from lcclassify.simulation.arguments import (
@@ -16,7 +17,6 @@ from lcclassify.simulation.arguments import (
     require_positive,
     require_share,
 )
-from lcclassify.simulation.cosmology import MAX_REDSHIFT, volumetric_redshift
 from lcclassify.simulation.sources.base import Source
 
 FloatArray = NDArray[np.float64]

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lcclassify.cosmology import luminosity_distance
 from lcclassify.simulation import passbands
-from lcclassify.simulation.cosmology import luminosity_distance
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

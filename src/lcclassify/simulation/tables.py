@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lcclassify.cosmology import distance_modulus
 from lcclassify.schema import DETECTED, FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND
 from lcclassify.simulation import passbands, photoz
-from lcclassify.simulation.cosmology import distance_modulus
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.fields import Fields
 from lcclassify.simulation.selection import Found

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from lcclassify.errors import ConfigError
-from lcclassify.representations.features import aggregate_features, feature_names
+from lcclassify.representations.features.reference import aggregate_features, feature_names
 from lcclassify.representations.segments import STATISTICS, statistics
 from lcclassify.schema import Passbands
 

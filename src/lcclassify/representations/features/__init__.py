@@ -1,0 +1,1 @@
+"""Features of whole light curves, in sets that a representation chooses from."""
