@@ -114,7 +114,7 @@ def test_finished_fits_are_not_redone(
     assert {path.parts[1:3] for path in before} == {("dense", "fold_0"), ("dense", "fold_1")}
     fitted = []
     monkeypatch.setattr(
-        "lcclassify.training.member_fit.fit_network",
+        "lcclassify.training.network_fit.fit_network",
         lambda *args, name, **kw: (fitted.append(name), fit_network(*args, name=name, **kw))[1],
     )
     run_train(None, f"resume={folder}")
@@ -126,7 +126,7 @@ def test_finished_fits_are_not_redone(
 def test_a_finished_run_stays_as_it_is(monkeypatch, tmp_path, run_train, straight, outcome):
     folder = tmp_path / "copy"
     shutil.copytree(straight[0], folder)
-    monkeypatch.setattr("lcclassify.training.member_fit.fit_network", None)
+    monkeypatch.setattr("lcclassify.training.network_fit.fit_network", None)
     monkeypatch.setattr("lcclassify.training.stacking.fit_network", None)
     files = sorted(path.relative_to(folder) for path in folder.rglob("*"))
     result = run_train(None, f"resume={folder}")

@@ -43,7 +43,8 @@ def expand_best(model: PlainConfig) -> PlainConfig:
         for name, member in best_members(Path(str(folder)).expanduser().absolute(), top).items():
             if name in members:
                 raise ConfigError(f"model.searches has two searches whose members are '{name}'")
-            members[name] = member | {"fit": member["fit"] | fit}
+            # Trees have none.
+            members[name] = member | ({"fit": member["fit"] | fit} if "fit" in member else {})
     expanded = {key: value for key, value in model.items() if key in ("name", "head")}
     return expanded | {"members": members}
 

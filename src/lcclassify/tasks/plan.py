@@ -13,7 +13,14 @@ from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.schema import STACK, InputSizes, PlainConfig
 from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.training.priors import Priors
-from lcclassify.training.settings import MODES, MemberSettings, check_whole
+from lcclassify.training.settings import (
+    MODES,
+    AnyMember,
+    MemberSettings,
+    TreeSettings,
+    check_whole,
+    member_from_config,
+)
 from lcclassify.training.splits import SplitSettings
 
 _KEYS: Final = (
@@ -58,7 +65,7 @@ class Plan:
         cross_validate: Whether mode "holdout" cross-validates every member as well.
         refit: In mode "oof", trainings of every member on all training objects, whose
             networks classify; 0 if the folds' networks classify.
-        members: The networks.
+        members: The networks and trees.
         head: What combines them; None for their mean.
         stacked: Whether the model is an ensemble, be it of one member.
         name: Name of the model in tables and files.
@@ -72,7 +79,7 @@ class Plan:
     mode: str
     cross_validate: bool
     refit: int
-    members: tuple[MemberSettings, ...]
+    members: tuple[AnyMember, ...]
     head: MemberSettings | None
     stacked: bool
     name: str
@@ -204,17 +211,17 @@ def is_alone(trainer: Mapping[str, Any]) -> bool:
     return devices in (1, "1") or (isinstance(devices, list | tuple) and len(devices) == 1)
 
 
-def _model(config: PlainConfig) -> tuple[tuple[MemberSettings, ...], MemberSettings | None]:
+def _model(config: PlainConfig) -> tuple[tuple[AnyMember, ...], MemberSettings | None]:
     """Return the members of a model's configuration, and the head if it has one."""
     if "members" not in config:
-        member = MemberSettings.from_config(config)
+        member = member_from_config(config)
         _check_member("model", member)
         return (member,), None
     check_keys("model", config, ("name", "members", "head"))
     if not isinstance(config["members"], Mapping) or not config["members"]:
         raise ConfigError("model.members is empty: a stack needs at least one member")
     members = tuple(
-        MemberSettings.from_config(member, str(name)) for name, member in config["members"].items()
+        member_from_config(member, str(name)) for name, member in config["members"].items()
     )
     for member in members:
         _check_member(f"model.members.{member.name}", member)
@@ -235,10 +242,15 @@ def _model(config: PlainConfig) -> tuple[tuple[MemberSettings, ...], MemberSetti
     return members, head
 
 
-def _check_member(where: str, member: MemberSettings) -> None:
-    from lcclassify.nn.build import build_network
+def _check_member(where: str, member: AnyMember) -> None:
+    from lcclassify.nn.build import build_loss, build_network
 
     with _blaming(where):
+        if isinstance(member, TreeSettings):
+            from lcclassify.training.tree_fit import loss_weights
+
+            loss_weights(build_loss(member.loss, _SIZES.n_classes, [1] * _SIZES.n_classes))
+            return
         build_network(member.network, _SIZES)
         _check_optimizer(member)
 

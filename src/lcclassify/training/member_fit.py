@@ -1,11 +1,11 @@
-"""One network of a member: what is trained, with what, and what it leaves."""
+"""One fit of a member, whatever its kind: what it is given, and what it leaves."""
 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,17 +19,14 @@ from torch import Tensor
 
 from lcclassify.errors import ConfigError
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
-from lcclassify.nn.build import build_loss
 from lcclassify.nn.devices import device_of
 from lcclassify.nn.submodel import Submodel
 from lcclassify.schema import Batch, PlainConfig
 from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
 from lcclassify.training.context import Transforms
-from lcclassify.training.data import LightCurveDataModule
-from lcclassify.training.fit import FitResult, fit_network, load_history
-from lcclassify.training.seeds import derive_seed
-from lcclassify.training.settings import MemberSettings
-from lcclassify.training.streams import DrawnEpochs, DrawnStream
+from lcclassify.training.fit import FitResult, load_history
+from lcclassify.training.settings import AnyMember
+from lcclassify.training.streams import DrawnStream
 from lcclassify.training.tensorboard import Snapshot
 
 IntArray = NDArray[np.int64]
@@ -43,11 +40,11 @@ _HELD_OUT: Final = "held_out.safetensors"
 
 
 @dataclass(frozen=True)
-class MemberFit:
-    """One network of a member, to be trained in this process or another.
+class MemberFit(ABC):
+    """One fit of a member, to be trained in this process or another.
 
     Attributes:
-        member: The network and its training.
+        member: The network or the trees, and how they are trained.
         label: Its name among the member's fits, such as ``fold_0``.
         folder: Where what it leaves is kept.
         tensorboard: Where its event files go, or None.
@@ -67,7 +64,7 @@ class MemberFit:
         draw_seed: Seed of these draws, which all members have in common.
     """
 
-    member: MemberSettings
+    member: AnyMember
     label: str
     folder: Path
     tensorboard: Path | None
@@ -91,15 +88,9 @@ class MemberFit:
         """What is trained, for the user."""
         return f"{self.member.name} {self.label.replace('_', ' ')}"
 
+    @abstractmethod
     def cost(self) -> float:
-        """Return about how much there is to compute: rows read times parameters."""
-        submodel = self._new_submodel()
-        parameters = sum(parameter.numel() for parameter in submodel.parameters())
-        nights = 1.0
-        if "sequences" in submodel.reads and len(self.tensors):
-            nights = float(self.tensors.lengths.double().mean())
-        passes = 1 if self.stream is None else self.stream.passes
-        return self.member.fit.epochs * passes * len(self.train_rows) * nights * parameters
+        """Return about how much there is to compute: numbers read times parameters."""
 
     def is_finished(self) -> bool:
         """Tell whether an earlier run has left all of it."""
@@ -156,64 +147,9 @@ class MemberFit:
         submodel.cpu()
         return held_out, drawn
 
+    @abstractmethod
     def _trained(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> Submodel:
-        n_classes = len(self.class_weights)
-        torch.manual_seed(derive_seed(self.seed, "initialisation"))
-        submodel = self._new_submodel()
-        targets = self.tensors.targets.cpu().numpy()[self.train_rows]
-        loss = build_loss(
-            self.member.loss,
-            n_classes,
-            class_counts=np.bincount(targets, minlength=n_classes).tolist(),
-            metric_weights=self.class_weights,
-        )
-        epochs = validation = None
-        if self.stream is not None:
-            seed = derive_seed(self.seed, "draws")
-            epochs = DrawnEpochs(self.stream, self.train_rows, seed, self.member.fit.epochs)
-            if len(self.validation_rows):
-                # A few objects, drawn more often: they stand for many.
-                seed = derive_seed(self.seed, "validation draws")
-                validation = self.stream.sample(self.validation_rows, self.stream.passes, seed)
-        fit_network(
-            submodel,
-            loss,
-            LightCurveDataModule(
-                self.tensors,
-                self.train_rows,
-                self.validation_rows,
-                self.member.fit.batch_size,
-                self.seed,
-                sequences="sequences" in submodel.reads,
-                epochs=epochs,
-                validation=validation,
-            ),
-            name=self.name,
-            optimizer=self.member.optimizer,
-            settings=self.member.fit,
-            n_classes=n_classes,
-            folder=self.folder,
-            tensorboard=self.tensorboard,
-            has_graph=self.has_graph,
-            trainer_config=self.trainer,
-            reporter=reporter,
-            seed=self.seed,
-            watcher=watcher,
-            snapshot=self.snapshot,
-        )
-        return submodel.eval()
-
-    def _new_submodel(self) -> Submodel:
-        # Copies: members must not share modules that move between devices.
-        transforms = deepcopy(self.transforms)
-        return Submodel(
-            self.member.network,
-            features=transforms.features,
-            context=transforms.context,
-            sequences=transforms.sequences,
-            n_classes=len(self.class_weights),
-            max_length=self.max_length,
-        )
+        """Train, going on where an interrupted run stopped, and leave the history."""
 
     def _load_held_out(self) -> tuple[FloatArray, FloatArray] | None:
         wanted = (len(self.held_out_rows), len(self.class_weights))

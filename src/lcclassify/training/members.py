@@ -13,9 +13,11 @@ from lcclassify.nn.submodel import Submodel
 from lcclassify.training.context import TrainingContext
 from lcclassify.training.fit import FitResult
 from lcclassify.training.member_fit import FitOutcome, MemberFit
+from lcclassify.training.network_fit import NetworkFit
 from lcclassify.training.seeds import derive_seed
-from lcclassify.training.settings import MODES, MemberSettings
+from lcclassify.training.settings import MODES, AnyMember, TreeSettings
 from lcclassify.training.splits import check_folds
+from lcclassify.training.tree_fit import TreeFit
 from lcclassify.training.workers import run_fits
 
 IntArray = NDArray[np.int64]
@@ -46,7 +48,7 @@ class FittedMember:
     fits: dict[str, FitResult]
 
 
-def held_out_fits(context: TrainingContext, member: MemberSettings, mode: str) -> list[MemberFit]:
+def held_out_fits(context: TrainingContext, member: AnyMember, mode: str) -> list[MemberFit]:
     """Return the fits of a member that teach the head.
 
     Args:
@@ -73,7 +75,7 @@ def held_out_fits(context: TrainingContext, member: MemberSettings, mode: str) -
     return fits
 
 
-def refits(context: TrainingContext, member: MemberSettings, times: int) -> list[MemberFit]:
+def refits(context: TrainingContext, member: AnyMember, times: int) -> list[MemberFit]:
     """Return fits of a cross-validated member on all training objects, to classify with.
 
     The folds' networks taught the head and are not needed any more. Each of the new ones
@@ -89,7 +91,7 @@ def refits(context: TrainingContext, member: MemberSettings, times: int) -> list
     return [_fit(context, member, None, label, nothing) for label in labels]
 
 
-def collected(member: MemberSettings, fits: Sequence[MemberFit]) -> FittedMember:
+def collected(member: AnyMember, fits: Sequence[MemberFit]) -> FittedMember:
     """Return a member whose fits, those of `held_out_fits`, are all finished."""
     results = [_result(fit) for fit in fits]
     rows = np.unique(np.concatenate([fit.held_out_rows for fit in fits]))
@@ -122,7 +124,7 @@ def refitted(fitted: FittedMember, fits: Sequence[MemberFit]) -> FittedMember:
     return replace(fitted, submodels=submodels, fits=dict(fitted.fits) | histories)
 
 
-def fit_member(context: TrainingContext, member: MemberSettings, mode: str) -> FittedMember:
+def fit_member(context: TrainingContext, member: AnyMember, mode: str) -> FittedMember:
     """Train a single member, going on where an interrupted run stopped.
 
     Raises:
@@ -134,7 +136,7 @@ def fit_member(context: TrainingContext, member: MemberSettings, mode: str) -> F
     return collected(member, fits)
 
 
-def _replicas(label: str, member: MemberSettings) -> list[str]:
+def _replicas(label: str, member: AnyMember) -> list[str]:
     if member.replicas == 1:
         return [label]
     return [f"{label}_seed_{number}" for number in range(member.replicas)]
@@ -142,15 +144,16 @@ def _replicas(label: str, member: MemberSettings) -> list[str]:
 
 def _fit(
     context: TrainingContext,
-    member: MemberSettings,
+    member: AnyMember,
     fold: int | None,
     label: str,
     held_out_rows: IntArray,
 ) -> MemberFit:
     train_rows, validation_rows = context.fold_rows(fold)
     tensorboard = context.tensorboard
-    return MemberFit(
-        member=member,
+    kind = TreeFit if isinstance(member, TreeSettings) else NetworkFit
+    return kind(
+        member=member,  # type: ignore[arg-type]  # each kind its own
         label=label,
         folder=context.folder / member.name / label,
         tensorboard=None if tensorboard is None else tensorboard / member.name / label,

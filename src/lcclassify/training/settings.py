@@ -1,4 +1,4 @@
-"""How one network is trained: the plain settings of a model's YAML."""
+"""How a member of an ensemble is trained: the plain settings of a model's YAML."""
 
 from __future__ import annotations
 
@@ -126,9 +126,7 @@ class MemberSettings:
     replicas: int = 1
 
     def __post_init__(self) -> None:
-        check_whole(f"replicas of the model '{self.name}'", self.replicas, 1)
-        if not isinstance(self.name, str) or not self.name or set(self.name) & set("/\\ "):
-            raise ConfigError(f"a model's name must be a plain word, got '{self.name}'")
+        _check_name_and_replicas(self.name, self.replicas)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], name: str | None = None) -> MemberSettings:
@@ -145,6 +143,107 @@ class MemberSettings:
         if name is not None:
             values["name"] = name
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class Boosting:
+    """How trees are grown.
+
+    Attributes:
+        rounds: Trees a class.
+        learning_rate: What each adds, of what it would add alone.
+        leaves: Most leaves of a tree.
+        min_objects: Fewest training objects of a leaf.
+        feature_share: Share of the features that a split chooses from.
+        l2: Penalty on the leaves' values.
+        draws: Where training objects are drawn anew: how often each, for all rounds.
+    """
+
+    rounds: int
+    learning_rate: float
+    leaves: int
+    min_objects: int
+    feature_share: float
+    l2: float
+    draws: int
+
+    def __post_init__(self) -> None:
+        for key, least in (("rounds", 1), ("leaves", 2), ("min_objects", 1), ("draws", 1)):
+            check_whole(f"boosting.{key}", getattr(self, key), least)
+        for key, most in (("learning_rate", 1.0), ("feature_share", 1.0)):
+            value = getattr(self, key)
+            if not is_number(value) or not 0 < value <= most:
+                raise ConfigError(f"boosting.{key} must be above 0 and at most 1, got {value!r}")
+        if not is_number(self.l2) or self.l2 < 0:
+            raise ConfigError(f"boosting.l2 must be a number of at least 0, got {self.l2!r}")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Boosting:
+        """Build from the plain mapping `boosting` of a model's configuration.
+
+        Raises:
+            ConfigError: A key is unknown, missing or invalid.
+        """
+        values = _known_only("boosting", config, cls)
+        for key in (item.name for item in fields(cls)):
+            if key not in values:
+                raise ConfigError(f"a model's boosting needs the key '{key}'")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class TreeSettings:
+    """A member that is gradient-boosted trees on the features.
+
+    Attributes:
+        name: Its name in folders and tables.
+        boosting: How they are grown.
+        loss: Plain configuration of the loss: a cross-entropy, its classes weighted or not.
+        replicas: Fits with different seeds whose probabilities are averaged.
+    """
+
+    name: str
+    boosting: Boosting
+    loss: PlainConfig
+    replicas: int = 1
+
+    def __post_init__(self) -> None:
+        _check_name_and_replicas(self.name, self.replicas)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], name: str | None = None) -> TreeSettings:
+        """Build from a model's plain configuration, under another name if given.
+
+        Raises:
+            ConfigError: A key is unknown, missing or invalid.
+        """
+        values = _known_only("model", config, cls)
+        for key in ("boosting", "loss"):
+            if key not in values:
+                raise ConfigError(f"the model '{name or values.get('name')}' needs the key '{key}'")
+        values["boosting"] = Boosting.from_config(values["boosting"])
+        if name is not None:
+            values["name"] = name
+        return cls(**values)
+
+
+AnyMember = MemberSettings | TreeSettings
+
+
+def member_from_config(config: Mapping[str, Any], name: str | None = None) -> AnyMember:
+    """Build a member of either kind; trees are what has a mapping `boosting`.
+
+    Raises:
+        ConfigError: A key is unknown, missing or invalid.
+    """
+    kind = TreeSettings if isinstance(config, Mapping) and "boosting" in config else MemberSettings
+    return kind.from_config(config, name)
+
+
+def _check_name_and_replicas(name: object, replicas: object) -> None:
+    check_whole(f"replicas of the model '{name}'", replicas, 1)
+    if not isinstance(name, str) or not name or set(name) & set("/\\ "):
+        raise ConfigError(f"a model's name must be a plain word, got '{name}'")
 
 
 def is_number(value: object) -> bool:

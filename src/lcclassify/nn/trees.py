@@ -1,0 +1,169 @@
+"""Gradient-boosted trees as a network: how a fitted ensemble of them is kept and evaluated.
+
+The numbers are buffers like all other weights, so that a bundle carries, sizes and hashes
+them, and nothing that a library pickled is ever read. How trees are grown is the business
+of `lcclassify.training.tree_fit`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lcclassify.compiled import compiled
+from lcclassify.errors import ConfigError
+from lcclassify.schema import Batch, InputSizes, PlainConfig
+
+# Objects that go down a tree one after another: their features and its splits stay in the
+# processor's cache, and the steps of different objects do not wait for each other.
+_BLOCK: Final = 64
+
+
+class BoostedTrees(nn.Module):
+    """A sum of decision trees for each class; tree t adds to the logit of class t modulo K.
+
+    A split sends an object to the left where its feature is at most the threshold, and a
+    feature that is undefined where the split says. A child that is not negative is a further
+    split, which stands later in the list; -1 - i is leaf i.
+
+    Args:
+        sizes: F features in, as they are before any transform, and K classes out.
+        n_trees: T, a multiple of K.
+        n_splits: S, of all trees together.
+        n_leaves: L, likewise.
+
+    Attributes:
+        reads: No transformed input: trees do not care about monotonic transforms, and see
+            what is undefined.
+
+    Raises:
+        ConfigError: The numbers cannot be those of trees.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ()
+
+    roots: Tensor
+    feature: Tensor
+    threshold: Tensor
+    undefined_left: Tensor
+    left: Tensor
+    right: Tensor
+    leaves: Tensor
+
+    def __init__(self, sizes: InputSizes, *, n_trees: int, n_splits: int, n_leaves: int) -> None:
+        super().__init__()
+        numbers = {"n_trees": n_trees, "n_splits": n_splits, "n_leaves": n_leaves}
+        for name, number in numbers.items():
+            if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+                raise ConfigError(f"{name} must be a whole number of at least 0, got {number!r}")
+        if n_trees % sizes.n_classes or n_leaves != n_splits + n_trees:
+            raise ConfigError(
+                f"{n_trees} trees of {n_splits} splits and {n_leaves} leaves cannot be for "
+                f"{sizes.n_classes} classes"
+            )
+        self.n_features, self.n_classes = sizes.n_features, sizes.n_classes
+        self.register_buffer("roots", torch.full((n_trees,), -1, dtype=torch.int32))
+        self.register_buffer("feature", torch.zeros(n_splits, dtype=torch.int32))
+        self.register_buffer("threshold", torch.zeros(n_splits, dtype=torch.float64))
+        self.register_buffer("undefined_left", torch.zeros(n_splits, dtype=torch.bool))
+        for name in ("left", "right"):
+            self.register_buffer(name, torch.full((n_splits,), -1, dtype=torch.int32))
+        self.register_buffer("leaves", torch.zeros(n_leaves, dtype=torch.float64))
+        # Numbers from a stranger's file must not lead out of the arrays, or nowhere.
+        self.register_load_state_dict_post_hook(_check_loaded)  # type: ignore[no-untyped-call]
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the logits ``(N, K) float64`` of raw features ``(N, F)``, NaN if undefined."""
+        features = batch.features.to(torch.float64)
+        if features.device.type == "cpu":
+            logits = np.zeros((len(features), self.n_classes))
+            _evaluate(
+                features.numpy(),
+                self.roots.numpy(),
+                self.feature.numpy(),
+                self.threshold.numpy(),
+                self.undefined_left.numpy(),
+                self.left.numpy(),
+                self.right.numpy(),
+                self.leaves.numpy(),
+                logits,
+            )
+            return torch.from_numpy(logits)
+        return self._on_device(features)
+
+    def config(self) -> PlainConfig:
+        """Return the plain configuration from which `build_network` rebuilds the shape."""
+        return {
+            "_target_": f"{__name__}.{type(self).__name__}",
+            "n_trees": len(self.roots),
+            "n_splits": len(self.feature),
+            "n_leaves": len(self.leaves),
+        }
+
+    def check(self) -> None:
+        """See that no path is endless or leads out of the arrays.
+
+        Raises:
+            ConfigError: One does.
+        """
+        splits, leaves = len(self.feature), len(self.leaves)
+        children = torch.stack([self.left, self.right])
+        own = torch.arange(splits, dtype=torch.int32, device=children.device)
+        targets = torch.cat([children.flatten(), self.roots])
+        if (
+            bool(((children >= 0) & (children <= own)).any())
+            or bool((targets >= splits).any())
+            or bool((targets < -leaves).any())
+            or bool(((self.feature < 0) | (self.feature >= self.n_features)).any())
+        ):
+            raise ConfigError("the trees are damaged: a split leads nowhere")
+
+    def _on_device(self, features: Tensor) -> Tensor:
+        """Go down all trees at once, a split a step."""
+        place = self.roots.to(torch.int64).expand(len(features), -1)
+        while bool((place >= 0).any()):
+            split = place.clamp(min=0)
+            values = features.gather(1, self.feature.to(torch.int64)[split])
+            small = values <= self.threshold[split]
+            to_left = torch.where(values.isnan(), self.undefined_left[split], small)
+            onward = torch.where(to_left, self.left[split], self.right[split])
+            place = torch.where(place >= 0, onward.to(torch.int64), place)
+        added = self.leaves[-1 - place].reshape(len(features), -1, self.n_classes)
+        return added.sum(1)
+
+
+def _check_loaded(module: BoostedTrees, _: object) -> None:
+    module.check()
+
+
+@compiled
+def _evaluate(
+    features: NDArray[np.float64],
+    roots: NDArray[np.int32],
+    feature: NDArray[np.int32],
+    threshold: NDArray[np.float64],
+    undefined_left: NDArray[np.bool_],
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+    leaves: NDArray[np.float64],
+    logits: NDArray[np.float64],
+) -> None:
+    """Add what each tree says of each object to ``logits (N, K)``."""
+    n_objects, n_classes = logits.shape
+    for first in range(0, n_objects, _BLOCK):
+        last = min(first + _BLOCK, n_objects)
+        for tree in range(len(roots)):
+            root, column = roots[tree], tree % n_classes
+            for n in range(first, last):
+                place = root
+                while place >= 0:
+                    value = features[n, feature[place]]
+                    if value <= threshold[place] or (value != value and undefined_left[place]):
+                        place = left[place]
+                    else:
+                        place = right[place]
+                logits[n, column] += leaves[-1 - place]
