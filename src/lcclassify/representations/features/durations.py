@@ -1,0 +1,139 @@
+"""How an object rises and declines: times at shares of its peak, and around its detections."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lcclassify.compiled import compiled_quick
+from lcclassify.representations.nights import FloatArray, IntArray
+
+SHARES: Final = (0.5, 0.2)
+_MOST = 2 * len(SHARES)
+COURSE: Final = (
+    "detections_before",
+    "detections_after",
+    "first_detection",
+    "last_detection",
+    "gap_before_first_detection",
+    "gap_before_peak",
+    "gap_after_peak",
+    "observed_before",
+    "observed_after",
+    "share_of_signal_near",
+    "share_of_signal_before",
+    "centroid",
+    "breadth",
+)
+
+
+@compiled_quick
+def crossings(
+    starts: IntArray,
+    mjd: FloatArray,
+    smooth: FloatArray,
+    band_when: FloatArray,
+    band_flux: FloatArray,
+    stretch: FloatArray,
+) -> FloatArray:
+    """Return days from each passband's peak back and on to where it is below shares of it.
+
+    Of the running mean, linear between observations: ``(N, B, 4) float64`` with the rise
+    and the decline of each share in turn, NaN where it never falls so low.
+    """
+    n_objects, n_bands = starts.shape[0], starts.shape[1] - 1
+    out = np.full((n_objects, n_bands, _MOST), np.nan)
+    for n in range(n_objects):
+        for band in range(n_bands):
+            peak = band_flux[n, band]
+            begin, end = starts[n, band], starts[n, band + 1]
+            if end == begin or not peak > 0.0:
+                continue
+            top = begin
+            while top + 1 < end and mjd[top] < band_when[n, band]:
+                top += 1
+            for number in range(len(SHARES)):
+                level = SHARES[number] * peak
+                for side in range(2):
+                    step = -1 if side == 0 else 1
+                    row = top + step
+                    while row >= begin and row < end and smooth[row] >= level:
+                        row += step
+                    if row >= begin and row < end:
+                        over, under = smooth[row - step] - level, level - smooth[row]
+                        since = abs(mjd[row - step] - mjd[top])
+                        since += abs(mjd[row] - mjd[row - step]) * (over / (over + under))
+                        out[n, band, 2 * number + side] = since / stretch[n]
+    return out
+
+
+@compiled_quick
+def course(
+    bounds: IntArray,
+    mjd: FloatArray,
+    passband: NDArray[np.uint8],
+    flux: FloatArray,
+    flux_err: FloatArray,
+    detected: NDArray[np.bool_],
+    band_flux: FloatArray,
+    when: FloatArray,
+    stretch: FloatArray,
+) -> FloatArray:
+    """Return the `COURSE` of all passbands together around the joint peak, ``(N, 13)``."""
+    out = np.full((len(bounds) - 1, len(COURSE)), np.nan)
+    for n in range(len(bounds) - 1):
+        begin, end = bounds[n], bounds[n + 1]
+        if begin == end:
+            continue
+        before = after = 0
+        signal = near = early = 0.0
+        total = moment = square = 0.0
+        last_before, next_after = np.nan, np.nan
+        last_empty = np.nan
+        first, last, gap = np.nan, np.nan, np.nan
+        for row in range(begin, end):
+            phase = (mjd[row] - when[n]) / stretch[n]
+            if phase < 0.0:
+                last_before = phase
+            elif phase > 0.0 and np.isnan(next_after):
+                next_after = phase
+            if detected[row]:
+                before += int(phase < 0.0)
+                after += int(phase > 0.0)
+                if np.isnan(first):
+                    first = phase
+                    gap = phase - last_empty
+                last = phase
+            elif np.isnan(first):
+                last_empty = phase
+            ratio = flux[row] / flux_err[row]
+            if ratio > 3.0:
+                ratio *= ratio
+                signal += ratio
+                near += ratio * int(abs(phase) < 30.0)
+                early += ratio * int(phase < 0.0)
+            scale = band_flux[n, passband[row]]
+            if scale > 0.0:
+                # Of what is over the noise, no matter how well it is measured.
+                height = min(flux[row] - 2.0 * flux_err[row], scale) / scale
+                if height > 0.0:
+                    total += height
+                    moment += height * phase
+                    square += height * phase * phase
+        out[n, 0] = before
+        out[n, 1] = after
+        out[n, 2] = first
+        out[n, 3] = last
+        out[n, 4] = gap
+        out[n, 5] = -last_before
+        out[n, 6] = next_after
+        out[n, 7] = (mjd[begin] - when[n]) / stretch[n]
+        out[n, 8] = (mjd[end - 1] - when[n]) / stretch[n]
+        out[n, 9] = near / signal
+        out[n, 10] = early / signal
+        centroid = moment / total
+        out[n, 11] = centroid
+        out[n, 12] = np.sqrt(max(square / total - centroid * centroid, 0.0))
+    return out

@@ -1,0 +1,83 @@
+"""Colours: black bodies of known temperature, neighbours in wavelength, and the unknown."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lcclassify.representations.features import colour
+from lcclassify.schema import Passbands
+
+GRIZ = Passbands(("g", "r", "i", "z"), (472.0, 641.5, 783.5, 926.0))
+
+
+def table(observed):
+    values = colour.matrix(observed, with_redshift=False)
+    return dict(zip(colour.names(observed.passbands, with_redshift=False), values.T, strict=True))
+
+
+def black_body(temperature, redshift=0.0, err=0.01):
+    """Return a light curve at and after a peak, in four passbands, of one temperature."""
+    wavelength = np.array(GRIZ.wavelengths)
+    x = 1.438776877e7 * (1 + redshift) / (wavelength * temperature)
+    spectrum = wavelength**-3.0 / np.expm1(x)
+    spectrum /= spectrum.max()
+    phases = np.array([-20.0, -3.0, 0.0, 3.0, 15.0, 35.0, 70.0])
+    form = np.array([0.3, 0.95, 1.0, 0.95, 0.7, 0.4, 0.2])
+    mjd = np.repeat(59000 + (1 + redshift) * phases, 4)
+    band = np.tile(np.arange(4), len(phases))
+    flux = 1000 * np.repeat(form, 4) * spectrum[band]
+    return mjd, band, flux, np.full(len(mjd), err)
+
+
+@pytest.mark.parametrize("temperature", [3000, 4700, 7777, 12000])
+@pytest.mark.parametrize("redshift", [0.0, 0.4])
+def test_temperatures_of_black_bodies(temperature, redshift, observed_of):
+    found = table(observed_of([black_body(temperature, redshift)], redshift=[redshift]))
+    named = {name: value[0] for name, value in found.items() if name.startswith("temperature")}
+    temperatures = [value for name, value in named.items() if "misfit" not in name]
+    assert len(temperatures) >= 3
+    np.testing.assert_allclose(temperatures, temperature, rtol=0.03)
+
+
+def test_colours_are_differences_over_sums(observed_of):
+    found = table(observed_of([black_body(6000)]))
+    _, band, flux, _ = black_body(6000)
+    g, r = flux[(band == 0)][2], flux[(band == 1)][2]
+    assert found["colour_-8_to_8_g_r"][0] == pytest.approx((g - r) / (g + r), abs=1e-4)
+
+
+def test_noise_draws_colours_to_nothing(observed_of):
+    loud = table(observed_of([black_body(4000, err=0.1)]))["colour_-8_to_8_g_r"][0]
+    faint = table(observed_of([black_body(4000, err=1e4)]))["colour_-8_to_8_g_r"][0]
+    assert abs(loud) > 0.2
+    assert abs(faint) < 0.1
+
+
+def test_neighbours_are_those_in_wavelength(observed_of, transient):
+    observed = observed_of([transient(k) for k in range(5)])
+    order = np.array([2, 0, 3, 1])
+    shuffled = replace(
+        observed,
+        passband=np.argsort(order)[observed.passband].astype(np.uint8),
+        passbands=Passbands(
+            tuple(GRIZ.names[k] for k in order), tuple(GRIZ.wavelengths[k] for k in order)
+        ),
+    )
+    before, after = table(observed), table(shuffled)
+    assert list(before) == list(after)
+    for name, values in before.items():
+        np.testing.assert_allclose(after[name], values, rtol=1e-9, err_msg=name)
+
+
+def test_without_wavelengths_the_surveys_order_counts_and_no_body_is_black(observed_of, transient):
+    passbands = Passbands(("z", "one", "g"))
+    found = table(observed_of([transient(0, 3)], passbands))
+    pairs = {name.removeprefix("colour_-8_to_8_") for name in found if "colour_-8_to_8" in name}
+    assert {"z_one", "one_g"} <= pairs
+    assert not any("g_z" in name or "z_g" in name for name in found)
+    assert not any(name.startswith("temperature") for name in found)
+
+
+def test_one_passband_has_no_colour(observed_of, transient):
+    assert table(observed_of([transient(0, 1)], Passbands(("white",)))) == {}

@@ -1,0 +1,165 @@
+"""The form of a light curve: definitions, invariances, and what is undefined."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from lcclassify.representations.features import colour, shape
+from lcclassify.representations.features.light_statistics import sort_pairs
+from lcclassify.schema import Passbands
+
+SETS = {"shape": shape, "colour": colour}
+# Columns in units of flux, or its logarithm.
+SCALED = ("peak_flux_", "weighted_mean_", "peak_absolute_magnitude_")
+
+
+def table(module, observed, with_redshift=False):
+    """Return a set's columns by name."""
+    with np.errstate(all="raise"):
+        values = module.matrix(observed, with_redshift=with_redshift)
+    names = module.names(observed.passbands, with_redshift=with_redshift)
+    assert values.shape == (len(observed), len(names))
+    return dict(zip(names, values.T, strict=True))
+
+
+@pytest.mark.parametrize("module", SETS.values(), ids=SETS)
+@pytest.mark.parametrize("with_redshift", [False, True])
+@pytest.mark.parametrize("n_bands", range(1, 8))
+def test_names_are_distinct_and_as_many_as_columns(
+    module, with_redshift, n_bands, observed_of, transient
+):
+    passbands = Passbands(tuple(f"band {k}" for k in range(n_bands)))
+    observed = observed_of([transient(0, n_bands), transient(1, n_bands)], passbands)
+    found = table(module, observed, with_redshift)
+    assert len(found) == len(module.names(passbands, with_redshift=with_redshift))
+
+
+@pytest.mark.parametrize("module", SETS.values(), ids=SETS)
+def test_the_epoch_and_the_unit_of_flux_do_not_matter(module, observed_of, transient):
+    curves = [transient(k) for k in range(6)]
+    moved = [(mjd + 512.0, band, flux * 64, err * 64) for mjd, band, flux, err in curves]
+    before = table(module, observed_of(curves))
+    after = table(module, observed_of(moved))
+    for name, values in before.items():
+        factor = 64 if name.startswith(SCALED) and not name.startswith("joint_") else 1
+        np.testing.assert_allclose(after[name], values * factor, rtol=1e-6, atol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("module", SETS.values(), ids=SETS)
+def test_an_object_is_the_same_in_any_company(module, observed_of, transient):
+    curves = [transient(k, n=3 + 17 * k) for k in range(5)]
+    redshift = np.array([0.1, np.nan, 0.5, 0.0, 1.0])
+    together = module.matrix(observed_of(curves, redshift=redshift), with_redshift=True)
+    for k, one in enumerate(curves):
+        alone = module.matrix(observed_of([one], redshift=redshift[k : k + 1]), with_redshift=True)
+        np.testing.assert_array_equal(alone[0], together[k])
+
+
+@pytest.mark.parametrize("module", SETS.values(), ids=SETS)
+def test_an_object_without_observations_has_nothing_defined(module, observed_of, transient):
+    nothing = tuple(np.zeros(0) for _ in range(4))
+    observed = observed_of([nothing, transient(0), nothing], redshift=[0.2, 0.3, np.nan])
+    for name, values in table(module, observed, with_redshift=True).items():
+        if name != "redshift":
+            assert np.isnan(values[[0, 2]]).all(), name
+
+
+@pytest.mark.parametrize("module", SETS.values(), ids=SETS)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_absurd_values_are_no_errors(module, data, observed_of):
+    values = st.sampled_from([0.0, 1.0, -1.0, 1e-30, 1e30, -1e30, 1e200, -1e200, 1e308])
+    errors = st.sampled_from([1.0, 1e-30, 1e30, 1e-200, 1e200, 1e308])
+    curves = []
+    for _ in range(data.draw(st.integers(1, 3))):
+        n = data.draw(st.integers(0, 8))
+        days = st.lists(st.sampled_from([0.0, 0.1, 1.0, 5.0, 1e6]), min_size=n, max_size=n)
+        curves.append(
+            (
+                np.sort(np.array(data.draw(days))),
+                np.array(data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n))),
+                np.array(data.draw(st.lists(values, min_size=n, max_size=n))),
+                np.array(data.draw(st.lists(errors, min_size=n, max_size=n))),
+            )
+        )
+    redshift = np.array([data.draw(st.sampled_from([np.nan, -2, 0, 0.5, 9])) for _ in curves])
+    table(module, observed_of(curves, redshift=redshift), with_redshift=True)
+
+
+def test_without_a_redshift_of_its_own_an_object_is_in_the_observers_frame(observed_of, transient):
+    curves = [transient(0), transient(0), transient(0)]
+    found = table(shape, observed_of(curves, redshift=[np.nan, 0.0, -0.3]), with_redshift=True)
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, values[0], err_msg=name)
+    assert np.isnan(found["peak_absolute_magnitude_r"]).all()
+
+
+def test_a_farther_object_of_the_same_flux_is_brighter(observed_of, transient):
+    curves = [transient(0, n=400), transient(0, n=400, stretch=1.2)]
+    found = table(shape, observed_of(curves, redshift=[0.1, 0.2]), with_redshift=True)
+    # Astropy's distance moduli at H0 = 70 km/s/Mpc and a matter density of 0.3.
+    near, far = found["peak_absolute_magnitude_g"]
+    assert near - far == pytest.approx(39.9573 - 38.3109, abs=0.01)
+
+
+def test_rise_and_decline_of_a_triangle(observed_of):
+    mjd = np.arange(-50.0, 101.0)
+    flux = np.where(mjd < 0, 1 + mjd / 20, 1 - mjd / 80).clip(0) * 1000
+    found = table(shape, observed_of([(mjd, np.zeros(len(mjd)), flux, np.ones(len(mjd)))]))
+    assert found["rise_50_g"][0] == pytest.approx(10, abs=4)
+    assert found["decline_50_g"][0] == pytest.approx(40, abs=4)
+    assert found["peak_after_joint_g"][0] == pytest.approx(0, abs=2)
+    assert np.isnan(found["rise_50_r"][0])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from([-3.0, 0.0, 1.0, 1.5, 1e300, np.inf]), max_size=60))
+def test_pairs_are_sorted_together(values):
+    ordered, places = np.array(values), np.arange(len(values), dtype=float)
+    sort_pairs(ordered, places)
+    np.testing.assert_array_equal(ordered, np.sort(values))
+    np.testing.assert_array_equal(np.array(values)[places.astype(int)], ordered)
+
+
+def test_statistics_are_those_of_their_definitions(observed_of):
+    rng = np.random.default_rng(5)
+    n = 41
+    mjd = np.sort(rng.uniform(0, 300, n))
+    err = rng.uniform(0.5, 2, n)
+    flux = 3 * rng.normal(size=n) + 0.02 * mjd
+    found = {
+        name.removesuffix("_g"): values[0]
+        for name, values in table(shape, observed_of([(mjd, np.zeros(n), flux, err)])).items()
+        if name.endswith("_g") and not name.startswith("joint_")
+    }
+    weights = err**-2
+    centre = np.average(flux, weights=weights)
+    ratio = (flux - centre) / err
+    std = flux.std()
+    expected = {
+        "weighted_mean": centre,
+        "red_chi2": (ratio**2).sum() / (n - 1),
+        "stetson_k": np.abs(ratio).mean() / np.sqrt((ratio**2).mean()),
+        "eta": (np.diff(flux) ** 2).sum() / (n - 1) / std**2,
+        "kurtosis": stats.kurtosis(flux, fisher=False),
+        "beyond_1_std": (np.abs(flux - flux.mean()) > std).mean(),
+        "negative": (flux < -3 * err).mean(),
+    }
+    sums = np.concatenate([[0], np.cumsum(flux - flux.mean())])
+    expected["cusum"] = np.ptp(sums) / (n * std)
+    slope = np.polyfit(mjd, flux, 1, w=1 / err)[0]
+    expected["trend"] = slope * np.ptp(mjd) / std
+    ordered = np.sort(flux)
+    between = [
+        k * (n - k) / n**2 * (ordered[:k].mean() - ordered[k:].mean()) ** 2 for k in range(1, n)
+    ]
+    split = int(np.argmax(between)) + 1
+    expected["otsu_lower"] = split / n
+    expected["otsu_variance"] = max(between) / std**2
+    expected["otsu_difference"] = (ordered[split:].mean() - ordered[:split].mean()) / std
+    for name, value in expected.items():
+        if name in found:
+            assert found[name] == pytest.approx(value, rel=1e-6), name
+    assert len(expected.keys() & found.keys()) >= 8
