@@ -195,3 +195,21 @@ def test_a_loss_that_trees_cannot_minimise_is_refused(context):
     member = member_from_config(TREES | {"loss": {"_target_": "lcclassify.nn.losses.FocalLoss"}})
     with pytest.raises(ConfigError, match="cross_entropy or weighted_log_loss"):
         fit_member(context, member, "holdout")
+
+
+def test_only_features_that_tell_are_worth_something(context):
+    from lcclassify.training.importances import importances
+
+    member = member_from_config(TREES)
+    fits = held_out_fits(context, member, "oof")
+    for fit in fits:
+        fit.run(context.reporter, None)
+    # The first feature is told twice more, the last one carries nothing.
+    found = importances(fits, ["mean_g", "mean_r", "other"], ["g", "r"])
+    assert {item.name: item.features for item in found} == {"mean": 2, "other": 1}
+    assert found[0].name == "mean"
+    assert found[0].loss > found[1].loss > 0
+    (outcome,) = [fits[0].result()]
+    users = outcome.submodel.network.users()
+    assert users.shape == (36, 3)
+    assert users.any(axis=0).all()

@@ -80,20 +80,49 @@ class BoostedTrees(nn.Module):
         """Return the logits ``(N, K) float64`` of raw features ``(N, F)``, NaN if undefined."""
         features = batch.features.to(torch.float64)
         if features.device.type == "cpu":
-            logits = np.zeros((len(features), self.n_classes))
-            _evaluate(
-                features.numpy(),
-                self.roots.numpy(),
-                self.feature.numpy(),
-                self.threshold.numpy(),
-                self.undefined_left.numpy(),
-                self.left.numpy(),
-                self.right.numpy(),
-                self.leaves.numpy(),
-                logits,
-            )
-            return torch.from_numpy(logits)
+            return torch.from_numpy(self.logits(features.numpy()))
         return self._on_device(features)
+
+    def logits(
+        self, features: NDArray[np.float64], trees: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float64]:
+        """Return what the trees, or some of them, say of features on the CPU.
+
+        Args:
+            features: ``(N, F)``, NaN where undefined.
+            trees: ``(T,)``, which of the trees; None for all.
+
+        Returns:
+            ``(N, K)``.
+        """
+        found = np.zeros((len(features), self.n_classes))
+        numbers = np.arange(len(self.roots)) if trees is None else np.flatnonzero(trees)
+        _evaluate(
+            features,
+            numbers,
+            self.roots.numpy(),
+            self.feature.numpy(),
+            self.threshold.numpy(),
+            self.undefined_left.numpy(),
+            self.left.numpy(),
+            self.right.numpy(),
+            self.leaves.numpy(),
+            found,
+        )
+        return found
+
+    def users(self) -> NDArray[np.bool_]:
+        """Return which tree asks for which feature, ``(T, F)``."""
+        found = np.zeros((len(self.roots), self.n_features), dtype=np.bool_)
+        feature, left, right = self.feature.numpy(), self.left.numpy(), self.right.numpy()
+        for tree, root in enumerate(self.roots.tolist()):
+            waiting = [root]
+            while waiting:
+                place = waiting.pop()
+                if place >= 0:
+                    found[tree, feature[place]] = True
+                    waiting += [left[place], right[place]]
+        return found
 
     def config(self) -> PlainConfig:
         """Return the plain configuration from which `build_network` rebuilds the shape."""
@@ -143,6 +172,7 @@ def _check_loaded(module: BoostedTrees, _: object) -> None:
 @compiled
 def _evaluate(
     features: NDArray[np.float64],
+    trees: NDArray[np.int64],
     roots: NDArray[np.int32],
     feature: NDArray[np.int32],
     threshold: NDArray[np.float64],
@@ -152,11 +182,11 @@ def _evaluate(
     leaves: NDArray[np.float64],
     logits: NDArray[np.float64],
 ) -> None:
-    """Add what each tree says of each object to ``logits (N, K)``."""
+    """Add what each of some trees says of each object to ``logits (N, K)``."""
     n_objects, n_classes = logits.shape
     for first in range(0, n_objects, _BLOCK):
         last = min(first + _BLOCK, n_objects)
-        for tree in range(len(roots)):
+        for tree in trees:
             root, column = roots[tree], tree % n_classes
             for n in range(first, last):
                 place = root

@@ -32,6 +32,7 @@ from lcclassify.terminal import terminal, working
 from lcclassify.training.calibrating import Calibrated, calibrated, wanted_shares
 from lcclassify.training.callbacks import EpochWatcher
 from lcclassify.training.context import TrainingContext
+from lcclassify.training.importances import Importance, importances
 from lcclassify.training.mapped import mapped
 from lcclassify.training.member_fit import predict_rows
 from lcclassify.training.members import (
@@ -45,6 +46,7 @@ from lcclassify.training.processes import one_thread, warm_up
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.settings import MemberSettings
 from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
+from lcclassify.training.tree_fit import TreeFit
 from lcclassify.training.workers import run_fits
 
 
@@ -106,6 +108,7 @@ def train_ensemble(
             scored = scoring.of("test") if _has_test(context, run.plan) else scoring.of_training()
             has_held_out = run.plan.test and len(inputs.split.rows("held_out")) > 0
             held_out = scoring.of("held_out") if has_held_out else None
+            worth = _importances(context, run.plan, inputs)
         taxonomy = inputs.taxonomy
         validations = {
             member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
@@ -119,6 +122,7 @@ def train_ensemble(
         taxonomy,
         validations,
         fitted,
+        worth,
         last_step,
         console,
     )
@@ -190,6 +194,21 @@ def _fit_all(
     meta = _fit_head(context, plan.head, members, cross_fit=not _has_test(context, plan))
     members = [refitted(member, part) for member, part in zip(members, anew, strict=True)]
     return members, crossed, meta
+
+
+def _importances(
+    context: TrainingContext, plan: Plan, inputs: TrainingInputs
+) -> dict[str, list[Importance]]:
+    """Return what features are worth to the members that are trees, by member."""
+    representation = inputs.representation
+    bands = representation.passbands.names
+    tokens = [*bands, *(str(number) for number in range(len(bands)))]
+    found = {}
+    for member in plan.members:
+        fits = [f for f in held_out_fits(context, member, plan.mode) if isinstance(f, TreeFit)]
+        if fits:
+            found[member.name] = importances(fits, representation.feature_names, tokens)
+    return found
 
 
 def _fit_head(

@@ -15,7 +15,12 @@ from rich.table import Table
 from torch.utils.tensorboard import SummaryWriter
 
 from lcclassify.errors import OutputError
-from lcclassify.evaluation.figures import LearningCurve, learning_figure, make_figures
+from lcclassify.evaluation.figures import (
+    LearningCurve,
+    importances_figure,
+    learning_figure,
+    make_figures,
+)
 from lcclassify.evaluation.figures import write_figures as save_figures
 from lcclassify.evaluation.metrics import Evaluation, evaluate
 from lcclassify.evaluation.report import (
@@ -32,6 +37,7 @@ from lcclassify.tasks.inputs import TrainingInputs
 from lcclassify.tasks.runs import Run
 from lcclassify.terminal import working
 from lcclassify.training.calibrating import Calibrated
+from lcclassify.training.importances import Importance
 from lcclassify.training.members import FittedMember
 from lcclassify.training.tensorboard import remove_event_files
 
@@ -101,6 +107,7 @@ def report(
     taxonomy: Taxonomy,
     crossed: Mapping[str, CrossValidation],
     members: list[FittedMember],
+    importances: Mapping[str, Sequence[Importance]],
     last_step: Calibrated | None,
     console: Console,
 ) -> dict[str, Evaluation]:
@@ -115,6 +122,7 @@ def report(
         taxonomy: The classes.
         crossed: Cross-validated members.
         members: The members, for their learning curves.
+        importances: Of features to members that are trees.
         last_step: The temperature and the priors, or None.
         console: Where the tables go.
 
@@ -143,6 +151,10 @@ def report(
                 "models": evaluations,
                 "held_out": alike,
                 "cross_validation": {name: cv.to_dict() for name, cv in crossed.items()},
+                "importances": {
+                    name: {item.name: item.loss for item in found}
+                    for name, found in importances.items()
+                },
                 "augmentation": run.plan.augment.described(),
                 "calibration": None if last_step is None else last_step.summary,
             },
@@ -157,6 +169,14 @@ def report(
                     scored.probabilities[main], scored.targets, taxonomy, title=main
                 )
                 figures |= _learning_figures(run, members)
+                figures |= {
+                    f"importances_{name}": importances_figure(
+                        {item.name: item.loss for item in found},
+                        title=f"{name}: what features in all passbands are worth",
+                    )
+                    for name, found in importances.items()
+                    if found
+                }
                 figures |= {} if inputs.drawn is None else inputs.drawn.figures()
                 save_figures(figures, run.figures)
         if run.tensorboard is not None:

@@ -91,7 +91,7 @@ def grow(
             "learning_rate": settings.learning_rate,
             "num_leaves": settings.leaves,
             "min_data_in_leaf": settings.min_objects,
-            "feature_fraction_bynode": settings.feature_share,
+            "feature_fraction": settings.feature_share,
             "lambda_l2": settings.l2,
             "seed": seed % 2**31,
             "num_threads": 1,

@@ -154,7 +154,7 @@ class Boosting:
         learning_rate: What each adds, of what it would add alone.
         leaves: Most leaves of a tree.
         min_objects: Fewest training objects of a leaf.
-        feature_share: Share of the features that a split chooses from.
+        feature_share: Share of the features that the splits of a tree choose from.
         l2: Penalty on the leaves' values.
         draws: Where training objects are drawn anew: how often each, for all rounds.
     """

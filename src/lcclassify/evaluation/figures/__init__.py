@@ -8,6 +8,7 @@ from lcclassify.evaluation.figures.augmentation import (
 )
 from lcclassify.evaluation.figures.confusion import confusion_figure
 from lcclassify.evaluation.figures.curves import precision_recall_figure, roc_figure
+from lcclassify.evaluation.figures.importances import importances_figure
 from lcclassify.evaluation.figures.learning import LearningCurve, learning_figure
 from lcclassify.evaluation.figures.light_curves import LightCurvePanel, light_curve_figure
 from lcclassify.evaluation.figures.reliability import (
@@ -25,6 +26,7 @@ __all__ = [
     "augmentation_samples_figure",
     "class_reliability_figure",
     "confusion_figure",
+    "importances_figure",
     "learning_figure",
     "light_curve_figure",
     "make_figures",

@@ -175,7 +175,12 @@ def _standardised_moments(value: FloatArray, weight: FloatArray, out: FloatArray
 
 @compiled_quick
 def _search(
-    place: FloatArray, value: FloatArray, weight: FloatArray, used: int, span: float, out: FloatArray
+    place: FloatArray,
+    value: FloatArray,
+    weight: FloatArray,
+    used: int,
+    span: float,
+    out: FloatArray,
 ) -> tuple[float, float]:
     """Return the winners in cycles per span, 0 without one, and write what the search says."""
     last = int(min(_HIGHEST * span * _PER_CYCLE, _MOST_PLACES)) + 1
@@ -210,9 +215,9 @@ def _search(
     moments(place, value, weight, best, sums)
     one = series(sums, 1, coefficients) / chi_square
     # As many independent frequencies as cycles in the span, each of an F distribution.
-    out[1] = (np.log(last / _PER_CYCLE) + (used - 3) / 2 * np.log(1 - min(one, 1 - 1e-12))) / np.log(
-        10.0
-    )
+    out[1] = (
+        np.log(last / _PER_CYCLE) + (used - 3) / 2 * np.log(1 - min(one, 1 - 1e-12))
+    ) / np.log(10.0)
     out[4] = adjusted(one, 1.0, used, 1)
     out[5] = best_power
     out[6] = adjusted(series(sums, 4, coefficients), chi_square, used, 4)

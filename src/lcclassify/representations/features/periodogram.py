@@ -40,9 +40,7 @@ _KERNELS: Final = _kernels()
 
 
 @compiled_quick
-def power_spectrum(
-    place: FloatArray, values: FloatArray, first: int, last: int
-) -> SingleArray:
+def power_spectrum(place: FloatArray, values: FloatArray, first: int, last: int) -> SingleArray:
     """Return |Σ values exp(-2πi ν place)|² at ν = k / 10 for k from `first` to before `last`.
 
     Args:
