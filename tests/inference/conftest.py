@@ -90,6 +90,40 @@ def make_submodel(network, representation, prepared):
     return submodel
 
 
+def make_trees(representation, prepared, seed):
+    """A stump for each feature that varies and class, at the feature's median."""
+    medians = np.nanmedian(prepared.features, axis=0)
+    rng = np.random.default_rng(seed)
+    columns = np.repeat(np.flatnonzero(np.isfinite(medians)), len(TAXONOMY))
+    n_stumps, n_features = len(columns), prepared.features.shape[1]
+    leaf = -1 - torch.arange(2 * n_stumps, dtype=torch.int32).reshape(-1, 2)
+    trees = Submodel(
+        {
+            "_target_": "lcclassify.nn.trees.BoostedTrees",
+            "n_trees": n_stumps,
+            "n_splits": n_stumps,
+            "n_leaves": 2 * n_stumps,
+        },
+        features=FeatureTransform(n_features, kind="none"),
+        context=FeatureTransform(prepared.context.shape[1], kind="none"),
+        sequences=SequenceTransform(prepared.sequences.shape[1], kind="none"),
+        n_classes=len(TAXONOMY),
+        max_length=representation.max_length,
+    )
+    trees.network.load_state_dict(
+        {
+            "roots": torch.arange(n_stumps, dtype=torch.int32),
+            "feature": torch.as_tensor(columns, dtype=torch.int32),
+            "threshold": torch.as_tensor(medians[columns]),
+            "undefined_left": torch.as_tensor(rng.random(n_stumps) < 0.5),
+            "left": leaf[:, 0].clone(),
+            "right": leaf[:, 1].clone(),
+            "leaves": torch.as_tensor(rng.normal(0, 0.2, 2 * n_stumps)),
+        }
+    )
+    return trees
+
+
 def make_bundle():
     light_curves = make_light_curves()
     representation = Representation(
@@ -109,11 +143,12 @@ def make_bundle():
         [make_submodel(network, representation, prepared) for _ in range(2)]
         for network in NETWORKS.values()
     ]
+    members.append([make_trees(representation, prepared, seed) for seed in range(2)])
     return Bundle(
         representation=representation,
         taxonomy=TAXONOMY,
         classifier=EnsembleClassifier(members, StackingHead(len(members), len(TAXONOMY))),
-        member_names=tuple(NETWORKS),
+        member_names=(*NETWORKS, "trees"),
         provenance={
             "survey": "test",
             "class_counts": {"Ia": 20, "II": 21, "90": np.int64(16)},

@@ -202,7 +202,7 @@ def test_values_that_are_not_plain_are_refused(bundle, tmp_path):
 def test_parts_that_do_not_fit_are_refused(bundle):
     with pytest.raises(BundleError, match="3 outputs, the taxonomy 2 classes"):
         Bundle(bundle.representation, Taxonomy(("a", "b")), bundle.classifier, ("a", "b", "c"))
-    with pytest.raises(BundleError, match="each of the 3 members"):
+    with pytest.raises(BundleError, match="each of the 4 members"):
         Bundle(bundle.representation, bundle.taxonomy, bundle.classifier, ("a", "b"))
 
 
@@ -313,6 +313,20 @@ def first(weights):
 def test_weights_that_do_not_fit(folder, change, match):
     reweigh(folder, change)
     refused(folder, match)
+
+
+@pytest.mark.parametrize("name", ["left", "right", "roots", "feature"])
+@pytest.mark.parametrize("value", [0, 10**6, -(10**6)])
+def test_trees_that_lead_nowhere(folder, name, value):
+    """Also where the checksum was made anew: an endless path would hang whoever classifies."""
+
+    def change(weights):
+        (key,) = [key for key in weights if key.endswith(f"members.3.0.network.{name}")]
+        weights[key][-1 if name != "left" else 0] = value
+
+    if (name, value) not in {("roots", 0), ("feature", 0), ("right", 0)}:  # these are trees too
+        reweigh(folder, change)
+        refused(folder, "the trees are damaged")
 
 
 @pytest.mark.parametrize("key", ["feature_names", "context_names", "channel_names"])
