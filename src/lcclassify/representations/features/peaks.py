@@ -110,18 +110,50 @@ def _by_passband(
 
 
 @compiled_quick
-def _supported(flux: FloatArray, flux_err: FloatArray, row: int, begin: int, end: int) -> float:
-    """Return a flux, or less where its neighbours are much fainter."""
-    own = flux[row]
-    if end - begin < 2:
-        return float(own)
-    brighter = -np.inf
-    if row > begin:
-        brighter = flux[row - 1]
-    if row + 1 < end and flux[row + 1] > brighter:
-        brighter = flux[row + 1]
-    most = _TIMES * max(brighter, 0.0) + _ERRORS * flux_err[row]
-    return float(min(own, most))
+def _running_mean(
+    row: int,
+    begin: int,
+    end: int,
+    neighbours: int,
+    narrow: float,
+    mjd: FloatArray,
+    flux: FloatArray,
+    weight: FloatArray,
+) -> tuple[float, float]:
+    """Return the mean around a row and its error, with less weight to what is farther away.
+
+    Args:
+        row: The row.
+        begin: First of the rows that may take part.
+        end: The one after the last of them.
+        neighbours: How many rows at most to either side.
+        narrow: 1 over the days to either side.
+        mjd: ``(M,)``, rising.
+        flux: ``(M,)``.
+        weight: ``(M,)``, of each flux: 1 over its squared error.
+    """
+    weights = weight[row]
+    squares = weights
+    total = weights * flux[row]
+    for near in range(row - 1, max(begin, row - neighbours) - 1, -1):
+        apart = (mjd[row] - mjd[near]) * narrow
+        if not apart < 1.0:
+            break
+        closeness = 1.0 - apart * apart
+        own = closeness * weight[near]
+        weights += own
+        squares += closeness * own
+        total += own * flux[near]
+    for near in range(row + 1, min(end, row + neighbours + 1)):
+        apart = (mjd[near] - mjd[row]) * narrow
+        if not apart < 1.0:
+            break
+        closeness = 1.0 - apart * apart
+        own = closeness * weight[near]
+        weights += own
+        squares += closeness * own
+        total += own * flux[near]
+    return total / weights, np.sqrt(squares) / weights
 
 
 @compiled_quick
@@ -129,28 +161,29 @@ def _band_peaks(
     starts: IntArray, mjd: FloatArray, flux: FloatArray, flux_err: FloatArray, stretch: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     n_objects, n_bands = starts.shape[0], starts.shape[1] - 1
-    smooth = np.empty(len(mjd))
+    smooth, weight, supported = np.empty(len(mjd)), np.empty(len(mjd)), np.empty(len(mjd))
     when = np.full((n_objects, n_bands), np.nan)
     peak = np.full((n_objects, n_bands), np.nan)
     peak_err = np.full((n_objects, n_bands), np.nan)
     for n in range(n_objects):
-        width = WINDOW * stretch[n]
+        narrow = 1.0 / (WINDOW * stretch[n])
         for band in range(n_bands):
             begin, end = starts[n, band], starts[n, band + 1]
+            for row in range(begin, end):
+                weight[row] = 1.0 / (flux_err[row] * flux_err[row])
+                supported[row] = flux[row]
+                if end - begin > 1:
+                    brighter = 0.0
+                    if row > begin:
+                        brighter = max(brighter, flux[row - 1])
+                    if row + 1 < end:
+                        brighter = max(brighter, flux[row + 1])
+                    supported[row] = min(flux[row], _TIMES * brighter + _ERRORS * flux_err[row])
             best = -np.inf
             for row in range(begin, end):
-                total = weights = squares = 0.0
-                first = max(begin, row - _NEIGHBOURS)
-                for near in range(first, min(end, row + _NEIGHBOURS + 1)):
-                    apart = (mjd[near] - mjd[row]) / width
-                    if apart > -1.0 and apart < 1.0:
-                        closeness = 1.0 - apart * apart
-                        weight = closeness / (flux_err[near] * flux_err[near])
-                        weights += weight
-                        squares += closeness * weight
-                        total += weight * _supported(flux, flux_err, near, begin, end)
-                mean = total / weights
-                error = np.sqrt(squares) / weights
+                mean, error = _running_mean(
+                    row, begin, end, _NEIGHBOURS, narrow, mjd, supported, weight
+                )
                 smooth[row] = mean
                 if mean - error > best or row == begin:
                     best = mean - error
@@ -172,36 +205,27 @@ def _joint_peaks(
 ) -> FloatArray:
     """Return when the fluxes relative to each passband's peak are greatest together."""
     when = np.full(len(bounds) - 1, np.nan)
+    weight, relative = np.empty(len(mjd)), np.empty(len(mjd))
     for n in range(len(bounds) - 1):
         begin, end = bounds[n], bounds[n + 1]
-        width = WINDOW * stretch[n]
+        narrow = 1.0 / (WINDOW * stretch[n])
+        for row in range(begin, end):
+            weight[row] = relative[row] = 0.0
+            scale = band_flux[n, passband[row]]
+            if scale > 0.0:
+                ratio = scale / flux_err[row]
+                weight[row] = ratio * ratio
+                # A supported peak is 1: what is far above it is an outlier.
+                relative[row] = min(flux[row] / scale, 1.5)
         best = -np.inf
         for row in range(begin, end):
-            if not band_flux[n, passband[row]] > 0.0:
-                continue
-            total = weights = squares = 0.0
-            for step in (-1, 1):
-                near = row if step == 1 else row - 1
-                for _ in range(_JOINT_NEIGHBOURS):
-                    if near < begin or near >= end:
-                        break
-                    apart = (mjd[near] - mjd[row]) / width
-                    if not (apart > -1.0 and apart < 1.0):
-                        break
-                    scale = band_flux[n, passband[near]]
-                    if scale > 0.0:
-                        closeness = 1.0 - apart * apart
-                        error = flux_err[near] / scale
-                        weight = closeness / (error * error)
-                        weights += weight
-                        squares += closeness * weight
-                        # No more than a supported peak: outliers were taken off that.
-                        total += weight * min(flux[near] / scale, 1.5)
-                    near += step
-            bound = (total - np.sqrt(squares)) / weights
-            if bound > best:
-                best = bound
-                when[n] = mjd[row]
+            if weight[row] > 0.0:
+                mean, error = _running_mean(
+                    row, begin, end, _JOINT_NEIGHBOURS, narrow, mjd, relative, weight
+                )
+                if mean - error > best:
+                    best = mean - error
+                    when[n] = mjd[row]
         if not np.isfinite(best):  # no light in any passband: the most significant
             for row in range(begin, end):
                 ratio = flux[row] / flux_err[row]
