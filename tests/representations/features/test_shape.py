@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from lcclassify.representations.features import colour, shape
-from lcclassify.representations.features.light_statistics import sort_pairs
+from lcclassify.representations.features.light_statistics import STATISTICS, sort_pairs
 from lcclassify.schema import Passbands
 
 SETS = {"shape": shape, "colour": colour}
@@ -138,28 +137,57 @@ def test_statistics_are_those_of_their_definitions(observed_of):
     centre = np.average(flux, weights=weights)
     ratio = (flux - centre) / err
     std = flux.std()
+    sums = np.concatenate([[0], np.cumsum(flux - flux.mean())])
+    steps = np.diff(flux) ** 2
+    ordered = np.argsort(flux)
+    reached = (np.cumsum(weights[ordered]) - weights[ordered] / 2) / weights.sum()
+    low, quarter, half, upper, high = np.interp(
+        [0.05, 0.25, 0.5, 0.75, 0.95], reached, flux[ordered]
+    )
     expected = {
         "weighted_mean": centre,
-        "red_chi2": (ratio**2).sum() / (n - 1),
-        "stetson_k": np.abs(ratio).mean() / np.sqrt((ratio**2).mean()),
-        "eta": (np.diff(flux) ** 2).sum() / (n - 1) / std**2,
-        "kurtosis": stats.kurtosis(flux, fisher=False),
-        "beyond_1_std": (np.abs(flux - flux.mean()) > std).mean(),
         "negative": (flux < -3 * err).mean(),
+        "red_chi2": (ratio**2).sum() / (n - 1),
+        "excess_variance": (std**2 - (err**2).mean()) / (flux.mean() ** 2 + (err**2).mean()),
+        "stetson_k": np.abs(ratio).mean() / np.sqrt((ratio**2).mean()),
+        "beyond_1_std": (np.abs(flux - flux.mean()) > std).mean(),
+        "cusum": np.ptp(sums) / (n * std),
+        "trend": np.polyfit(mjd, flux, 1, w=1 / err)[0] * np.ptp(mjd) / std,
+        "eta": steps.mean() / std**2,
+        "eta_noise": (steps / (err[1:] ** 2 + err[:-1] ** 2)).mean(),
+        "range_25_75": (upper - quarter) / (high - low),
+        "median_position": (half - low) / (high - low),
+        "crossings": (np.diff(np.sign(flux - half - 1e-12)) != 0).mean(),
     }
-    sums = np.concatenate([[0], np.cumsum(flux - flux.mean())])
-    expected["cusum"] = np.ptp(sums) / (n * std)
-    slope = np.polyfit(mjd, flux, 1, w=1 / err)[0]
-    expected["trend"] = slope * np.ptp(mjd) / std
-    ordered = np.sort(flux)
-    between = [
-        k * (n - k) / n**2 * (ordered[:k].mean() - ordered[k:].mean()) ** 2 for k in range(1, n)
-    ]
-    split = int(np.argmax(between)) + 1
-    expected["otsu_lower"] = split / n
-    expected["otsu_variance"] = max(between) / std**2
-    expected["otsu_difference"] = (ordered[split:].mean() - ordered[:split].mean()) / std
+    assert list(expected) == list(STATISTICS)
     for name, value in expected.items():
-        if name in found:
-            assert found[name] == pytest.approx(value, rel=1e-6), name
-    assert len(expected.keys() & found.keys()) >= 8
+        assert found[name] == pytest.approx(value, rel=1e-6), name
+
+
+def test_the_course_of_an_object(observed_of):
+    days = np.array([0.0, 10, 20, 30, 40, 50, 60, 100, 100.5])
+    flux = np.array([0.0, 1, 40, 100, 60, 30, 10, -8, -8])
+    band = np.zeros(9)
+    found = table(shape, observed_of([(days, band, flux, np.full(9, 2.0))]))
+    found = {name: values[0] for name, values in found.items()}
+    assert found["first_detection"] == -10
+    assert found["last_detection"] == 20
+    assert found["gap_before_first_detection"] == found["gap_before_peak"] == 10
+    assert found["gap_after_peak"] == 10
+    assert (found["observed_before"], found["observed_after"]) == (-30, 70.5)
+    assert found["joint_negative"] == pytest.approx(2 / 9)
+    squares = flux[2:7] ** 2
+    assert found["share_of_signal_before"] == pytest.approx(squares[0] / squares.sum())
+    assert found["share_of_signal_near"] == pytest.approx(squares[:-1].sum() / squares.sum())
+    assert found["joint_crossings"] == pytest.approx(2 / 8)
+    # Only the observations of days 100 and 100.5 are a pair.
+    assert found["joint_stetson_j"] == pytest.approx((flux.mean() + 8) / 2)
+
+
+def test_a_constant_object_has_no_form(observed_of):
+    n = 12
+    found = table(shape, observed_of([(np.arange(n), np.zeros(n), np.full(n, 7.0), np.ones(n))]))
+    for name in ("trend", "eta", "stetson_k", "cusum", "range_25_75"):
+        assert np.isnan(found[f"{name}_g"][0]), name
+    assert found["red_chi2_g"][0] == 0
+    assert found["crossings_g"][0] == 0

@@ -13,8 +13,6 @@ from lcclassify.representations.nights import FloatArray, IntArray
 SHARES: Final = (0.5, 0.2)
 _MOST = 2 * len(SHARES)
 COURSE: Final = (
-    "detections_before",
-    "detections_after",
     "first_detection",
     "last_detection",
     "gap_before_first_detection",
@@ -26,7 +24,12 @@ COURSE: Final = (
     "share_of_signal_before",
     "centroid",
     "breadth",
+    "joint_negative",
+    "joint_crossings",
+    "joint_stetson_j",
 )
+_NEAR: Final = 30.0  # days from the peak
+_TOGETHER: Final = 1.0  # days between observations that are a pair
 
 
 @compiled_quick
@@ -78,21 +81,22 @@ def course(
     flux_err: FloatArray,
     detected: NDArray[np.bool_],
     band_flux: FloatArray,
+    band_mean: FloatArray,
     when: FloatArray,
     stretch: FloatArray,
 ) -> FloatArray:
-    """Return the `COURSE` of all passbands together around the joint peak, ``(N, 13)``."""
+    """Return the `COURSE` of all passbands together around the joint peak, ``(N, 14)``."""
     out = np.full((len(bounds) - 1, len(COURSE)), np.nan)
     for n in range(len(bounds) - 1):
         begin, end = bounds[n], bounds[n + 1]
         if begin == end:
             continue
-        before = after = 0
+        first, last, gap, last_empty = np.nan, np.nan, np.nan, np.nan
+        last_before, next_after = np.nan, np.nan
         signal = near = early = 0.0
         total = moment = square = 0.0
-        last_before, next_after = np.nan, np.nan
-        last_empty = np.nan
-        first, last, gap = np.nan, np.nan, np.nan
+        negative = changes = pairs = 0
+        products = previous = 0.0
         for row in range(begin, end):
             phase = (mjd[row] - when[n]) / stretch[n]
             if phase < 0.0:
@@ -100,8 +104,6 @@ def course(
             elif phase > 0.0 and np.isnan(next_after):
                 next_after = phase
             if detected[row]:
-                before += int(phase < 0.0)
-                after += int(phase > 0.0)
                 if np.isnan(first):
                     first = phase
                     gap = phase - last_empty
@@ -109,10 +111,11 @@ def course(
             elif np.isnan(first):
                 last_empty = phase
             ratio = flux[row] / flux_err[row]
+            negative += int(ratio < -3.0)
             if ratio > 3.0:
                 ratio *= ratio
                 signal += ratio
-                near += ratio * int(abs(phase) < 30.0)
+                near += ratio * int(abs(phase) < _NEAR)
                 early += ratio * int(phase < 0.0)
             scale = band_flux[n, passband[row]]
             if scale > 0.0:
@@ -122,18 +125,29 @@ def course(
                     total += height
                     moment += height * phase
                     square += height * phase * phase
-        out[n, 0] = before
-        out[n, 1] = after
-        out[n, 2] = first
-        out[n, 3] = last
-        out[n, 4] = gap
-        out[n, 5] = -last_before
-        out[n, 6] = next_after
-        out[n, 7] = (mjd[begin] - when[n]) / stretch[n]
-        out[n, 8] = (mjd[end - 1] - when[n]) / stretch[n]
-        out[n, 9] = near / signal
-        out[n, 10] = early / signal
+            residual = (flux[row] - band_mean[n, passband[row]]) / flux_err[row]
+            if row > begin:
+                changes += int((residual > 0.0) != (previous > 0.0))
+                if mjd[row] - mjd[row - 1] < _TOGETHER:
+                    pairs += 1
+                    size = np.sqrt(abs(residual)) * np.sqrt(abs(previous))
+                    products += size if (residual > 0.0) == (previous > 0.0) else -size
+            previous = residual
+        size_of = end - begin
+        out[n, 0] = first
+        out[n, 1] = last
+        out[n, 2] = gap
+        out[n, 3] = -last_before
+        out[n, 4] = next_after
+        out[n, 5] = (mjd[begin] - when[n]) / stretch[n]
+        out[n, 6] = (mjd[end - 1] - when[n]) / stretch[n]
+        out[n, 7] = near / signal
+        out[n, 8] = early / signal
         centroid = moment / total
-        out[n, 11] = centroid
-        out[n, 12] = np.sqrt(max(square / total - centroid * centroid, 0.0))
+        out[n, 9] = centroid
+        out[n, 10] = np.sqrt(max(square / total - centroid * centroid, 0.0))
+        out[n, 11] = negative / size_of
+        if size_of > 1:
+            out[n, 12] = changes / (size_of - 1)
+        out[n, 13] = products / pairs
     return out

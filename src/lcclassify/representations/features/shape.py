@@ -14,11 +14,7 @@ import numpy as np
 
 from lcclassify.cosmology import distance_modulus
 from lcclassify.representations.features.durations import COURSE, course, crossings
-from lcclassify.representations.features.light_statistics import (
-    STATISTICS,
-    band_statistics,
-    joint_statistics,
-)
+from lcclassify.representations.features.light_statistics import STATISTICS, band_statistics
 from lcclassify.representations.features.observed import Observed
 from lcclassify.representations.features.peaks import Peaks, find_peaks
 from lcclassify.representations.features.phase_bins import BINS, phase_means
@@ -41,7 +37,7 @@ def names(passbands: Passbands, *, with_redshift: bool) -> tuple[str, ...]:
     ]
     return (
         *(f"{name}_{band}" for name in of_band for band in passbands.names),
-        *(f"joint_{name}" for name in (*BINS, *STATISTICS)),
+        *(f"joint_flux_{where}" for where in BINS),
         *COURSE,
     )
 
@@ -66,18 +62,10 @@ def matrix(observed: Observed, *, with_redshift: bool) -> FloatArray:
         mean, error = phase_means(peaks)
         scale = np.where(peaks.band_flux > 0, peaks.band_flux, np.nan)[:, :, None]
         of_band.append(mean / np.hypot(scale, error))
-        of_band.append(band_statistics(peaks.starts, peaks.mjd, peaks.flux, peaks.flux_err))
-        columns = np.concatenate(of_band, axis=2)
+        statistics = band_statistics(peaks.starts, peaks.mjd, peaks.flux, peaks.flux_err)
+        columns = np.concatenate([*of_band, statistics], axis=2)
         joint = [
             _joint_means(mean / scale, error / scale),
-            joint_statistics(
-                observed.bounds,
-                observed.mjd,
-                observed.passband,
-                observed.flux,
-                observed.flux_err,
-                peaks.band_flux,
-            ),
             course(
                 observed.bounds,
                 observed.mjd,
@@ -86,6 +74,7 @@ def matrix(observed: Observed, *, with_redshift: bool) -> FloatArray:
                 observed.flux_err,
                 observed.detected,
                 peaks.band_flux,
+                statistics[:, :, STATISTICS.index("weighted_mean")],
                 peaks.when,
                 peaks.stretch,
             ),
