@@ -11,13 +11,14 @@ from lcclassify.compiled import compiled_quick
 from lcclassify.representations.features.harmonics import HARMONICS
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
-_PHASES: Final = 64  # of a curve
-_ANGLES: Final = 2 * np.pi * np.arange(_PHASES) / _PHASES
-# (2 HARMONICS + 1, _PHASES): 1, then cosine and sine of each harmonic.
+PHASES: Final = 64  # of a curve
+_ANGLES: Final = 2 * np.pi * np.arange(PHASES) / PHASES
+# (2 HARMONICS + 1, PHASES): 1, then cosine and sine of each harmonic.
 _WAVES: Final = np.array(
     [
-        np.ones(_PHASES),
+        np.ones(PHASES),
         *(f(h * _ANGLES) for h in range(1, HARMONICS + 1) for f in (np.cos, np.sin)),
     ]
 )
@@ -46,7 +47,7 @@ def ratios(coefficients: FloatArray, out: FloatArray) -> None:
 
 
 @compiled_quick
-def drawn(coefficients: FloatArray, curve: FloatArray) -> None:
+def draw(coefficients: FloatArray, curve: FloatArray) -> None:
     """Write a series at 64 even phases.
 
     Args:
@@ -55,8 +56,31 @@ def drawn(coefficients: FloatArray, curve: FloatArray) -> None:
     """
     curve[:] = 0.0
     for a in range(len(coefficients)):
-        for k in range(_PHASES):
+        for k in range(PHASES):
             curve[k] += coefficients[a] * _WAVES[a, k]
+
+
+@compiled_quick
+def at(coefficients: FloatArray, angle: float) -> float:
+    """Return a series at an angle in radians, but for its constant."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    c, s, total = cos, sin, 0.0
+    for h in range(1, HARMONICS + 1):
+        total += coefficients[2 * h - 1] * c + coefficients[2 * h] * s
+        c, s = c * cos - s * sin, c * sin + s * cos
+    return total
+
+
+@compiled_quick
+def extremes(curve: FloatArray) -> tuple[int, int]:
+    """Return the positions of the minimum and the maximum."""
+    low, high = 0, 0
+    for k in range(1, len(curve)):
+        if curve[k] < curve[low]:
+            low = k
+        if curve[k] > curve[high]:
+            high = k
+    return low, high
 
 
 @compiled_quick
@@ -64,15 +88,18 @@ def single(curve: FloatArray, out: FloatArray) -> None:
     """Describe a curve that has one maximum a cycle.
 
     Args:
-        curve: ``(64,)`` of `drawn`.
+        curve: ``(64,)`` of `draw`.
         out: ``(4,)``, written to: the share of the cycle from minimum to maximum, the place
             of the mean between minimum and maximum, and the shares of the cycle that the
             minimum and the maximum take at half their depth and height.
     """
-    low, high = int(np.argmin(curve)), int(np.argmax(curve))
+    low, high = extremes(curve)
     depth = curve[high] - curve[low]
-    out[0] = ((high - low) % _PHASES) / _PHASES
-    out[1] = (curve.mean() - curve[low]) / depth
+    mean = 0.0
+    for k in range(PHASES):
+        mean += curve[k] / PHASES
+    out[0] = ((high - low) % PHASES) / PHASES
+    out[1] = (mean - curve[low]) / depth
     half = curve[low] + depth / 2
     out[2] = _run(curve, low, half, -1.0)
     out[3] = _run(curve, high, half, 1.0)
@@ -81,13 +108,13 @@ def single(curve: FloatArray, out: FloatArray) -> None:
 @compiled_quick
 def _run(curve: FloatArray, start: int, level: float, sign: float) -> float:
     """Return the share of the cycle about a phase that is beyond a level."""
-    size = 1
-    for step in (1, -1):
-        k = 1
-        while size < _PHASES and sign * (curve[(start + step * k) % _PHASES] - level) > 0:
-            k += 1
-            size += 1
-    return size / _PHASES
+    after = 1
+    while after < PHASES and sign * (curve[(start + after) % PHASES] - level) > 0:
+        after += 1
+    before = 1
+    while before < PHASES and sign * (curve[(start - before) % PHASES] - level) > 0:
+        before += 1
+    return (before + after - 1) / PHASES
 
 
 @compiled_quick
@@ -96,20 +123,20 @@ def double(coefficients: FloatArray, curve: FloatArray, out: FloatArray) -> None
 
     Args:
         coefficients: Of `series`.
-        curve: ``(64,)`` of `drawn`.
+        curve: ``(64,)`` of `draw`.
         out: ``(3,)``, written to: the second minimum's depth over the first's, their distance
             as a share of the cycle, at most half, and the odd harmonics' share of the power,
             0 where both halves of the cycle are equal.
     """
-    low = int(np.argmin(curve))
-    top = curve.max()
-    second = (low + _PHASES // 2) % _PHASES
-    for k in range(_PHASES // 4, 3 * _PHASES // 4 + 1):
-        if curve[(low + k) % _PHASES] < curve[second]:
-            second = (low + k) % _PHASES
-    distance = (second - low) % _PHASES
+    low, high = extremes(curve)
+    top = curve[high]
+    second = (low + PHASES // 2) % PHASES
+    for k in range(PHASES // 4, 3 * PHASES // 4 + 1):
+        if curve[(low + k) % PHASES] < curve[second]:
+            second = (low + k) % PHASES
+    distance = (second - low) % PHASES
     out[0] = (top - curve[second]) / (top - curve[low])
-    out[1] = min(distance, _PHASES - distance) / _PHASES
+    out[1] = min(distance, PHASES - distance) / PHASES
     odd, total = 0.0, 0.0
     for h in range(1, HARMONICS + 1):
         power = coefficients[2 * h - 1] ** 2 + coefficients[2 * h] ** 2
@@ -117,6 +144,39 @@ def double(coefficients: FloatArray, curve: FloatArray, out: FloatArray) -> None
         if h % 2:
             odd += power
     out[2] = odd / total
+
+
+@compiled_quick
+def _by_phase(place: FloatArray, variance: FloatArray, frequency: float) -> IntArray:
+    """Return the places in `place` of finite variances, in the order of phase.
+
+    Phases are spread over the cycle: put into as many cells as there are, they are almost
+    in order.
+    """
+    n = len(place)
+    phase = np.empty(n)
+    first = np.zeros(n + 1, np.int64)
+    for i in range(n):
+        cycles = frequency * place[i]
+        phase[i] = cycles - np.floor(cycles)
+        if variance[i] < np.inf:
+            first[min(int(phase[i] * n), n - 1) + 1] += 1
+    for cell in range(n):
+        first[cell + 1] += first[cell]
+    order = np.empty(first[n], np.int64)
+    for i in range(n):
+        if variance[i] < np.inf:
+            cell = min(int(phase[i] * n), n - 1)
+            order[first[cell]] = i
+            first[cell] += 1
+    for k in range(1, len(order)):
+        here = order[k]
+        j = k
+        while j > 0 and phase[order[j - 1]] > phase[here]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = here
+    return order
 
 
 @compiled_quick
@@ -135,16 +195,9 @@ def roughness(
         The weighted mean square of the differences of neighbours over twice that of the
         values: near 1 of a wrong frequency, near 0 of a curve without noise.
     """
-    phase = np.empty(len(place))
-    for i in range(len(place)):
-        cycles = frequency * place[i]
-        phase[i] = cycles - np.floor(cycles)
-    order = np.argsort(phase)
     last = -1
     above, below = 0.0, 0.0
-    for i in order:
-        if not variance[i] < np.inf:
-            continue
+    for i in _by_phase(place, variance, frequency):
         if last >= 0:
             weight = 1 / (variance[i] + variance[last] + 2)
             above += weight * (value[i] - value[last]) ** 2

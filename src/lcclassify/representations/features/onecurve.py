@@ -34,8 +34,10 @@ def one_curve(
     flux_err: FloatArray,
     passband: NDArray[np.uint8],
     scatter: FloatArray,
-) -> tuple[FloatArray, FloatArray]:
-    """Return an object's fluxes from their passband's mean, in units of its scatter.
+    value: FloatArray,
+    variance: FloatArray,
+) -> None:
+    """Write an object's fluxes from their passband's mean, in units of its scatter.
 
     Args:
         flux: ``(n,)``.
@@ -43,14 +45,12 @@ def one_curve(
         passband: ``(n,)``, below B.
         scatter: ``(B,)``, written to: the standard deviation beyond the errors, NaN of
             fewer than three observations, 0 where the errors explain all.
-
-    Returns:
-        ``(n,)`` values and ``(n,)`` their variances from the errors alone, infinite in
-        passbands without scatter.
+        value: ``(n,)``, written to, 0 in passbands without scatter.
+        variance: ``(n,)``, written to: of the errors alone, infinite in such passbands.
     """
     n = len(flux)
-    value = np.zeros(n)
-    variance = np.full(n, np.inf)
+    value[:] = 0.0
+    variance[:] = np.inf
     for band in range(len(scatter)):
         # Relative to the largest, squares neither overflow nor vanish.
         unit, count, mean = 0.0, 0, 0.0
@@ -87,7 +87,6 @@ def one_curve(
             if passband[i] == band:
                 value[i] = (flux[i] / unit - mean) / own
                 variance[i] = (flux_err[i] / unit) ** 2 / excess
-    return value, variance
 
 
 @compiled_quick
@@ -125,3 +124,24 @@ def fast_part(mjd: FloatArray, value: FloatArray, variance: FloatArray) -> tuple
         return np.nan, np.nan
     share = fast / total if total > 0 else np.nan
     return share, excess / np.sqrt(2.0 * pairs)
+
+
+@compiled_quick
+def standardised_moments(value: FloatArray, variance: FloatArray) -> tuple[float, float]:
+    """Return skewness and kurtosis of a curve's values, weighted as for a search."""
+    total, mean = 0.0, 0.0
+    for i in range(len(value)):
+        weight = 1 / (variance[i] + SOFTENING)
+        total += weight
+        mean += weight * value[i]
+    mean /= total
+    second, third, fourth = 0.0, 0.0, 0.0
+    for i in range(len(value)):
+        weight = 1 / (variance[i] + SOFTENING)
+        deviation = value[i] - mean
+        square = deviation * deviation
+        second += weight * square
+        third += weight * square * deviation
+        fourth += weight * square * square
+    second /= total
+    return third / total / second**1.5, fourth / total / second**2

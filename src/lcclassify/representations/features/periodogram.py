@@ -41,7 +41,7 @@ _KERNELS: Final = _kernels()
 
 @compiled_quick
 def power_spectrum(place: FloatArray, values: FloatArray, first: int, last: int) -> SingleArray:
-    """Return |Σ values exp(-2πi ν place)|² at ν = k / 10 for k from `first` to before `last`.
+    """Return |Σ values exp(-2πi f place)|² at f = k / 10 for k from `first` to before `last`.
 
     Args:
         place: ``(n,)`` times from the middle of the span, divided by it: -0.5 to 0.5.
