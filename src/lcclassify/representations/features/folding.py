@@ -193,14 +193,16 @@ def roughness(
 
     Returns:
         The weighted mean square of the differences of neighbours over twice that of the
-        values: near 1 of a wrong frequency, near 0 of a curve without noise.
+        values, the errors' part taken from both: near 1 of a wrong frequency, near 0 of a
+        curve. NaN where the errors explain all.
     """
     last = -1
     above, below = 0.0, 0.0
     for i in _by_phase(place, variance, frequency):
         if last >= 0:
-            weight = 1 / (variance[i] + variance[last] + 2)
-            above += weight * (value[i] - value[last]) ** 2
-            below += weight * (value[i] ** 2 + value[last] ** 2)
+            noise = variance[i] + variance[last]
+            weight = 1 / (noise + 2)
+            above += weight * ((value[i] - value[last]) ** 2 - noise)
+            below += weight * (value[i] ** 2 + value[last] ** 2 - noise)
         last = i
     return above / below if below > 0 else np.nan

@@ -185,10 +185,14 @@ def _fold(
         folding.double(coefficients, curve, out[_AT_DOUBLE : _AT_DOUBLE + 3])
     out[_AT_DOUBLE + 3] = folding.roughness(place, value, variance, best / 2)
     mean = sums[2, 0] / sums[0, 0]
-    chi_square = 0.0
+    chi_square, noise = 0.0, 0.0
     for i in range(len(value)):
         chi_square += weight[i] * (value[i] - mean) ** 2
-    out[_AT_DOUBLE + 4] = adjusted(drop, chi_square, count, HARMONICS)
+        if weight[i] > 0:
+            noise += 1 - SOFTENING * weight[i]
+    out[_AT_DOUBLE + 4] = adjusted(drop, chi_square, count, HARMONICS) * (
+        chi_square / max(chi_square - noise, 0.1 * chi_square)
+    )
     moments(place, value, weight, narrow, sums)
     if series(sums, HARMONICS, coefficients) > 0:
         folding.draw(coefficients, curve)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lcclassify.compiled import compiled_quick
 from lcclassify.representations.features.harmonics import HARMONICS, adjusted, moments, series
+from lcclassify.representations.features.onecurve import SOFTENING
 from lcclassify.representations.features.periodogram import (
     OVERSAMPLING,
     highest_peaks,
@@ -72,11 +73,13 @@ def search(
         weights += weight[i]
         mean += weight[i] * value[i]
     mean /= weights
-    chi_square = 0.0
+    chi_square, noise = 0.0, 0.0
     weighted = np.empty(len(place))
     for i in range(len(place)):
         weighted[i] = weight[i] * (value[i] - mean)
         chi_square += weighted[i] * (value[i] - mean)
+        if weight[i] > 0:
+            noise += 1 - SOFTENING * weight[i]  # weight times the errors' variance
     power = power_spectrum(place, weighted, 0, last)
     power[:first] = 0.0
     proposed = np.empty(_PROPOSALS)
@@ -103,6 +106,8 @@ def search(
     # As many independent frequencies as there are cycles, each of an F distribution.
     left = (1 - out[3]) * (count - 3) / (count - 1)
     out[0] = (np.log(last / _PER_CYCLE) + (count - 3) / 2 * np.log(max(left, 1e-12))) / np.log(10.0)
+    # The errors' part, which no series explains, would make faint stars unlike bright ones.
+    out[3:7] *= chi_square / max(chi_square - noise, 0.1 * chi_square)
     return best, narrow
 
 
