@@ -37,6 +37,7 @@ _FEWEST_CYCLES: Final = 2  # in the span
 _MOST_PLACES: Final = 400_000
 _PER_CYCLE: Final = 2 * OVERSAMPLING  # places of the spectrum
 _PROPOSALS: Final = 8  # of each order
+_ALMOST: Final = 0.9  # of what the best series explains
 # Harmonics that are summed for a proposal, and of the series that decide.
 _ORDERS: Final = np.array([1, 2, HARMONICS])
 
@@ -97,18 +98,63 @@ def search(
                 drop = series(sums, _ORDERS[j], coefficients)
                 explained[j] = adjusted(drop, chi_square, count, _ORDERS[j])
             if not explained[1] <= out[4]:
-                best = frequency
-                for j in range(len(_ORDERS)):
-                    out[3 + j] = explained[j]
+                best, out[4] = frequency, explained[1]
             if not explained[2] <= out[6]:
-                narrow = frequency
-                out[6] = explained[2]
+                narrow, out[6] = frequency, explained[2]
+    if best > 0 and narrow > 0:
+        best, out[4] = _shortest(place, value, weight, best, chi_square, count, 1, out[4])
+        narrow, out[6] = _shortest(place, value, weight, narrow, chi_square, count, 2, out[6])
+        moments(place, value, weight, best, sums)
+        for j in range(len(_ORDERS)):
+            drop = series(sums, _ORDERS[j], coefficients)
+            out[3 + j] = adjusted(drop, chi_square, count, _ORDERS[j])
     # As many independent frequencies as there are cycles, each of an F distribution.
     left = (1 - out[3]) * (count - 3) / (count - 1)
     out[0] = (np.log(last / _PER_CYCLE) + (count - 3) / 2 * np.log(max(left, 1e-12))) / np.log(10.0)
     # The errors' part, which no series explains, would make faint stars unlike bright ones.
     out[3:7] *= chi_square / max(chi_square - noise, 0.1 * chi_square)
     return best, narrow
+
+
+@compiled_quick
+def _shortest(
+    place: FloatArray,
+    value: FloatArray,
+    weight: FloatArray,
+    frequency: float,
+    chi_square: float,
+    count: int,
+    position: int,
+    explained: float,
+) -> tuple[float, float]:
+    """Return the highest multiple of a frequency that does almost as well.
+
+    Any series has its equal at a half and a third of its frequency: which of them wins is chance.
+
+    Args:
+        place: As of `search`, like the others that are not mentioned.
+        value: ``(n,)``.
+        weight: ``(n,)``.
+        frequency: The one that won.
+        chi_square: Against a constant.
+        count: Positive weights.
+        position: Of the order of the series in `_ORDERS`.
+        explained: By that series.
+
+    Returns:
+        The frequency and what its series explains.
+    """
+    order = _ORDERS[position]
+    sums = np.empty((4, 2 * HARMONICS + 1))
+    coefficients = np.empty(2 * HARMONICS + 1)
+    found = frequency
+    share = explained
+    for multiple in range(2, order + 1):
+        moments(place, value, weight, multiple * frequency, sums)
+        here = adjusted(series(sums, order, coefficients), chi_square, count, order)
+        if here >= _ALMOST * explained:
+            found, share = multiple * frequency, here
+    return found, share
 
 
 @compiled_quick
