@@ -193,7 +193,6 @@ def stack_words(base_words):
         "~model.members.bigru_second",
         *(f"model.members.dense.{word}" for word in TINY_DENSE),
         *(f"model.members.bigru.{word}" for word in TINY_GRU),
-        "model.head.fit.epochs=3",
     ]
 
 

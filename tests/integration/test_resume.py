@@ -126,8 +126,8 @@ def test_finished_fits_are_not_redone(
 def test_a_finished_run_stays_as_it_is(monkeypatch, tmp_path, run_train, straight, outcome):
     folder = tmp_path / "copy"
     shutil.copytree(straight[0], folder)
-    monkeypatch.setattr("lcclassify.training.network_fit.fit_network", None)
-    monkeypatch.setattr("lcclassify.training.stacking.fit_network", None)
+    monkeypatch.setattr("lcclassify.training.member_fit.fit_network", None)
+    monkeypatch.setattr("lcclassify.training.head_fit.chosen_pool", None)
     files = sorted(path.relative_to(folder) for path in folder.rglob("*"))
     result = run_train(None, f"resume={folder}")
     assert result.folder == folder  # moved since, and yet itself
@@ -223,7 +223,7 @@ def test_a_damaged_head_is_fitted_again(tmp_path, run_train, straight, outcome, 
         "split.folds=3",
         "model=dense",
         "model.members.dense.fit.epochs=4",
-        "model.head.fit.epochs=4",
+        "model.head.shrinkage.folds=4",
         "loss@model.members.dense.loss=focal",
         "trainer.precision=bf16-mixed",
         "trainer.devices=2",
@@ -337,7 +337,7 @@ class TestRetrainingTheHead:
         folder = tmp_path / "run"
         shutil.copytree(straight[0], folder)
         run_train(
-            None, f"resume={folder}", "retrain=head", "model.head.fit.epochs=9",
+            None, f"resume={folder}", "retrain=head", "model.head.shrinkage.folds=3",
             "model.head.network.form=shared",
         )  # fmt: skip
         metrics, weights = outcome(folder)
@@ -359,14 +359,16 @@ class TestRetrainingTheHead:
         run_train(None, f"resume={folder}", "retrain=head")
         assert outcome(folder) == straight[1]
 
-    def test_another_loss_and_optimizer(self, tmp_path, run_train, straight, outcome):
+    def test_another_loss(self, tmp_path, run_train, straight, outcome):
         folder = tmp_path / "run"
         shutil.copytree(straight[0], folder)
         run_train(None, f"resume={folder}", "retrain=head", "loss@model.head.loss=focal")
         assert "FocalLoss" in (folder / "config.yaml").read_text()
         assert outcome(folder)[1] != straight[1][1]
 
-    @pytest.mark.parametrize("word", ["model.head.network.form=none", "model.head.optimizer.lr=-1"])
+    @pytest.mark.parametrize(
+        "word", ["model.head.network.form=none", "model.head.shrinkage.folds=1"]
+    )
     def test_an_invalid_head_leaves_the_run_alone(
         self, tmp_path, run_train, straight, outcome, word
     ):

@@ -95,7 +95,7 @@ def test_the_best_trial_is_an_experiment(searched, train_command):
 def test_the_best_trials_make_a_stack(searched, train_command, base_words):
     folder, _ = searched
     words = [word for word in base_words if not word.startswith("model")]
-    words += ["model=best", "model.searches=[searches/dense_quick]", "model.head.fit.epochs=2"]
+    words += ["model=best", "model.searches=[searches/dense_quick]"]
     done = train_command(
         *words, "model.top=2", "+model.fit.epochs=1", "paths.output_dir=stack", folder=folder
     )

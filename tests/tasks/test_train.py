@@ -322,7 +322,7 @@ def test_a_stacks_names_must_differ(tmp_path, run_train, stack_words):
         ("+model@model.members.stack=dense", r"model\.members\.stack cannot be: 'stack' is all"),
         ("model.head.name=bigru", r"model\.head and a member share the name 'bigru'"),
         ("~model.members.dense ~model.members.bigru", r"model\.members is empty"),
-        ("model.head.replicas=2", r"model\.head\.replicas must be 1"),
+        ("model.head.replicas=2", r"model\.head has no key 'replicas'"),
     ):
         word = f"+{word}" if "replicas" in word else word
         with pytest.raises(ConfigError, match=sentence):

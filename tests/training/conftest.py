@@ -11,6 +11,7 @@ from lcclassify.augment.steps import Sample
 from lcclassify.nn.batching import TensorSet
 from lcclassify.schema import Taxonomy
 from lcclassify.training.context import TrainingContext
+from lcclassify.training.head_settings import HeadSettings
 from lcclassify.training.settings import MemberSettings
 from lcclassify.training.splits import SplitSettings, split_objects
 
@@ -111,6 +112,27 @@ def make_member(name="dense", network=None, **fit):
     )
 
 
+LINEAR = {"_target_": "lcclassify.nn.stack.LinearStackingHead", "form": "full"}
+DENSE = {"_target_": "lcclassify.nn.stack.StackingHead", "units": [10], "activation": "relu"}
+SHRINKAGE = {"deviations": [0, 0.05, 0.2, 1], "folds": 3, "standard_errors": 0.5}
+
+
+def make_head(network="linear", epochs=None, lr=0.01, loss="CrossEntropyLoss", **shrinkage):
+    """Settings of a head: of a linear one shrinkage, unless it is to be trained by epochs."""
+    config = {
+        "name": "head",
+        "network": {"linear": LINEAR, "dense": DENSE}[network],
+        "loss": {"_target_": f"lcclassify.nn.losses.{loss}"},
+    }
+    if network == "linear" and epochs is None:
+        return HeadSettings.from_config(config | {"shrinkage": SHRINKAGE | shrinkage})
+    trained = {
+        "optimizer": {"_target_": "torch.optim.Adam", "lr": lr},
+        "fit": {"epochs": epochs or 5, "batch_size": 16, "checkpoint": "last"},
+    }
+    return HeadSettings.from_config(config | trained)
+
+
 @pytest.fixture
 def context(tmp_path):
     return make_context(tmp_path / "fits")
@@ -129,6 +151,11 @@ def member():
 @pytest.fixture
 def new_member():
     return make_member
+
+
+@pytest.fixture
+def new_head():
+    return make_head
 
 
 @pytest.fixture

@@ -135,20 +135,17 @@ def test_refits_hold_nothing_out(drawn_context, member):
     assert outcome.drawn.shape == (DRAWS, 0, 3)
 
 
-def test_the_head_learns_from_draws_and_answers_of_objects_as_they_are(drawn_context, new_member):
+def test_the_head_learns_from_draws_and_answers_of_objects_as_they_are(drawn_context, new_head):
     rows = drawn_context.split.rows("train")
     targets = drawn_context.targets[rows]
     right = np.full((len(rows), 1, 3), 0.1)
     right[np.arange(len(rows)), 0, targets] = 0.8
     wrong = np.roll(right, 1, axis=2)
-    head = new_member(
-        "head",
-        {"_target_": "lcclassify.nn.stack.LinearStackingHead", "form": "full"},
-        epochs=60,
-    )
     # Draws say the opposite of what is said of the objects themselves: the head believes draws.
     drawn = np.concatenate([wrong] * DRAWS), np.tile(np.arange(len(rows)), DRAWS)
-    fitted = fit_head(drawn_context, head, right, rows, drawn, cross_fit=True)
+    fitted = fit_head(
+        drawn_context, new_head(deviations=[0, 1, 10]), right, rows, drawn, cross_fit=True
+    )
     with torch.inference_mode():
         of_draws = fitted.head(torch.as_tensor(wrong)).argmax(1).numpy()
     assert (of_draws == targets).mean() > 0.9

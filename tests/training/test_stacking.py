@@ -8,23 +8,7 @@ import torch
 
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.training.members import fit_member
-from lcclassify.training.settings import MemberSettings
 from lcclassify.training.stacking import fit_head
-
-LINEAR = {"_target_": "lcclassify.nn.stack.LinearStackingHead", "form": "full"}
-DENSE = {"_target_": "lcclassify.nn.stack.StackingHead", "units": [10], "activation": "relu"}
-
-
-def head_settings(network, epochs=5, lr=0.01):
-    return MemberSettings.from_config(
-        {
-            "name": "head",
-            "network": network,
-            "loss": {"_target_": "lcclassify.nn.losses.CrossEntropyLoss"},
-            "optimizer": {"_target_": "torch.optim.Adam", "lr": lr},
-            "fit": {"epochs": epochs, "batch_size": 16, "checkpoint": "last"},
-        }
-    )
 
 
 @pytest.fixture
@@ -37,8 +21,8 @@ def fit(context, fitted, settings, cross_fit=False):
     return fit_head(context, settings, probabilities, fitted[0].rows, cross_fit=cross_fit)
 
 
-@pytest.mark.parametrize("network", [LINEAR, DENSE], ids=["linear", "dense"])
-def test_members_are_frozen(tmp_path, new_context, new_member, network, accelerator):
+@pytest.mark.parametrize("network", ["linear", "dense"])
+def test_members_are_frozen(tmp_path, new_context, new_member, new_head, network, accelerator):
     context = new_context(tmp_path / "fits", trainer={"accelerator": accelerator})
     # Dropout would draw, and batch normalisation move, with every object that is seen.
     dense = {"_target_": "lcclassify.nn.dense.DenseNet", "units": [6]}
@@ -48,7 +32,7 @@ def test_members_are_frozen(tmp_path, new_context, new_member, network, accelera
     fitted = [fit_member(context, member, "oof") for member in members]
     models = [model for member in fitted for model in member.submodels]
     before = [{k: v.clone() for k, v in model.state_dict().items()} for model in models]
-    meta = fit(context, fitted, head_settings(network))
+    meta = fit(context, fitted, new_head(network))
     classifier = EnsembleClassifier([member.submodels for member in fitted], meta.head)
     classifier.to(accelerator).train()
     optimizer = torch.optim.SGD([p for p in classifier.parameters() if p.requires_grad], lr=1.0)
@@ -66,20 +50,23 @@ def test_members_are_frozen(tmp_path, new_context, new_member, network, accelera
     assert all(p.grad is not None for p in meta.head.parameters())
 
 
-def test_the_head_does_not_need_the_gpu_of_its_members(tmp_path, new_context, context, fitted):
+def test_the_head_does_not_need_the_gpu_of_its_members(
+    tmp_path, new_context, new_head, context, fitted
+):
     gpu = {"accelerator": "cuda", "devices": 2, "strategy": "ddp_spawn", "precision": "16-mixed"}
-    found = fit(new_context(tmp_path / "other", trainer=gpu), fitted, head_settings(LINEAR))
-    expected = fit(context, fitted, head_settings(LINEAR))
+    settings = new_head(epochs=3)
+    found = fit(new_context(tmp_path / "other", trainer=gpu), fitted, settings)
+    expected = fit(context, fitted, settings)
     assert torch.equal(found.head.weight_change, expected.head.weight_change)
 
 
-def test_the_head_learns(context, fitted):
+def test_the_head_learns(context, fitted, new_head):
     rows = fitted[0].rows
     few, many = (
         fit(
             replace(context, folder=context.folder / str(epochs)),
             fitted,
-            head_settings(DENSE, epochs, 0.03),
+            new_head("dense", epochs, 0.03),
         )
         for epochs in (1, 60)
     )
@@ -93,9 +80,9 @@ def test_the_head_learns(context, fitted):
     assert loss(many.head) < 0.7 * loss(few.head)
 
 
-def test_it_is_the_same_every_time(context, fitted):
+def test_it_is_the_same_every_time(context, fitted, new_head):
     heads = [
-        fit(replace(context, folder=context.folder / str(n)), fitted, head_settings(DENSE)).head
+        fit(replace(context, folder=context.folder / str(n)), fitted, new_head("dense")).head
         for n in (0, 1)
     ]
     for first, second in zip(*(head.parameters() for head in heads), strict=True):
@@ -103,19 +90,19 @@ def test_it_is_the_same_every_time(context, fitted):
 
 
 def test_cross_fitted_probabilities_are_of_heads_that_did_not_see_the_object(
-    context, fitted, monkeypatch
+    context, fitted, new_head, monkeypatch
 ):
     seen = []
-    from lcclassify.training import stacking
+    from lcclassify.training import head_epochs
 
-    original = stacking.fit_network
+    original = head_epochs.fit_network
 
     def spy(network, loss, data, **kwargs):
         seen.append((kwargs["name"], set(data.train_rows.tolist())))
         return original(network, loss, data, **kwargs)
 
-    monkeypatch.setattr(stacking, "fit_network", spy)
-    meta = fit(context, fitted, head_settings(DENSE), cross_fit=True)
+    monkeypatch.setattr(head_epochs, "fit_network", spy)
+    meta = fit(context, fitted, new_head("dense"), cross_fit=True)
     n_rows = len(fitted[0].rows)
     assert seen[0] == ("head all", set(range(n_rows)))
     left_out = [set(range(n_rows)) - kept for _, kept in seen[1:]]
@@ -124,13 +111,13 @@ def test_cross_fitted_probabilities_are_of_heads_that_did_not_see_the_object(
     assert np.allclose(meta.cross_fitted.sum(axis=1), 1)
 
 
-def test_without_cross_fit_there_are_no_such_probabilities(context, fitted):
-    assert fit(context, fitted, head_settings(LINEAR)).cross_fitted.shape == (0, 3)
+def test_without_cross_fit_there_are_no_such_probabilities(context, fitted, new_head):
+    assert fit(context, fitted, new_head()).cross_fitted.shape == (0, 3)
 
 
-def test_a_finished_head_is_used_as_it_is(context, fitted):
-    first = fit(context, fitted, head_settings(LINEAR)).head
-    second = fit(context, fitted, head_settings(LINEAR)).head
+def test_a_finished_head_is_used_as_it_is(context, fitted, new_head):
+    first = fit(context, fitted, new_head()).head
+    second = fit(context, fitted, new_head()).head
     assert context.reporter.lines[-1] == ("kept", "head all")
     for mine, theirs in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(mine, theirs)

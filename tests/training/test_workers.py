@@ -58,7 +58,7 @@ def left_processes():
 
 
 @pytest.mark.parametrize("workers", [2, 4])
-def test_the_number_of_workers_changes_no_bit(side_by_side, new_member, workers):
+def test_the_number_of_workers_changes_no_bit(side_by_side, new_member, new_head, workers):
     members = [replace(new_member("dense"), replicas=2), new_member("bigru", network=GRU)]
     found = []
     for number in (1, workers):
@@ -71,10 +71,7 @@ def test_the_number_of_workers_changes_no_bit(side_by_side, new_member, workers)
             fitted = [collected(m, part) for m, part in zip(members, fits, strict=True)]
             head = fit_head(
                 shared,
-                replace(
-                    new_member("head", epochs=4),
-                    network={"_target_": "lcclassify.nn.stack.LinearStackingHead", "form": "full"},
-                ),
+                new_head(),
                 np.stack([member.held_out for member in fitted], axis=1),
                 fitted[0].rows,
                 cross_fit=True,

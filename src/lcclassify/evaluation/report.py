@@ -70,7 +70,7 @@ def comparison_table(evaluations: Mapping[str, Evaluation], title: str = "") -> 
     """
     if not evaluations:
         raise DataError("at least one evaluation is needed for the comparison, got none")
-    table = _new_table(title, _objects(list(evaluations.values())))
+    table = new_table(title, _objects(list(evaluations.values())))
     table.add_column("model", overflow="fold", min_width=NAME_WIDTH)
     for column in COMPARED:
         table.add_column(column.header, justify="right", no_wrap=True)
@@ -87,7 +87,7 @@ def comparison_table(evaluations: Mapping[str, Evaluation], title: str = "") -> 
 
 def per_class_table(evaluation: Evaluation, title: str = "") -> Table:
     """Print each class's objects, predictions and scores; a dash where undefined."""
-    table = _new_table(title, _objects([evaluation]))
+    table = new_table(title, _objects([evaluation]))
     table.add_column("class", overflow="fold", min_width=NAME_WIDTH)
     table.add_column("objects", justify="right", no_wrap=True)
     table.add_column("pre-\ndicted", justify="right", no_wrap=True)
@@ -131,7 +131,7 @@ def paper_comparison(
             f"({', '.join(published.PLASTICC_CLASSES)}), got {', '.join(evaluation.classes)}"
         )
     own = dict(cv_accuracy or {})
-    table = _new_table(
+    table = new_table(
         f"beside {published.SOURCE}",
         f"published: {published.TEST_OBJECTS:,} test objects; this run: {_objects([evaluation])}",
     )
@@ -190,7 +190,8 @@ def write_metrics(path: Path, metrics: Mapping[str, Any]) -> Path:
     return write_whole(path, (text + "\n").encode())
 
 
-def _new_table(title: str, caption: str) -> Table:
+def new_table(title: str, caption: str) -> Table:
+    """Return a table without rows, such as all of a report are."""
     # As Text, so that a model's name with brackets is not read as markup.
     # Without vertical lines seven columns of figures fit a terminal of 80 columns.
     return Table(

@@ -77,11 +77,20 @@ class ClassificationLoss(nn.Module, ABC):
         Returns:
             Scalar float32, finite with finite gradients for any finite logits.
         """
+        return self.weighted(logits, targets).mean()
+
+    def weighted(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of each object times the weight of its class, ``(N,)``.
+
+        Args:
+            logits: ``(N, K)``; halves are computed with in float32.
+            targets: ``(N,) int64``, each from 0 to K - 1.
+        """
         if not logits.dtype.is_floating_point or logits.dtype.itemsize < 4:
             logits = logits.float()
         expected = torch.nn.functional.one_hot(targets, self.n_classes).to(logits.dtype)
         expected = expected * (1 - self.label_smoothing) + self.label_smoothing / self.n_classes
-        return (self.weight[targets] * self.per_object(logits, expected)).mean()
+        return self.weight[targets] * self.per_object(logits, expected)
 
     @abstractmethod
     def per_object(self, logits: Tensor, expected: Tensor) -> Tensor:

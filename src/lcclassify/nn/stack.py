@@ -78,7 +78,7 @@ class LinearStackingHead(nn.Module):
 
     It starts as the geometric mean of all members with equal weights, and every
     single member is a special case of it. Parameters are the differences from that
-    start, so weight decay draws towards the equal mean and not towards nothing.
+    start, so that a prior or weight decay draws towards the equal mean and not towards nothing.
 
     Args:
         n_members: M.
@@ -107,6 +107,18 @@ class LinearStackingHead(nn.Module):
         else:
             change = torch.einsum("nmk,jmk->nj", logs, self.weight_change)
         return logs.mean(1) + change + self.bias
+
+    @torch.no_grad()
+    def set_pool(self, change: Tensor, bias: Tensor) -> None:
+        """Take fitted differences from the equal pool.
+
+        Args:
+            change: ``(K, M, K)``; of the form ``shared`` the same for all classes on the
+                diagonal, and 0 beside it.
+            bias: ``(K,)``.
+        """
+        self.weight_change.copy_(change if self.form == "full" else change[0, :, 0])
+        self.bias.copy_(bias)
 
     def config(self) -> PlainConfig:
         """Return the plain configuration from which `build_head` rebuilds this head."""

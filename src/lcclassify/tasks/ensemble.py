@@ -16,6 +16,7 @@ from rich.console import Console
 from lcclassify.errors import DataError
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.tensorboard import ValidationLog
+from lcclassify.evaluation.worth import StackWorth
 from lcclassify.inference import bundle as bundles
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.devices import device_of, float32_products
@@ -32,7 +33,7 @@ from lcclassify.terminal import terminal, working
 from lcclassify.training.calibrating import Calibrated, calibrated, wanted_shares
 from lcclassify.training.callbacks import EpochWatcher
 from lcclassify.training.context import TrainingContext
-from lcclassify.training.importances import Importance, importances
+from lcclassify.training.head_settings import HeadSettings
 from lcclassify.training.mapped import mapped
 from lcclassify.training.member_fit import predict_rows
 from lcclassify.training.members import (
@@ -44,10 +45,10 @@ from lcclassify.training.members import (
 )
 from lcclassify.training.processes import one_thread, warm_up
 from lcclassify.training.seeds import derive_seed
-from lcclassify.training.settings import MemberSettings
 from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
 from lcclassify.training.tree_fit import TreeFit
 from lcclassify.training.workers import run_fits
+from lcclassify.training.worth import worth_to_mean
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def train_ensemble(
             scored = scoring.of("test") if _has_test(context, run.plan) else scoring.of_training()
             has_held_out = run.plan.test and len(inputs.split.rows("held_out")) > 0
             held_out = scoring.of("held_out") if has_held_out else None
-            worth = _importances(context, run.plan, inputs)
+        worth = _worth(context, fitted, meta) if run.plan.stacked else None
         taxonomy = inputs.taxonomy
         validations = {
             member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
@@ -124,6 +125,7 @@ def train_ensemble(
         fitted,
         worth,
         last_step,
+        worth,
         console,
     )
     seconds = time.perf_counter() - started
@@ -213,7 +215,7 @@ def _importances(
 
 def _fit_head(
     context: TrainingContext,
-    head: MemberSettings | None,
+    head: HeadSettings | None,
     fitted: list[FittedMember],
     *,
     cross_fit: bool,
@@ -230,6 +232,24 @@ def _fit_head(
     return fit_head(
         context, head, probabilities, rows, _of_draws(context, fitted), cross_fit=cross_fit
     )
+
+
+def _worth(
+    context: TrainingContext, fitted: list[FittedMember], meta: FittedHead | None
+) -> StackWorth | None:
+    """Return what members are worth, where they held objects out and a head can tell it."""
+    rows = fitted[0].rows
+    if meta is not None:
+        worth = meta.worth
+    elif len(rows):
+        held_out = np.stack([member.held_out for member in fitted], axis=1)
+        worth = worth_to_mean(held_out, context.targets[rows])
+    else:
+        worth = None
+    if worth is None:
+        return None
+    names = [member.name for member in fitted]
+    return StackWorth.of(names, worth.stack, worth.own, worth.without)
 
 
 def _of_draws(

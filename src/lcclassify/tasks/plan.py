@@ -12,6 +12,7 @@ from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.schema import STACK, InputSizes, PlainConfig
 from lcclassify.tasks.augment_settings import AugmentSettings
+from lcclassify.training.head_settings import HeadSettings
 from lcclassify.training.priors import Priors
 from lcclassify.training.settings import (
     MODES,
@@ -79,8 +80,8 @@ class Plan:
     mode: str
     cross_validate: bool
     refit: int
-    members: tuple[AnyMember, ...]
-    head: MemberSettings | None
+    members: tuple[MemberSettings, ...]
+    head: HeadSettings | None
     stacked: bool
     name: str
     test: bool
@@ -211,7 +212,7 @@ def is_alone(trainer: Mapping[str, Any]) -> bool:
     return devices in (1, "1") or (isinstance(devices, list | tuple) and len(devices) == 1)
 
 
-def _model(config: PlainConfig) -> tuple[tuple[AnyMember, ...], MemberSettings | None]:
+def _model(config: PlainConfig) -> tuple[tuple[MemberSettings, ...], HeadSettings | None]:
     """Return the members of a model's configuration, and the head if it has one."""
     if "members" not in config:
         member = member_from_config(config)
@@ -229,16 +230,15 @@ def _model(config: PlainConfig) -> tuple[tuple[AnyMember, ...], MemberSettings |
             raise ConfigError(f"model.members.{STACK} cannot be: '{STACK}' is all of them together")
     if config.get("head") is None:
         return members, None
-    head = MemberSettings.from_config(config["head"])
+    head = HeadSettings.from_config(config["head"])
     if head.name in config["members"]:
         raise ConfigError(f"model.head and a member share the name '{head.name}'")
-    if head.replicas != 1:
-        raise ConfigError("model.head.replicas must be 1: a head is a single fit")
     from lcclassify.nn.build import build_head
 
     with _blaming("model.head"):
         build_head(head.network, len(members), _SIZES.n_classes)
-        _check_optimizer(head)
+        if head.optimizer is not None:
+            _check_optimizer(head.optimizer)
     return members, head
 
 
@@ -252,13 +252,13 @@ def _check_member(where: str, member: AnyMember) -> None:
             loss_weights(build_loss(member.loss, _SIZES.n_classes, [1] * _SIZES.n_classes))
             return
         build_network(member.network, _SIZES)
-        _check_optimizer(member)
+        _check_optimizer(member.optimizer)
 
 
-def _check_optimizer(member: MemberSettings) -> None:
+def _check_optimizer(optimizer: PlainConfig) -> None:
     import torch
 
-    instantiate(member.optimizer, [torch.nn.Parameter(torch.zeros(1))])
+    instantiate(optimizer, [torch.nn.Parameter(torch.zeros(1))])
 
 
 @contextmanager

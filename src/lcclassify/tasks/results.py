@@ -32,6 +32,7 @@ from lcclassify.evaluation.report import (
     write_metrics,
 )
 from lcclassify.evaluation.tensorboard import log_figures, log_hparams, log_pr_curves
+from lcclassify.evaluation.worth import StackWorth
 from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
 from lcclassify.tasks.inputs import TrainingInputs
 from lcclassify.tasks.runs import Run
@@ -109,6 +110,7 @@ def report(
     members: list[FittedMember],
     importances: Mapping[str, Sequence[Importance]],
     last_step: Calibrated | None,
+    worth: StackWorth | None,
     console: Console,
 ) -> dict[str, Evaluation]:
     """Evaluate, write everything under the run's folder and show the tables.
@@ -124,6 +126,7 @@ def report(
         members: The members, for their learning curves.
         importances: Of features to members that are trees.
         last_step: The temperature and the priors, or None.
+        worth: What the members are worth to the stack, or None where that is not known.
         console: Where the tables go.
 
     Returns:
@@ -139,6 +142,7 @@ def report(
     tables = [
         *([] if held_out is None else _tables(alike, held_out)),
         *_tables(evaluations, scored),
+        *([] if worth is None else [worth.table("members of the stack")]),
     ]
     if inputs.published and is_of_plasticc(final):
         published = {_TABLE_3.get(name, name): cv.accuracy for name, cv in crossed.items()}
@@ -157,9 +161,15 @@ def report(
                 },
                 "augmentation": run.plan.augment.described(),
                 "calibration": None if last_step is None else last_step.summary,
+                "worth": None if worth is None else worth.to_dict(),
             },
         )
-        text = [inputs.line, "", *_remarks(run, last_step), *(text_of(table) for table in tables)]
+        better = [] if worth is None else worth.sentences()
+        text = [
+            *(inputs.line, "", *_remarks(run, last_step)),
+            *(text_of(table) for table in tables),
+            *better,
+        ]
         (run.folder / "report.txt").write_text("\n".join(text), encoding="utf-8")
         _write_probabilities(run, [scored, *([] if held_out is None else [held_out])], taxonomy)
         figures: dict[str, Any] = {}
@@ -185,6 +195,8 @@ def report(
         raise OutputError(f"the results cannot be written to '{run.folder}': {error}") from error
     for table in tables:
         console.print(table)
+    for sentence in better:
+        console.print(f"  {sentence}", highlight=False, soft_wrap=True)
     for name, cv in crossed.items():
         console.print(
             f"  {name}: cross-validated accuracy {cv.accuracy:.4f} ± {cv.deviation:.4f} "

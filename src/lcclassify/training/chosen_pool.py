@@ -1,0 +1,91 @@
+"""How far a pool may go from equal weights, which cross-validation tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lcclassify.nn.losses import ClassificationLoss
+from lcclassify.training.head_settings import ShrinkageSettings
+from lcclassify.training.observed import HeldOutPools, Observed
+from lcclassify.training.shrinkage import Pool
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+# Standard errors beyond which a loss is not worse by chance.
+_CHANCE: Final = 2.0
+
+
+@dataclass(frozen=True)
+class ChosenPool:
+    """A pool of all objects, and how its prior deviation was taken.
+
+    Attributes:
+        pool: The pool.
+        deviation: Of its prior.
+        losses: Mean loss of held-out objects by deviation, as far as they were tried.
+        folds: ``(n,)`` fold of each row.
+        logits: ``(n, K) float64`` of each row, by the pool of that deviation that did not
+            learn from its fold.
+    """
+
+    pool: Pool
+    deviation: float
+    losses: dict[float, float]
+    folds: IntArray
+    logits: Tensor
+
+
+def chosen_pool(
+    observed: Observed,
+    loss: ClassificationLoss,
+    settings: ShrinkageSettings,
+    *,
+    is_full: bool,
+    seed: int,
+) -> ChosenPool:
+    """Fit a pool with the smallest prior deviation that is about as good as the best.
+
+    No more are tried than needed: once one is worse than the best by more than chance, so
+    are larger ones.
+
+    Args:
+        observed: What the pool learns from; at least one row.
+        loss: What is to be small.
+        settings: The deviations, and how one of them is taken.
+        is_full: Whether entries of the matrix may change.
+        seed: Of the folds.
+    """
+    folds = observed.folds(settings.folds, seed)
+    pools = HeldOutPools(observed, loss, folds, is_full=is_full)
+    errors = settings.standard_errors
+    logits: list[Tensor] = []
+    losses: list[FloatArray] = []
+    best = 0
+    for deviation in settings.deviations:
+        logits.append(pools.logits(deviation))
+        losses.append(observed.of_objects(loss.weighted(logits[-1], observed.targets)))
+        best = min(best, len(losses) - 1, key=lambda i: losses[i].mean())
+        if not _is_near(losses[-1], losses[best], max(errors, _CHANCE)):
+            break
+    taken = next(i for i, each in enumerate(losses) if _is_near(each, losses[best], errors))
+    deviation = settings.deviations[taken]
+    return ChosenPool(
+        observed.problem(loss, is_full=is_full).fit(deviation),
+        deviation,
+        {d: float(v.mean()) for d, v in zip(settings.deviations, losses, strict=False)},
+        folds,
+        logits[taken],
+    )
+
+
+def _is_near(losses: FloatArray, best: FloatArray, errors: float) -> bool:
+    """Tell whether a loss exceeds the best by no more than so many standard errors."""
+    difference = losses - best
+    error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
+    return bool(difference.mean() <= errors * error)
