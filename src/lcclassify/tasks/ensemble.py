@@ -34,6 +34,7 @@ from lcclassify.training.calibrating import Calibrated, calibrated, wanted_share
 from lcclassify.training.callbacks import EpochWatcher
 from lcclassify.training.context import TrainingContext
 from lcclassify.training.head_settings import HeadSettings
+from lcclassify.training.importances import Importance, importances
 from lcclassify.training.mapped import mapped
 from lcclassify.training.member_fit import predict_rows
 from lcclassify.training.members import (
@@ -110,6 +111,7 @@ def train_ensemble(
             has_held_out = run.plan.test and len(inputs.split.rows("held_out")) > 0
             held_out = scoring.of("held_out") if has_held_out else None
         worth = _worth(context, fitted, meta) if run.plan.stacked else None
+        what_trees_use = _importances(context, run.plan, inputs)
         taxonomy = inputs.taxonomy
         validations = {
             member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
@@ -123,7 +125,7 @@ def train_ensemble(
         taxonomy,
         validations,
         fitted,
-        worth,
+        what_trees_use,
         last_step,
         worth,
         console,

@@ -17,7 +17,6 @@ from lcclassify.training.priors import Priors
 from lcclassify.training.settings import (
     MODES,
     AnyMember,
-    MemberSettings,
     TreeSettings,
     check_whole,
     member_from_config,
@@ -80,7 +79,7 @@ class Plan:
     mode: str
     cross_validate: bool
     refit: int
-    members: tuple[MemberSettings, ...]
+    members: tuple[AnyMember, ...]
     head: HeadSettings | None
     stacked: bool
     name: str
@@ -212,7 +211,7 @@ def is_alone(trainer: Mapping[str, Any]) -> bool:
     return devices in (1, "1") or (isinstance(devices, list | tuple) and len(devices) == 1)
 
 
-def _model(config: PlainConfig) -> tuple[tuple[MemberSettings, ...], HeadSettings | None]:
+def _model(config: PlainConfig) -> tuple[tuple[AnyMember, ...], HeadSettings | None]:
     """Return the members of a model's configuration, and the head if it has one."""
     if "members" not in config:
         member = member_from_config(config)
