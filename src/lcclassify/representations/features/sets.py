@@ -22,7 +22,7 @@ from lcclassify.schema import LightCurves, Passbands
 
 REFERENCE: Final = "reference"
 # Modules of this package, imported when wanted: some need libraries that take long to load.
-SETS: Final = (REFERENCE, "periodic", "gp")
+SETS: Final = (REFERENCE, "shape", "colour", "periodic", "gp")
 
 # Observations of a block: its intermediate arrays stay in the processor's cache.
 _ROWS: Final = 131_072
