@@ -104,11 +104,17 @@ def test_a_farther_object_of_the_same_flux_is_brighter(observed_of, transient):
 
 
 def test_rise_and_decline_of_a_triangle(observed_of):
-    mjd = np.arange(-50.0, 101.0)
+    mjd = np.arange(-50.0, 101.0, 2)
     flux = np.where(mjd < 0, 1 + mjd / 20, 1 - mjd / 80).clip(0) * 1000
     found = table(shape, observed_of([(mjd, np.zeros(len(mjd)), flux, np.ones(len(mjd)))]))
     assert found["rise_50_g"][0] == pytest.approx(10, abs=4)
     assert found["decline_50_g"][0] == pytest.approx(40, abs=4)
+    # One passband alone is all of them.
+    for side in ("rise", "decline"):
+        for share in (50, 20):
+            joint, own = found[f"joint_{side}_{share}"][0], found[f"{side}_{share}_g"][0]
+            assert joint == pytest.approx(own, abs=1e-6)
+    assert found["joint_rise_70"][0] < found["joint_rise_30"][0] < found["joint_rise_10"][0]
     assert found["peak_after_joint_g"][0] == pytest.approx(0, abs=2)
     assert np.isnan(found["rise_50_r"][0])
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from lcclassify.compiled import compiled_quick
 from lcclassify.representations.nights import FloatArray, IntArray
 
+# Of the peak, in each passband and in all together.
 SHARES: Final = (0.5, 0.2)
-_MOST = 2 * len(SHARES)
+JOINT_SHARES: Final = (0.7, 0.5, 0.3, 0.2, 0.1)
 COURSE: Final = (
     "first_detection",
     "last_detection",
@@ -33,42 +34,81 @@ _TOGETHER: Final = 1.0  # days between observations that are a pair
 
 
 @compiled_quick
-def crossings(
+def _days_until(
+    level: float, top: int, step: int, begin: int, end: int, mjd: FloatArray, smooth: FloatArray
+) -> float:
+    """Return the days from a row back (-1) or on (1) to where the running mean is below a level.
+
+    Linear between observations; NaN where it never falls so low.
+    """
+    last = top
+    row = top + step
+    while row >= begin and row < end:
+        if smooth[row] < level:
+            over, under = smooth[last] - level, level - smooth[row]
+            part = abs(mjd[row] - mjd[last]) * (over / (over + under))
+            return float(abs(mjd[last] - mjd[top]) + part)
+        if smooth[row] >= level:  # not where there is none
+            last = row
+        row += step
+    return np.nan
+
+
+@compiled_quick
+def band_crossings(
     starts: IntArray,
     mjd: FloatArray,
     smooth: FloatArray,
     band_when: FloatArray,
     band_flux: FloatArray,
     stretch: FloatArray,
+    shares: FloatArray,
 ) -> FloatArray:
-    """Return days from each passband's peak back and on to where it is below shares of it.
+    """Return days from each passband's peak back and on to where it is below S shares of it.
 
-    Of the running mean, linear between observations: ``(N, B, 4) float64`` with the rise
-    and the decline of each share in turn, NaN where it never falls so low.
+    Returns:
+        ``(N, B, 2 S) float64`` with the rise and the decline of each share in turn.
     """
     n_objects, n_bands = starts.shape[0], starts.shape[1] - 1
-    out = np.full((n_objects, n_bands, _MOST), np.nan)
+    out = np.full((n_objects, n_bands, 2 * len(shares)), np.nan)
     for n in range(n_objects):
         for band in range(n_bands):
             peak = band_flux[n, band]
             begin, end = starts[n, band], starts[n, band + 1]
-            if end == begin or not peak > 0.0:
-                continue
-            top = begin
-            while top + 1 < end and mjd[top] < band_when[n, band]:
-                top += 1
-            for number in range(len(SHARES)):
-                level = SHARES[number] * peak
+            if peak > 0.0:
+                top = begin + np.searchsorted(mjd[begin:end], band_when[n, band])
+                for k in range(len(shares)):
+                    for side in range(2):
+                        days = _days_until(
+                            shares[k] * peak, top, 2 * side - 1, begin, end, mjd, smooth
+                        )
+                        out[n, band, 2 * k + side] = days / stretch[n]
+    return out
+
+
+@compiled_quick
+def joint_crossings(
+    bounds: IntArray,
+    mjd: FloatArray,
+    smooth: FloatArray,
+    when: FloatArray,
+    stretch: FloatArray,
+    shares: FloatArray,
+) -> FloatArray:
+    """Do as `band_crossings` around the joint peak: ``(N, 2 S) float64``."""
+    out = np.full((len(bounds) - 1, 2 * len(shares)), np.nan)
+    for n in range(len(bounds) - 1):
+        begin, end = bounds[n], bounds[n + 1]
+        top = begin + np.searchsorted(mjd[begin:end], when[n])
+        while top < end and np.isnan(smooth[top]):
+            top += 1
+        if top < end and smooth[top] > 0.0:
+            for k in range(len(shares)):
                 for side in range(2):
-                    step = -1 if side == 0 else 1
-                    row = top + step
-                    while row >= begin and row < end and smooth[row] >= level:
-                        row += step
-                    if row >= begin and row < end:
-                        over, under = smooth[row - step] - level, level - smooth[row]
-                        since = abs(mjd[row - step] - mjd[top])
-                        since += abs(mjd[row] - mjd[row - step]) * (over / (over + under))
-                        out[n, band, 2 * number + side] = since / stretch[n]
+                    days = _days_until(
+                        shares[k] * smooth[top], top, 2 * side - 1, begin, end, mjd, smooth
+                    )
+                    out[n, 2 * k + side] = days / stretch[n]
     return out
 
 

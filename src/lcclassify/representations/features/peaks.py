@@ -38,6 +38,9 @@ class Peaks:
         flux: ``(M,) float64``.
         flux_err: ``(M,) float64``.
         smooth: ``(M,) float64``, the running mean of the passband's flux.
+        joint_smooth: ``(M,) float64``, that of all passbands' fluxes relative to their peaks,
+            in the order in which the observations came, that of time; NaN of a passband
+            without light.
         stretch: ``(N,) float64``, 1 + redshift, 1 where there is none.
         when: ``(N,) float64``, MJD of the joint peak, NaN without observations.
         band_when: ``(N, B) float64``, MJD of each passband's own peak, NaN where not observed.
@@ -50,6 +53,7 @@ class Peaks:
     flux: FloatArray
     flux_err: FloatArray
     smooth: FloatArray
+    joint_smooth: FloatArray
     stretch: FloatArray
     when: FloatArray
     band_when: FloatArray
@@ -64,7 +68,7 @@ def find_peaks(observed: Observed) -> Peaks:
     rows, starts = _by_passband(observed.bounds, observed.passband, len(observed.passbands))
     mjd, flux, flux_err = observed.mjd[rows], observed.flux[rows], observed.flux_err[rows]
     smooth, band_when, band_flux, band_err = _band_peaks(starts, mjd, flux, flux_err, stretch)
-    when = _joint_peaks(
+    when, joint_smooth = _joint_peaks(
         observed.bounds,
         observed.mjd,
         observed.passband,
@@ -79,6 +83,7 @@ def find_peaks(observed: Observed) -> Peaks:
         flux=flux,
         flux_err=flux_err,
         smooth=smooth,
+        joint_smooth=joint_smooth,
         stretch=stretch,
         when=when,
         band_when=band_when,
@@ -202,9 +207,10 @@ def _joint_peaks(
     flux_err: FloatArray,
     band_flux: FloatArray,
     stretch: FloatArray,
-) -> FloatArray:
-    """Return when the fluxes relative to each passband's peak are greatest together."""
+) -> tuple[FloatArray, FloatArray]:
+    """Return when the fluxes relative to each passband's peak are greatest, and their mean."""
     when = np.full(len(bounds) - 1, np.nan)
+    smooth = np.full(len(mjd), np.nan)
     weight, relative = np.empty(len(mjd)), np.empty(len(mjd))
     for n in range(len(bounds) - 1):
         begin, end = bounds[n], bounds[n + 1]
@@ -223,6 +229,7 @@ def _joint_peaks(
                 mean, error = _running_mean(
                     row, begin, end, _JOINT_NEIGHBOURS, narrow, mjd, relative, weight
                 )
+                smooth[row] = mean
                 if mean - error > best:
                     best = mean - error
                     when[n] = mjd[row]
@@ -232,4 +239,4 @@ def _joint_peaks(
                 if ratio > best or row == begin:
                     best = ratio
                     when[n] = mjd[row]
-    return when
+    return when, smooth

@@ -8,12 +8,20 @@ the course of the detections. Times are in the rest frame where there is a redsh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from lcclassify.cosmology import distance_modulus
-from lcclassify.representations.features.durations import COURSE, course, crossings
+from lcclassify.representations.features.durations import (
+    COURSE,
+    JOINT_SHARES,
+    SHARES,
+    band_crossings,
+    course,
+    joint_crossings,
+)
 from lcclassify.representations.features.light_statistics import STATISTICS, band_statistics
 from lcclassify.representations.features.observed import Observed
 from lcclassify.representations.features.peaks import Peaks, find_peaks
@@ -22,7 +30,6 @@ from lcclassify.representations.nights import FloatArray
 from lcclassify.schema import Passbands
 
 _PEAK: Final = ("peak_flux", "peak_significance", "peak_after_joint")
-_CROSSINGS: Final = ("rise_50", "decline_50", "rise_20", "decline_20")
 _ABSOLUTE: Final = "peak_absolute_magnitude"
 
 
@@ -31,13 +38,14 @@ def names(passbands: Passbands, *, with_redshift: bool) -> tuple[str, ...]:
     of_band = [
         *_PEAK,
         *((_ABSOLUTE,) if with_redshift else ()),
-        *_CROSSINGS,
+        *_crossings(SHARES),
         *(f"flux_{where}" for where in BINS),
         *STATISTICS,
     ]
     return (
         *(f"{name}_{band}" for name in of_band for band in passbands.names),
         *(f"joint_flux_{where}" for where in BINS),
+        *(f"joint_{name}" for name in _crossings(JOINT_SHARES)),
         *COURSE,
     )
 
@@ -50,13 +58,14 @@ def matrix(observed: Observed, *, with_redshift: bool) -> FloatArray:
         if with_redshift:
             of_band.append(_absolute_magnitude(observed, peaks)[:, :, None])
         of_band.append(
-            crossings(
+            band_crossings(
                 peaks.starts,
                 peaks.mjd,
                 peaks.smooth,
                 peaks.band_when,
                 peaks.band_flux,
                 peaks.stretch,
+                np.array(SHARES),
             )
         )
         mean, error = phase_means(peaks)
@@ -66,6 +75,14 @@ def matrix(observed: Observed, *, with_redshift: bool) -> FloatArray:
         columns = np.concatenate([*of_band, statistics], axis=2)
         joint = [
             _joint_means(mean / scale, error / scale),
+            joint_crossings(
+                observed.bounds,
+                observed.mjd,
+                peaks.joint_smooth,
+                peaks.when,
+                peaks.stretch,
+                np.array(JOINT_SHARES),
+            ),
             course(
                 observed.bounds,
                 observed.mjd,
@@ -81,6 +98,10 @@ def matrix(observed: Observed, *, with_redshift: bool) -> FloatArray:
         ]
     flat = columns.transpose(0, 2, 1).reshape(len(observed), -1)
     return np.concatenate([flat, *joint], axis=1)
+
+
+def _crossings(shares: Sequence[float]) -> list[str]:
+    return [f"{side}_{100 * share:.0f}" for share in shares for side in ("rise", "decline")]
 
 
 def _peak_columns(peaks: Peaks) -> list[FloatArray]:
