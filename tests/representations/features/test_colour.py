@@ -5,15 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lcclassify.cosmology import distance_modulus
 from lcclassify.representations.features import colour
 from lcclassify.schema import Passbands
 
 GRIZ = Passbands(("g", "r", "i", "z"), (472.0, 641.5, 783.5, 926.0))
 
 
-def table(observed):
-    values = colour.matrix(observed, with_redshift=False)
-    return dict(zip(colour.names(observed.passbands, with_redshift=False), values.T, strict=True))
+def table(observed, with_redshift=False):
+    values = colour.matrix(observed, with_redshift=with_redshift)
+    names = colour.names(observed.passbands, with_redshift=with_redshift)
+    return dict(zip(names, values.T, strict=True))
 
 
 def black_body(temperature, redshift=0.0, err=0.01):
@@ -35,9 +37,36 @@ def black_body(temperature, redshift=0.0, err=0.01):
 def test_temperatures_of_black_bodies(temperature, redshift, observed_of):
     found = table(observed_of([black_body(temperature, redshift)], redshift=[redshift]))
     named = {name: value[0] for name, value in found.items() if name.startswith("temperature")}
-    temperatures = [value for name, value in named.items() if "misfit" not in name]
-    assert len(temperatures) >= 3
-    np.testing.assert_allclose(temperatures, temperature, rtol=0.03)
+    assert len(named) >= 3
+    np.testing.assert_allclose(list(named.values()), temperature, rtol=0.03)
+
+
+def test_luminosity_and_radius_of_a_black_body(observed_of):
+    def sphere(radius, temperature, redshift):
+        """Return a light curve in the units of one sphere, wherever it is."""
+        mjd, band, flux, err = black_body(temperature, redshift)
+        x = 1.438776877e7 * (1 + redshift) / (np.array(GRIZ.wavelengths) * temperature)
+        spectrum = (np.array(GRIZ.wavelengths) / (1 + redshift)) ** -3.0 / np.expm1(x)
+        size = (
+            radius**2
+            * spectrum.max()
+            * (1 + redshift)
+            / 10 ** (0.4 * float(distance_modulus(np.array([redshift]))[0]))
+        )
+        return mjd, band, flux * size, err * size
+
+    redshift = np.array([0.1, 0.1, 0.1, 0.5])
+    curves = [
+        sphere(*given, z)
+        for given, z in zip(((1, 6000), (3, 6000), (1, 9000), (1, 6000)), redshift, strict=True)
+    ]
+    found = table(observed_of(curves, redshift=redshift), with_redshift=True)
+    magnitude = found["bolometric_magnitude_-8_to_8"]
+    radius = found["log_radius_-8_to_8"]
+    assert radius - radius[0] == pytest.approx([0, np.log10(3), 0, 0], abs=0.03)
+    assert magnitude - magnitude[0] == pytest.approx(
+        [0, -5 * np.log10(3), -10 * np.log10(1.5), 0], abs=0.1
+    )
 
 
 def test_colours_are_differences_over_sums(observed_of):
@@ -77,6 +106,7 @@ def test_without_wavelengths_the_surveys_order_counts_and_no_body_is_black(obser
     assert {"z_one", "one_g"} <= pairs
     assert not any("g_z" in name or "z_g" in name for name in found)
     assert not any(name.startswith("temperature") for name in found)
+    assert np.all(found["spectral_slope_-8_to_8"] > 0)  # the last passband is the brightest
 
 
 def test_one_passband_has_no_colour(observed_of, transient):

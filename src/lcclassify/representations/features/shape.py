@@ -30,6 +30,7 @@ from lcclassify.representations.nights import FloatArray
 from lcclassify.schema import Passbands
 
 _PEAK: Final = ("peak_flux", "peak_significance", "peak_after_joint")
+_BAND_BINS: Final = (1, 3, 4, 5, 6)  # the peak's is 1, or nearly; far from it all count together
 _ABSOLUTE: Final = "peak_absolute_magnitude"
 
 
@@ -39,7 +40,7 @@ def names(passbands: Passbands, *, with_redshift: bool) -> tuple[str, ...]:
         *_PEAK,
         *((_ABSOLUTE,) if with_redshift else ()),
         *_crossings(SHARES),
-        *(f"flux_{where}" for where in BINS),
+        *(f"flux_{BINS[place]}" for place in _BAND_BINS),
         *STATISTICS,
     ]
     return (
@@ -70,7 +71,7 @@ def matrix(observed: Observed, *, with_redshift: bool) -> FloatArray:
         )
         mean, error = phase_means(peaks)
         scale = np.where(peaks.band_flux > 0, peaks.band_flux, np.nan)[:, :, None]
-        of_band.append(mean / np.hypot(scale, error))
+        of_band.append((mean / np.hypot(scale, error))[:, :, list(_BAND_BINS)])
         statistics = band_statistics(peaks.starts, peaks.mjd, peaks.flux, peaks.flux_err)
         columns = np.concatenate([*of_band, statistics], axis=2)
         joint = [
