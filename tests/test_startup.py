@@ -6,8 +6,8 @@ import sys
 import pytest
 
 SLOW = (
-    *("astropy", "lightning", "matplotlib", "numba", "optuna", "pandas", "polars", "scipy"),
-    *("sklearn", "tensorboard", "torch", "torchmetrics"),
+    *("astropy", "light_curve", "lightning", "matplotlib", "numba", "optuna", "pandas", "polars"),
+    *("scipy", "sklearn", "tensorboard", "torch", "torchmetrics"),
 )
 LIGHT = ()
 TABLES = ("polars",)

@@ -18,6 +18,7 @@ from lcclassify.errors import ConfigError, DataError, check_keys, did_you_mean
 from lcclassify.representations.features.sets import (
     REFERENCE,
     SETS,
+    check_installed,
     feature_matrix,
     feature_names,
 )
@@ -99,6 +100,7 @@ class Representation:
             raise ConfigError(
                 f"representation.features must name at least one set: {', '.join(SETS)}"
             )
+        check_installed(self.features)
         if self.flux_range is not None:
             values = options.numbers(self.flux_range, "representation.flux_range")
             if len(values) != 2 or not values[1] - values[0] > 1:

@@ -7,6 +7,7 @@ values. `SETS` says where each lies.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Sequence
 from typing import Final, Protocol, cast
 
@@ -22,7 +23,9 @@ from lcclassify.schema import LightCurves, Passbands
 
 REFERENCE: Final = "reference"
 # Modules of this package, imported when wanted: some need libraries that take long to load.
-SETS: Final = (REFERENCE, "shape", "colour", "periodic", "gp")
+SETS: Final = (REFERENCE, "shape", "colour", "periodic", "gp", "parametric")
+# What a set needs beyond the package's own needs: a module, what installs it, and the extra.
+_NEEDS: Final = {"parametric": ("light_curve", "light-curve", "features")}
 
 # Observations of a block: its intermediate arrays stay in the processor's cache.
 _ROWS: Final = 131_072
@@ -36,6 +39,20 @@ class FeatureSet(Protocol):
 
     def matrix(self, observed: Observed, *, with_redshift: bool) -> FloatArray:
         """Return the values ``(N, F) float64``, NaN or infinite where undefined."""
+
+
+def check_installed(sets: Sequence[str]) -> None:
+    """Refuse sets that need what is not installed; nothing is imported.
+
+    Raises:
+        ConfigError: One does.
+    """
+    for name in sets:
+        module, package, extra = _NEEDS.get(name, ("numpy", "", ""))
+        if importlib.util.find_spec(module) is None:
+            raise ConfigError(
+                f'representation.features={name} needs {package}: pip install "lcclassify[{extra}]"'
+            )
 
 
 def feature_names(
