@@ -12,7 +12,7 @@ from lcclassify.representations.nights import FloatArray, IntArray
 
 # Of the peak, in each passband and in all together.
 SHARES: Final = (0.5,)
-JOINT_SHARES: Final = (0.7, 0.5, 0.3, 0.2, 0.1)
+JOINT_SHARES: Final = (0.5, 0.2)
 COURSE: Final = (
     "first_detection",
     "last_detection",
