@@ -162,12 +162,11 @@ def out_of_fold(
     from sklearn.model_selection import StratifiedKFold
 
     parameters = TREES | {"num_class": int(targets.max()) + 1, "seed": seed}
+    binning = {key: TREES[key] for key in ("verbosity", "max_bin")}
     found = np.zeros((len(targets), parameters["num_class"]))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for train, test in folds.split(matrix, targets):
-        data = lightgbm.Dataset(
-            matrix[train], targets[train], params={"verbosity": -1, "max_bin": TREES["max_bin"]}
-        )
+        data = lightgbm.Dataset(matrix[train], targets[train], params=binning)
         found[test] = lightgbm.train(parameters, data, rounds).predict(matrix[test])
     return found
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from lcclassify.representations.features import colour, shape
 from lcclassify.representations.features.light_statistics import STATISTICS, sort_pairs
+from lcclassify.representations.features.sets import feature_matrix, feature_names
 from lcclassify.schema import Passbands
 
 SETS = {"shape": shape, "colour": colour}
@@ -85,6 +86,27 @@ def test_absurd_values_are_no_errors(module, data, observed_of):
         )
     redshift = np.array([data.draw(st.sampled_from([np.nan, -2, 0, 0.5, 9])) for _ in curves])
     table(module, observed_of(curves, redshift=redshift), with_redshift=True)
+
+
+@pytest.mark.parametrize("n_bands", [1, 2, 6, 7])
+def test_sets_side_by_side_in_a_table_of_objects_of_every_kind(n_bands, survey, curves_of):
+    curves = curves_of(*survey(40, n_bands, seed=n_bands), n_bands)
+    redshift = curves.objects["hostgal_photoz"].to_numpy()
+    chosen = ("shape", "reference", "colour")
+    with np.errstate(all="raise", under="ignore"):
+        values = feature_matrix(chosen, curves, redshift, with_redshift=True)
+    columns = feature_names(
+        chosen, curves.passbands, curves.metadata_columns, numbered=False, with_redshift=True
+    )
+    assert values.shape == (len(curves.objects), len(columns))
+    assert len(set(columns)) == len(columns)
+    assert not np.isinf(values).any()
+    for name, one in zip(columns, values.T, strict=True):
+        assert np.isfinite(one).any() or "600" in name, name
+    # The smaller table is part of the larger one.
+    alone = feature_matrix(("reference",), curves, redshift, with_redshift=True)
+    first = columns.index("flux_min_" + curves.passbands.names[0])
+    np.testing.assert_array_equal(values[:, first : first + alone.shape[1]], alone)
 
 
 def test_without_a_redshift_of_its_own_an_object_is_in_the_observers_frame(observed_of, transient):
