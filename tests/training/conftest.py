@@ -114,7 +114,7 @@ def make_member(name="dense", network=None, **fit):
 
 LINEAR = {"_target_": "lcclassify.nn.stack.LinearStackingHead", "form": "full"}
 DENSE = {"_target_": "lcclassify.nn.stack.StackingHead", "units": [10], "activation": "relu"}
-SHRINKAGE = {"deviations": [0, 0.05, 0.2, 1], "folds": 3, "standard_errors": 0.5}
+SHRINKAGE = {"deviations": [0, 0.15, 0.6, 3], "folds": 3, "standard_errors": 0.5}
 
 
 def make_head(network="linear", epochs=None, lr=0.01, loss="CrossEntropyLoss", **shrinkage):

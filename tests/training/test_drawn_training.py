@@ -144,7 +144,7 @@ def test_the_head_learns_from_draws_and_answers_of_objects_as_they_are(drawn_con
     # Draws say the opposite of what is said of the objects themselves: the head believes draws.
     drawn = np.concatenate([wrong] * DRAWS), np.tile(np.arange(len(rows)), DRAWS)
     fitted = fit_head(
-        drawn_context, new_head(deviations=[0, 1, 10]), right, rows, drawn, cross_fit=True
+        drawn_context, new_head(deviations=[0, 3, 30]), right, rows, drawn, cross_fit=True
     )
     with torch.inference_mode():
         of_draws = fitted.head(torch.as_tensor(wrong)).argmax(1).numpy()

@@ -10,10 +10,10 @@ from lcclassify.nn.stack import LinearStackingHead
 from lcclassify.training.chosen_pool import chosen_pool
 from lcclassify.training.head_settings import ShrinkageSettings
 from lcclassify.training.observed import Observed
-from lcclassify.training.shrinkage import ENTRY, PoolProblem
+from lcclassify.training.shrinkage import BIAS, ENTRY, PoolProblem
 
 K = 3
-SETTINGS = ShrinkageSettings((0, 0.05, 0.1, 0.2, 0.5, 1, 2), 5, 0.5)
+SETTINGS = ShrinkageSettings((0, 0.15, 0.3, 0.6, 1.5, 3, 6), 5, 0.5)
 
 
 def sky(n, noise, seed=0, shares=(0.6, 0.3, 0.1), sharpness=1.0):
@@ -58,16 +58,16 @@ def test_the_fit_is_the_minimum_of_the_sum_of_losses_and_the_prior(is_full):
         torch.as_tensor(targets),
         CrossEntropyLoss(K),
     )
-    pool = PoolProblem(logs, answers, loss, is_full=is_full).fit(0.7)
+    pool = PoolProblem(logs, answers, loss, is_full=is_full).fit(2.1)
     # By steps of Newton's method on the definition, parameter by parameter.
     sizes = [2, K, 2 * K * K if is_full else 0]
 
     def cost(x):
         weights, bias, entries = torch.split(x, sizes)
-        logits = torch.einsum("nmk,m->nk", logs, 0.5 + 0.7 * weights) + 0.7 * bias
+        logits = torch.einsum("nmk,m->nk", logs, 0.5 + 2.1 * weights) + 2.1 * BIAS * bias
         if is_full:
             matrix = entries.reshape(K, 2, K)
-            logits = logits + 0.7 * ENTRY * torch.einsum("nmj,kmj->nk", logs, matrix)
+            logits = logits + 2.1 * ENTRY * torch.einsum("nmj,kmj->nk", logs, matrix)
         return len(targets) * loss(logits, answers) + x.square().sum() / 2
 
     x = torch.zeros(sum(sizes), dtype=torch.float64)
@@ -75,11 +75,11 @@ def test_the_fit_is_the_minimum_of_the_sum_of_losses_and_the_prior(is_full):
         gradient = torch.autograd.functional.jacobian(cost, x)
         x = x - torch.linalg.solve(torch.autograd.functional.hessian(cost, x), gradient)
     weights, bias, entries = torch.split(x, sizes)
-    change = 0.7 * torch.einsum("m,jk->jmk", weights, torch.eye(K).double())
+    change = 2.1 * torch.einsum("m,jk->jmk", weights, torch.eye(K).double())
     if is_full:
-        change = change + 0.7 * ENTRY * entries.reshape(K, 2, K)
+        change = change + 2.1 * ENTRY * entries.reshape(K, 2, K)
     torch.testing.assert_close(pool.change, change, rtol=0, atol=1e-5)
-    torch.testing.assert_close(pool.bias, 0.7 * bias, rtol=0, atol=1e-5)
+    torch.testing.assert_close(pool.bias, 2.1 * BIAS * bias, rtol=0, atol=1e-5)
 
 
 def test_a_head_takes_the_pool_whatever_its_form():
@@ -95,14 +95,26 @@ def test_a_head_takes_the_pool_whatever_its_form():
         )
 
 
-@pytest.mark.parametrize("n", [50, 600])
-@pytest.mark.parametrize(
-    "noise", [[0.3, 0.3, 3.0], [0.3, 2.0, 2.0, 2.0], [1.0, 1.0]], ids=["two", "one", "alike"]
-)
-def test_new_objects_are_classified_no_worse_than_by_the_best_member(n, noise):
+NOISES = {"two of three": [0.3, 0.3, 3.0], "one of four": [0.3, 2.0, 2.0, 2.0], "alike": [1.0, 1.0]}
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES)
+def test_of_few_objects_held_out_ones_are_classified_no_worse_than_by_the_best_member(noise):
+    for seed in range(5):
+        probabilities, targets = sky(50, noise, seed=seed)
+        chosen = choose(probabilities, targets)
+        logs = torch.log_softmax(chosen.logits, 1).numpy()
+        whole = -logs[np.arange(50), targets]
+        own = log_losses(chosen, probabilities, targets)[1]
+        excess = whole - own[:, own.mean(0).argmin()]
+        assert excess.mean() < 2 * excess.std(ddof=1) / np.sqrt(50)
+
+
+@pytest.mark.parametrize("noise", NOISES.values(), ids=NOISES)
+def test_new_objects_are_classified_no_worse_than_by_the_best_member(noise):
     excesses = []
     for seed in range(3):
-        probabilities, targets = sky(n, noise, seed=seed)
+        probabilities, targets = sky(600, noise, seed=seed)
         new = sky(2000, noise, seed=100 + seed)
         whole, own = log_losses(choose(probabilities, targets), *new)
         excesses.append(whole.mean() - own.mean(0).min())
@@ -180,10 +192,12 @@ def test_it_is_the_same_to_the_bit_every_time():
 class TestHowItIsChosen:
     def test_the_more_objects_the_farther(self):
         taken = []
-        for n in (30, 3000):
-            probabilities, targets = sky(n, [0.2, 2.0], sharpness=2.0)
+        for n in (30, 1500):
+            # The second member takes two classes for each other, which entries alone mend.
+            probabilities, targets = sky(n, [0.5, 0.5])
+            probabilities[:, 1] = probabilities[:, 1][:, [1, 0, 2]]
             taken.append(choose(probabilities, targets).deviation)
-        assert taken[0] <= 0.2 < taken[1]
+        assert taken[0] < taken[1]
 
     def test_equal_members_of_right_probabilities_stay_the_equal_pool(self):
         # What one member says is right, and so the equal pool of its copies cannot be improved.
@@ -191,7 +205,7 @@ class TestHowItIsChosen:
         truth = rng.dirichlet(np.ones(K), 2000)
         targets = (rng.random(2000)[:, None] > truth.cumsum(1)).sum(1).clip(0, K - 1)
         chosen = choose(np.repeat(truth[:, None], 2, axis=1), targets)
-        assert chosen.deviation <= 0.05
+        assert chosen.deviation <= 0.15
 
     def test_held_out_logits_are_of_pools_of_other_folds(self):
         probabilities, targets = sky(40, [0.5, 1.0])
@@ -246,7 +260,7 @@ class TestOtherLosses:
         counts = np.bincount(targets, minlength=K).tolist()
         losses = [CrossEntropyLoss(K, class_counts=counts), kind(K, class_counts=counts)]
         logs, answers = torch.as_tensor(np.log(probabilities)), torch.as_tensor(targets)
-        pools = [PoolProblem(logs, answers, loss, is_full=True).fit(1.0) for loss in losses]
+        pools = [PoolProblem(logs, answers, loss, is_full=True).fit(3.0) for loss in losses]
         values = np.array(
             [[loss(pool.logits(logs), answers).item() for pool in pools] for loss in losses]
         )

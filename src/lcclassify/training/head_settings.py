@@ -19,11 +19,11 @@ class ShrinkageSettings:
     """How far a linear head may go from the equal pool of its members.
 
     Attributes:
-        deviations: Standard deviations of the normal prior about the equal pool, ascending,
-            of which cross-validation takes one; 0 is the equal pool itself.
+        deviations: Standard deviations of a member's weight about the equal one in a normal
+            prior, ascending, of which cross-validation takes one; 0 is the equal pool itself.
         folds: Of that cross-validation.
         standard_errors: The smallest deviation is taken whose loss exceeds the least one by
-            no more than so many standard errors of the difference.
+            no more than so many standard errors of the difference, and no member's.
     """
 
     deviations: tuple[float, ...]

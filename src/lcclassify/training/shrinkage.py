@@ -20,9 +20,11 @@ from lcclassify.nn.losses import ClassificationLoss
 
 FloatArray = NDArray[np.float64]
 
-# Prior deviation of an entry in units of that of a member's weight and of a class's bias:
-# entries are many, and each says little. Half or twice of it is no better or worse.
-ENTRY: Final = 0.1
+# Prior deviations of a class's bias and of an entry in units of that of a member's weight:
+# of weights there are few, and members may differ much; entries are many, and each says
+# little. Half or twice of these is no better or worse.
+BIAS: Final = 1 / 3
+ENTRY: Final = 1 / 30
 
 # Gradients at which a minimum is taken for reached: of the mean loss for a pool to be used,
 # and of the loss times the root of the number of rows for one of many that are compared,
@@ -75,7 +77,7 @@ class PoolProblem:
         self._pool = logs.mean(1)
         self._factor = share * _log_loss_over(loss, self._pool, targets)
         # Of each class's coefficients: entries first, if they may change, and the bias last.
-        columns = torch.ones((len(logs), 1), dtype=torch.float64)
+        columns = torch.full((len(logs), 1), BIAS, dtype=torch.float64)
         if is_full:
             columns = torch.cat([logs.flatten(1) * ENTRY, columns], dim=1)
         squares, self._axes = torch.linalg.eigh(columns.T @ columns)
@@ -95,7 +97,7 @@ class PoolProblem:
         """Return the most probable pool.
 
         Args:
-            deviation: Prior deviation of weights and biases; 0 for the equal pool.
+            deviation: Prior deviation of members' weights; 0 for the equal pool.
             is_rough: Whether it is enough to tell how good the pool is.
         """
         n_members, n_classes = self.shape
@@ -109,7 +111,7 @@ class PoolProblem:
             change += ENTRY * coefficients[:, :-1].reshape(change.shape)
         own = torch.arange(n_classes)
         change[own, :, own] += deviation * weights
-        return Pool(change, coefficients[:, -1])
+        return Pool(change, BIAS * coefficients[:, -1])
 
     def _minimum(self, deviation: float, is_rough: bool) -> tuple[Tensor, Tensor]:
         """Return changes of weights ``(M,)`` and coefficients ``(K, D)``, of prior deviation 1.
