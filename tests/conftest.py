@@ -189,8 +189,7 @@ def stack_words(base_words):
     """A stack of one tiny dense and one tiny recurrent network."""
     return [
         *base_words,
-        "~model.members.dense_second",
-        "~model.members.bigru_second",
+        "~model.members.trees",
         *(f"model.members.dense.{word}" for word in TINY_DENSE),
         *(f"model.members.bigru.{word}" for word in TINY_GRU),
     ]

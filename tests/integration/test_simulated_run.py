@@ -11,11 +11,9 @@ SKY = ("survey.cadence.wfd_fields=200", "survey.cadence.ddf_fields=10")
 SIZES = ("survey.training=400", "survey.held_out=80", "survey.test=150")
 SMALL = (
     "model.members.dense.fit.epochs=2",
-    "model.members.dense_second.fit.epochs=2",
     "model.members.bigru.fit.epochs=1",
-    "model.members.bigru_second.fit.epochs=1",
+    "model.members.trees.boosting.rounds=3",
     "model.members.bigru.network.gru_units=[4]",
-    "model.members.bigru_second.network.gru_units=[4]",
     "evaluation.figures=false",
 )
 
@@ -29,7 +27,7 @@ def test_the_default_run_needs_no_data(tmp_path, train_command):
     assert "150 test objects" in done.stdout
     assert "arXiv:2006.12333" not in done.stdout  # its scores are not beside PLAsTiCC's
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
-    members = ["dense", "dense_second", "bigru", "bigru_second", "stack"]
+    members = ["dense", "bigru", "trees", "stack"]
     assert list(metrics["models"]) == list(metrics["held_out"]) == members
 
     predicted = train_command(

@@ -42,7 +42,7 @@ class TreeFit(MemberFit):
 
     def cost(self) -> float:
         """Return about how much there is to compute, in a network's products."""
-        draws = 1 if self.stream is None else self.member.boosting.draws
+        draws = self.member.boosting.draws if self._is_drawn else 1
         trees = self.member.boosting.rounds * len(self.class_weights)
         values = draws * len(self.train_rows) * self.tensors.features.shape[1]
         return _PRODUCTS * trees * values * self.member.boosting.feature_share
@@ -86,11 +86,20 @@ class TreeFit(MemberFit):
         reporter.finished(self.name, _in_words(result, n_objects))
         return self._as_submodel(trees)
 
+    @property
+    def _is_drawn(self) -> bool:
+        """Whether trees are grown on draws of the training objects.
+
+        Not where held-out objects stay as they are: draws then keep networks from learning
+        objects by heart in many epochs, and trees see noise that none of them will have.
+        """
+        return self.stream is not None and self.held_out_draws > 0
+
     def _rows(self, rows: IntArray, draws: str) -> Rows:
         """Return objects as trees take them, drawn anew a few times where they are to be."""
         chosen = self.tensors.features[torch.as_tensor(rows)]
         targets = self.tensors.targets[torch.as_tensor(rows)]
-        if self.stream is not None and len(rows):
+        if self.stream is not None and self._is_drawn and len(rows):
             seed = derive_seed(self.seed, draws)
             drawn = self.stream.sample(rows, self.member.boosting.draws, seed)
             chosen, targets = drawn.features, drawn.targets
