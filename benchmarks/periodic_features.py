@@ -42,7 +42,7 @@ IntArray = NDArray[np.int64]
 
 SAMPLES = ("representative", "biased", "lopsided", "snphotcc")
 SETS = [name for name in sets.SETS if name != sets.REFERENCE]
-# Five classes of very different sizes; of 6,000 objects of the survey at large 3,043.
+# Five classes of very different sizes: of 6,000 objects of the survey at large 3,041.
 LOPSIDED = {"90": 2000, "42": 700, "62": 200, "95": 58, "52": 85}
 PERIODIC = ("92", "16")
 KINDS = {

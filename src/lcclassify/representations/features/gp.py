@@ -1,9 +1,9 @@
 """Features of the smooth light curve that a Gaussian process sees in the observations.
 
-To each object the process of `lcclassify.augment` is fitted, in time and wavelength, and its
-posterior mean is looked at in every passband every other day from the first observation to the
-last. Where the passbands' wavelengths are not known each is taken to be half correlated with
-every other. Days are those of the object's rest frame where its redshift is known.
+To each object the process of `lcclassify.augment` is fitted (`quickfit`), in time and wavelength,
+and its posterior mean is looked at in every passband every other day from the first observation
+to the last. Where the passbands' wavelengths are not known each is taken to be half correlated
+with every other. Days are those of the object's rest frame where its redshift is known.
 
 References:
     Boone 2019, AJ 158, 257 (features of such processes, for PLAsTiCC).
@@ -17,8 +17,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.augment.curves import Curves
-from lcclassify.augment.fitting import fit_processes
 from lcclassify.augment.process import (
     ROOT_3,
     add_means,
@@ -28,6 +26,7 @@ from lcclassify.augment.process import (
 )
 from lcclassify.compiled import compiled_quick
 from lcclassify.representations.features.observed import Observed
+from lcclassify.representations.features.quickfit import fit_roughly
 from lcclassify.representations.features.smooth import OF_BAND, describe
 from lcclassify.schema import Passbands
 
@@ -70,21 +69,11 @@ def matrix(observed: Observed, *, with_redshift: bool) -> FloatArray:
     if with_redshift:
         known = np.isfinite(observed.redshift) & (observed.redshift > -0.5)
         stretch[known] += observed.redshift[known]
-    curves = Curves(
-        observed.bounds,
-        observed.mjd,
-        observed.passband,
-        observed.flux,
-        observed.flux_err,
-        observed.detected,
-    )
-    amplitude, scale = fit_processes(curves, coupling)
+    observations = (observed.mjd, observed.passband, observed.flux, observed.flux_err)
+    amplitude, scale = fit_roughly(observed.bounds, *observations, coupling)
     return _features(
         observed.bounds,
-        observed.mjd,
-        observed.passband,
-        observed.flux,
-        observed.flux_err,
+        *observations,
         coupling,
         amplitude,
         scale,
