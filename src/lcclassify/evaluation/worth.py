@@ -124,14 +124,14 @@ class StackWorth:
         """Return members side by side, with what the stack is without each."""
         table = new_table(
             title,
-            f"{self.n_objects:,} objects that neither members nor stack learned from; the stack "
-            f"of all: log-loss {self.stack.log_loss:.4f}, accuracy {self.stack.accuracy:.4f}; "
-            "more without: by how much the log-loss is higher, ± its standard error",
+            f"{self.n_objects:,} objects that neither members nor stack learned from; the stack of "
+            f"all: log-loss {self.stack.log_loss:.4f}, accuracy {self.stack.accuracy:.4f}; worth: "
+            "how much higher the log-loss is without the member, ± standard error",
         )
         table.add_column("member", overflow="fold", min_width=NAME_WIDTH)
-        for header in ("log-\nloss", "accuracy", "stack without:\nlog-loss", "\naccuracy"):
+        for header in ("log-\nloss", "accuracy", "without it:\nlog-loss", "\naccuracy"):
             table.add_column(header, justify="right", no_wrap=True)
-        table.add_column("more without", justify="right", no_wrap=True)
+        table.add_column("worth", justify="right", no_wrap=True)
         for member in self.members:
             table.add_row(
                 Text(member.name),

@@ -35,13 +35,13 @@ class ShrinkageSettings:
         ascending = all(a < b for a, b in pairwise(values))
         if not values or not all(is_number(v) and v >= 0 for v in values) or not ascending:
             raise ConfigError(
-                "head.shrinkage.deviations must be ascending numbers of at least 0, "
+                "model.head.shrinkage.deviations must be ascending numbers of at least 0, "
                 f"got {list(values)}"
             )
-        check_whole("head.shrinkage.folds", self.folds, 2)
+        check_whole("model.head.shrinkage.folds", self.folds, 2)
         if not is_number(self.standard_errors) or self.standard_errors < 0:
             raise ConfigError(
-                "head.shrinkage.standard_errors must be a number of at least 0, "
+                "model.head.shrinkage.standard_errors must be a number of at least 0, "
                 f"got {self.standard_errors!r}"
             )
 
@@ -53,15 +53,15 @@ class ShrinkageSettings:
             ConfigError: A key is unknown, missing or invalid.
         """
         if not isinstance(config, Mapping):
-            raise ConfigError(f"head.shrinkage must be a mapping, got {config!r}")
+            raise ConfigError(f"model.head.shrinkage must be a mapping, got {config!r}")
         names = [f.name for f in fields(cls)]
-        check_keys("head.shrinkage", config, names)
+        check_keys("model.head.shrinkage", config, names)
         for key in names:
             if key not in config:
-                raise ConfigError(f"head.shrinkage needs the key '{key}'")
+                raise ConfigError(f"model.head.shrinkage needs the key '{key}'")
         deviations = config["deviations"]
         if not isinstance(deviations, list | tuple):
-            raise ConfigError(f"head.shrinkage.deviations must be a list, got {deviations!r}")
+            raise ConfigError(f"model.head.shrinkage.deviations must be a list, got {deviations!r}")
         return cls(tuple(deviations), config["folds"], config["standard_errors"])
 
 
@@ -125,7 +125,7 @@ class HeadSettings:
         target = network.get("_target_") if isinstance(network, Mapping) else None
         if target != LINEAR:
             raise ConfigError(
-                f"head.shrinkage is of {LINEAR} alone, got '{target}': a head of layers is "
+                f"model.head.shrinkage is of {LINEAR} alone, got '{target}': a head of layers is "
                 "trained by epochs, with shrinkage=null, optimizer and fit"
             )
         return cls(
