@@ -16,6 +16,7 @@ from lcclassify.training.tree_fit import TreeFit
 
 BOOSTING = {
     "rounds": 12,
+    "patience": None,
     "learning_rate": 0.2,
     "leaves": 6,
     "min_objects": 2,
@@ -120,6 +121,32 @@ def test_weights_are_those_of_the_loss():
     assert share(heavy) > share(rows) + 0.05
 
 
+def test_rounds_after_the_best_are_left_out():
+    training = make_rows(200)
+    rng = np.random.default_rng(0)
+    other = make_rows(150, seed=3)
+    # Labels that features cannot tell: trees soon learn training objects by heart.
+    noise = Rows(other.features, rng.permutation(other.targets), other.weights)
+    losses = []
+    settings = Boosting.from_config(BOOSTING | {"rounds": 200, "patience": 7})
+    network = grow(
+        settings,
+        sizes_of(9, 4),
+        training,
+        noise,
+        0,
+        lambda _, told: losses.append(told["val/loss"]),
+    )
+    best = int(np.argmin(losses))
+    assert network.n_rounds == best + 1
+    assert len(losses) <= best + 1 + 7 < 200
+    probabilities = torch.softmax(network(batch_of(noise.features)), 1).numpy()
+    own = probabilities[np.arange(150), noise.targets]
+    assert -np.log(own).mean() == pytest.approx(losses[best], rel=1e-6)
+    whole = grow(settings, sizes_of(9, 4), training, make_rows(0), 0, _nothing)
+    assert whole.n_rounds == 200
+
+
 def _nothing(number, scores):
     pass
 
@@ -170,6 +197,7 @@ def test_a_damaged_fit_is_grown_again(context):
     [
         ("rounds", 0),
         ("rounds", 2.5),
+        ("patience", 0),
         ("leaves", 1),
         ("min_objects", 0),
         ("learning_rate", 0),

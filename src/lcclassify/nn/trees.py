@@ -124,6 +124,11 @@ class BoostedTrees(nn.Module):
                     waiting += [left[place], right[place]]
         return found
 
+    @property
+    def n_rounds(self) -> int:
+        """Trees a class."""
+        return len(self.roots) // self.n_classes
+
     def config(self) -> PlainConfig:
         """Return the plain configuration from which `build_network` rebuilds the shape."""
         return {

@@ -58,6 +58,9 @@ def grow(
         seed: Of what is random.
         after_round: Called with the number of a round, from 0, and its ``train/loss``,
             ``val/loss`` and ``val/accuracy``.
+
+    Returns:
+        The trees of all rounds, or of those up to the best, see `Boosting.patience`.
     """
     import lightgbm
 
@@ -83,6 +86,10 @@ def grow(
     if len(validation.targets):
         watched.append(dataset(validation, train))
         names.append("val")
+    callbacks: list[Callable[[CallbackEnv], None]] = [tell]
+    if settings.patience is not None and len(watched) > 1:
+        patience = settings.patience
+        callbacks.append(lightgbm.early_stopping(patience, first_metric_only=True, verbose=False))
     booster = lightgbm.train(
         {
             "objective": "multiclass",
@@ -104,13 +111,13 @@ def grow(
         valid_sets=watched,
         valid_names=names,
         feval=scores,
-        callbacks=[tell],
+        callbacks=callbacks,
     )
     return as_network(booster, sizes)
 
 
 def as_network(booster: Booster, sizes: InputSizes) -> BoostedTrees:
-    """Return what a booster has grown as a network that gives the same logits."""
+    """Return a booster's trees, those up to its best round if it knows one, as a network."""
     splits = _Splits()
     for tree in booster.dump_model()["tree_info"]:
         splits.add_tree(tree["tree_structure"])

@@ -150,7 +150,9 @@ class Boosting:
     """How trees are grown.
 
     Attributes:
-        rounds: Trees a class.
+        rounds: Most trees a class.
+        patience: Rounds without a better validation loss before no more are grown; those
+            after the best are left out. None to keep all, as without validation objects.
         learning_rate: What each adds, of what it would add alone.
         leaves: Most leaves of a tree.
         min_objects: Fewest training objects of a leaf.
@@ -160,6 +162,7 @@ class Boosting:
     """
 
     rounds: int
+    patience: int | None
     learning_rate: float
     leaves: int
     min_objects: int
@@ -170,6 +173,8 @@ class Boosting:
     def __post_init__(self) -> None:
         for key, least in (("rounds", 1), ("leaves", 2), ("min_objects", 1), ("draws", 1)):
             check_whole(f"boosting.{key}", getattr(self, key), least)
+        if self.patience is not None:
+            check_whole("boosting.patience", self.patience, 1)
         for key, most in (("learning_rate", 1.0), ("feature_share", 1.0)):
             value = getattr(self, key)
             if not is_number(value) or not 0 < value <= most:

@@ -81,7 +81,7 @@ class TreeFit(MemberFit):
             reporter.stopped(self.name)
             if logger is not None:
                 logger.experiment.close()
-        result = FitResult(history, len(history) - 1)
+        result = FitResult(history, trees.n_rounds - 1)
         write_history(result, self.folder)
         reporter.finished(self.name, _in_words(result, n_objects))
         return self._as_submodel(trees)
@@ -157,8 +157,11 @@ def loss_weights(loss: nn.Module) -> FloatArray:
 
 def _in_words(result: FitResult, n_objects: int) -> str:
     """Return a fit's outcome for its line in the terminal."""
-    rounds, last = len(result.history), result.history[-1]
+    rounds = len(result.history)
+    kept = f" (kept {result.best_epoch + 1})" if result.best_epoch + 1 < rounds else ""
     seconds = sum(entry["seconds"] for entry in result.history)
-    words = [f"{rounds} rounds", f"{rounds * n_objects / max(seconds, 1e-9):,.0f} objects/s"]
-    words += [f"{key} {last[key]:.4f}" for key in ("train/loss", "val/loss") if key in last]
+    words = [f"{rounds} rounds{kept}", f"{rounds * n_objects / max(seconds, 1e-9):,.0f} objects/s"]
+    # Where nothing was left to split, the library stops without telling the last round.
+    best = result.history[min(result.best_epoch, rounds - 1)]
+    words += [f"{key} {best[key]:.4f}" for key in ("train/loss", "val/loss") if key in best]
     return ", ".join(words)
