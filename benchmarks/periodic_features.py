@@ -266,11 +266,13 @@ def trained(
         "num_leaves": 15,
         "feature_fraction": 0.35,
         "min_data_in_leaf": 15,
+        "min_sum_hessian_in_leaf": 1.0,
+        "lambda_l2": 20.0,  # else rare classes are said to be impossible
         "num_threads": 1,
         "verbosity": -1,
         "seed": seed,
     }
-    trees = lightgbm.train(parameters, lightgbm.Dataset(features, targets), 120)
+    trees = lightgbm.train(parameters, lightgbm.Dataset(features, targets), 100)
     return np.asarray(trees.predict(wanted))
 
 

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lcclassify.representations.features import gp, smooth
+from lcclassify.augment.curves import Curves
+from lcclassify.augment.fitting import fit_processes
+from lcclassify.representations.features import gp, quickfit, smooth
 from lcclassify.representations.features.observed import Observed
 from lcclassify.schema import Passbands
 
@@ -192,3 +194,39 @@ def test_absurd_values_give_values_or_nothing(n, n_bands, seed, scale, span):
             assert np.isnan(value) or abs(value) <= 1
         if name.startswith(("gp_rise", "gp_fall")):
             assert np.isnan(value) or value > 0
+
+
+# --- the rough fit ------------------------------------------------------------------
+
+
+def _log_posterior(curve, coupling, amplitude, scale):
+    """Return what both fits make as large as they can, from dense matrices."""
+    mjd, band, flux, flux_err = curve
+    r = np.sqrt(3) * abs(mjd[:, None] - mjd) / scale
+    covariance = amplitude**2 * (1 + r) * np.exp(-r) * coupling[band[:, None], band]
+    covariance += np.diag(flux_err**2)
+    best = np.argmax(abs(flux) / flux_err)
+    typical = 0.5 * max(abs(flux[best]), flux_err[best])
+    return (
+        -0.5 * flux @ np.linalg.solve(covariance, flux)
+        - 0.5 * np.linalg.slogdet(covariance)[1]
+        - 0.5 * np.log(scale / 30) ** 2
+        - 0.5 * np.log(amplitude / typical) ** 2
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_rough_fit_is_almost_as_likely_as_the_search(seed):
+    noise = (0.5, 5.0, 30.0)[seed % 3]
+    mjd, band, flux, flux_err = transient(seed=seed, noise=noise)
+    band = band.astype(np.uint8)
+    bounds, coupling = np.array([0, len(mjd)]), gp._coupling(BANDS)
+    rough = quickfit.fit_roughly(bounds, mjd, band, flux, flux_err, coupling)
+    curves = Curves(bounds, mjd, band, flux, flux_err, np.ones(len(mjd), dtype=bool))
+    searched = fit_processes(curves, coupling)
+    values = [
+        _log_posterior((mjd, band, flux, flux_err), coupling, float(a[0]), float(t[0]))
+        for a, t in (rough, searched)
+    ]
+    assert values[1] - values[0] < 3.0
+    assert abs(np.log(rough[1][0] / searched[1][0])) < 0.7

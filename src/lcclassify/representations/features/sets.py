@@ -48,7 +48,9 @@ def check_installed(sets: Sequence[str]) -> None:
         ConfigError: One does.
     """
     for name in sets:
-        module, package, extra = _NEEDS.get(name, ("numpy", "", ""))
+        if name not in _NEEDS:
+            continue
+        module, package, extra = _NEEDS[name]
         if importlib.util.find_spec(module) is None:
             raise ConfigError(
                 f'representation.features={name} needs {package}: pip install "lcclassify[{extra}]"'
