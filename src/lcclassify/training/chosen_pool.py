@@ -51,8 +51,8 @@ def chosen_pool(
 ) -> ChosenPool:
     """Fit a pool with the smallest prior deviation that is about as good as the best.
 
-    One that is worse than a member is not good enough, unless all are. No more are tried
-    than needed: once one is worse than the best by more than chance, so are larger ones.
+    It must be so beside the best member, too, unless no pool is. No more are tried than
+    needed: once one is worse than the best by more than chance, so are larger ones.
 
     Args:
         observed: What the pool learns from; at least one row.
@@ -73,15 +73,12 @@ def chosen_pool(
         best = min(best, len(losses) - 1, key=lambda i: losses[i].mean())
         if not _is_near(losses[-1], losses[best], max(errors, _CHANCE)):
             break
-    members = [
-        loss(observed.logs[:, m], observed.targets).item() for m in range(observed.n_members)
-    ]
-    good = max(min(members), float(losses[best].mean()))
-    taken = next(
-        i
-        for i, each in enumerate(losses)
-        if _is_near(each, losses[best], errors) and each.mean() <= good
-    )
+    logs = observed.logs.unbind(1)
+    members = [observed.of_objects(loss.weighted(each, observed.targets)) for each in logs]
+    member = min(members, key=lambda each: float(each.mean()))
+    near = [_is_near(each, losses[best], errors) for each in losses]
+    fine = [_is_near(each, member, errors) for each in losses]
+    taken = next(i for i in range(best + 1) if i == best or (near[i] and fine[i]))
     deviation = settings.deviations[taken]
     return ChosenPool(
         observed.problem(loss, is_full=is_full).fit(deviation),

@@ -23,7 +23,7 @@ class ShrinkageSettings:
             prior, ascending, of which cross-validation takes one; 0 is the equal pool itself.
         folds: Of that cross-validation.
         standard_errors: The smallest deviation is taken whose loss exceeds the least one by
-            no more than so many standard errors of the difference, and no member's.
+            no more than so many standard errors of the difference, and so the best member's.
     """
 
     deviations: tuple[float, ...]
