@@ -32,8 +32,8 @@ IntArray = NDArray[np.int64]
 
 # Who is searched: of the light beyond the errors at least this share changes within ten days,
 # by at least so many standard deviations.
-_FAST_SHARE: Final = 0.2
-_FAST_SIGNIFICANCE: Final = 3.0
+_FAST_SHARE: Final = 0.25
+_FAST_SIGNIFICANCE: Final = 5.0
 _FEWEST: Final = 12  # observations that a period may be looked for in
 
 _OF_CURVE: Final = ("fast_share", "fast_significance", "curve_skew", "curve_kurtosis")
