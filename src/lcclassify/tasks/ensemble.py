@@ -205,13 +205,14 @@ def _importances(
 ) -> dict[str, list[Importance]]:
     """Return what features are worth to the members that are trees, by member."""
     representation = inputs.representation
-    bands = representation.passbands.names
-    tokens = [*bands, *(str(number) for number in range(len(bands)))]
+    bands = list(representation.passbands.names)
+    if representation.settings.feature_bands == "numbers":
+        bands += [str(number) for number in range(len(bands))]
     found = {}
     for member in plan.members:
         fits = [f for f in held_out_fits(context, member, plan.mode) if isinstance(f, TreeFit)]
         if fits:
-            found[member.name] = importances(fits, representation.feature_names, tokens)
+            found[member.name] = importances(fits, representation.feature_names, bands)
     return found
 
 
