@@ -46,7 +46,12 @@ def test_every_form_composes_fits_and_prepares(form, survey, curves_of):
     fitted = representation.fit(curves, seed=1)
     prepared = fitted.prepare(curves)
     assert prepared.feature_names == fitted.feature_names
-    assert prepared.features.shape == (20, 156)
+    assert prepared.features.shape == (20, len(fitted.feature_names))
+    assert len(fitted.feature_names) == 156 or form != "paper"
+    without = fitted.prepare(curves, with_features=False)
+    assert without.features.shape == (20, 0)
+    np.testing.assert_array_equal(without.sequences, prepared.sequences)
+    np.testing.assert_array_equal(without.context, prepared.context)
     assert prepared.context.shape == (20, len(fitted.context_names))
     assert prepared.sequences.shape == (prepared.offsets[-1], len(fitted.channel_names))
     assert np.isfinite(prepared.sequences).all()

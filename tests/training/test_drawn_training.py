@@ -15,6 +15,8 @@ from lcclassify.representations.sequences import SequenceForm
 from lcclassify.schema import Passbands
 from lcclassify.surveys.canonical import canonicalise
 from lcclassify.training.members import fit_member, held_out_fits, refits
+from lcclassify.training.seeds import derive_seed
+from lcclassify.training.settings import member_from_config
 from lcclassify.training.stacking import fit_head
 from lcclassify.training.streams import DrawnStream
 
@@ -151,3 +153,48 @@ def test_the_head_learns_from_draws_and_answers_of_objects_as_they_are(drawn_con
     assert (of_draws == targets).mean() > 0.9
     assert fitted.cross_fitted.shape == (len(rows), 3)
     assert (fitted.cross_fitted.argmax(1) == targets).mean() < 0.5
+
+
+def test_trees_see_draws_only_where_held_out_objects_are_drawn_too(drawn_context):
+    """Draws that keep networks from learning by heart are noise that no object will have."""
+    trees = member_from_config(
+        {
+            "name": "trees",
+            "boosting": {
+                "rounds": 4,
+                "patience": None,
+                "learning_rate": 0.3,
+                "leaves": 4,
+                "min_objects": 1,
+                "feature_share": 1.0,
+                "l2": 1.0,
+                "draws": 5,
+            },
+            "loss": {"_target_": "lcclassify.nn.losses.CrossEntropyLoss"},
+        }
+    )
+    record = drawn_context.stream.augmenter.record
+    for held_out_draws, folder in ((0, "as they are"), (DRAWS, "drawn")):
+        record.clear()
+        drawn_context.held_out_draws = held_out_draws
+        drawn_context.folder = drawn_context.folder / folder
+        fitted = fit_member(drawn_context, trees, "oof")
+        assert fitted.drawn.shape[0] == held_out_draws
+        fits = held_out_fits(drawn_context, trees, "oof")
+        positions = drawn_context.stream.positions
+        for fit in fits:
+            own = derive_seed(fit.seed, "draws")
+            seen = {number: rows for seed, number, rows in record if seed == own}
+            assert set(seen) == (set(range(5)) if held_out_draws else set())
+            assert all(rows == tuple(positions[fit.train_rows]) for rows in seen.values())
+
+
+def test_features_are_left_out_of_draws_for_networks_that_do_not_read_them(drawn_context):
+    rows, draws = drawn_context.split.rows("train")[:9], range(2)
+    whole = drawn_context.stream.of(("features",)).tensors(rows, 1, draws)
+    without = drawn_context.stream.of(("context", "sequences")).tensors(rows, 1, draws)
+    assert whole.features.shape[1] > 0
+    assert without.features.shape == (18, 0)
+    assert len(without) == len(whole) == 18
+    assert torch.equal(without.sequences, whole.sequences)
+    assert torch.equal(without.context, whole.context)

@@ -34,6 +34,7 @@ class Submodel(nn.Module):
         sizes: The network's sizes, after the transforms.
         network: The network, called with transformed batches.
         reads: The inputs that it reads, any of `INPUTS`.
+        needs: These and those that it reads as they are, before any transform.
 
     Raises:
         ConfigError: The network's configuration is invalid.
@@ -64,6 +65,7 @@ class Submodel(nn.Module):
         self.network = build_network(network, self.sizes)
         # A network may name the inputs it reads; the others are not worth the time.
         self.reads: tuple[str, ...] = getattr(self.network, "reads", INPUTS)
+        self.needs: tuple[str, ...] = (*self.reads, *getattr(self.network, "reads_raw", ()))
 
     def transform(self, batch: Batch) -> Batch:
         """Return the batch as the network takes it; no gradient flows through.

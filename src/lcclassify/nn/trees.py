@@ -39,12 +39,14 @@ class BoostedTrees(nn.Module):
     Attributes:
         reads: No transformed input: trees do not care about monotonic transforms, and see
             what is undefined.
+        reads_raw: The features as they are.
 
     Raises:
         ConfigError: The numbers cannot be those of trees.
     """
 
     reads: ClassVar[tuple[str, ...]] = ()
+    reads_raw: ClassVar[tuple[str, ...]] = ("features",)
 
     roots: Tensor
     feature: Tensor

@@ -280,12 +280,13 @@ class FittedRepresentation:
             return 1.0
         return float(1 / np.log2(self.flux_range[1] - self.flux_range[0]))
 
-    def prepare(self, light_curves: LightCurves) -> PreparedSet:
+    def prepare(self, light_curves: LightCurves, *, with_features: bool = True) -> PreparedSet:
         """Turn light curves into arrays.
 
         Args:
             light_curves: Canonical tables with the passbands and metadata columns this
                 representation was fitted on. Objects without observations are left out.
+            with_features: Whether features are wanted; otherwise there is no column of them.
 
         Returns:
             The prepared set, objects in the order of the object table.
@@ -321,15 +322,13 @@ class FittedRepresentation:
         if self.redshift is not None:
             redshift = _column(observed, self.redshift)
         context = [column for kind in self.settings.context for column in parts[kind]()]
+        sets = self.settings.features
         return PreparedSet(
             object_ids=observed[OBJECT_ID],
-            features=feature_matrix(
-                self.settings.features,
-                scaled,
-                redshift,
-                with_redshift=self.redshift is not None,
-            ),
-            feature_names=self.feature_names,
+            features=feature_matrix(sets, scaled, redshift, with_redshift=self.redshift is not None)
+            if with_features
+            else np.zeros((len(observed), 0)),
+            feature_names=self.feature_names if with_features else (),
             context=_matrix(context, observed),
             context_names=self.context_names,
             sequences=build_sequences(nights, scale, redshift, self.settings.sequences),

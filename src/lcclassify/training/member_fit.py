@@ -141,7 +141,8 @@ class MemberFit(ABC):
         held_out = predict_rows(submodel.predict_proba, self.tensors.to(device), rows)
         drawn = np.zeros((n_draws, *held_out.shape))
         if self.stream is not None and n_draws:
-            tensors = self.stream.tensors(rows, self.draw_seed, range(n_draws)).to(device)
+            stream = self.stream.of(submodel.needs)
+            tensors = stream.tensors(rows, self.draw_seed, range(n_draws)).to(device)
             values = predict_rows(submodel.predict_proba, tensors, np.arange(len(tensors)))
             drawn = values.reshape(drawn.shape)
         submodel.cpu()

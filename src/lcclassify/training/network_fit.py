@@ -52,12 +52,13 @@ class NetworkFit(MemberFit):
         )
         epochs = validation = None
         if self.stream is not None:
+            stream = self.stream.of(submodel.needs)
             seed = derive_seed(self.seed, "draws")
-            epochs = DrawnEpochs(self.stream, self.train_rows, seed, self.member.fit.epochs)
+            epochs = DrawnEpochs(stream, self.train_rows, seed, self.member.fit.epochs)
             if len(self.validation_rows):
                 # A few objects, drawn more often: they stand for many.
                 seed = derive_seed(self.seed, "validation draws")
-                validation = self.stream.sample(self.validation_rows, self.stream.passes, seed)
+                validation = stream.sample(self.validation_rows, stream.passes, seed)
         fit_network(
             submodel,
             loss,

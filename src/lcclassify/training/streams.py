@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -38,6 +38,8 @@ class DrawnStream:
         passes: Draws of every object in an epoch, on average over a class.
         weights: ``(N,)`` how often each of the augmenter's objects is drawn, relative to others
             of its class; None: equally often.
+        with_features: Whether draws have features; they are most of the work and some networks
+            do not read them.
     """
 
     augmenter: Augmenter
@@ -46,6 +48,11 @@ class DrawnStream:
     targets: IntArray
     passes: int
     weights: FloatArray | None = None
+    with_features: bool = True
+
+    def of(self, needs: Collection[str]) -> DrawnStream:
+        """Return the stream for a network that needs these inputs of a batch only."""
+        return replace(self, with_features="features" in needs)
 
     def tensors(self, rows: IntArray, seed: int, draws: Iterable[int]) -> TensorSet:
         """Return some training objects as drawn, those of the first draw first.
@@ -58,7 +65,7 @@ class DrawnStream:
         parts = []
         for number in draws:
             light_curves = self.augmenter.draw(seed, number, self.positions[rows])
-            prepared = self.representation.prepare(light_curves)
+            prepared = self.representation.prepare(light_curves, with_features=self.with_features)
             parts.append(TensorSet.from_prepared(prepared, self.targets[rows]))
         return TensorSet.concatenated(parts)
 
