@@ -43,6 +43,7 @@ IMPORT_NAMES = {
     "tensorboard": "",
     "cmaes": "",  # by Optuna's CMA-ES
     "nested-pandas": "nested_pandas",
+    "light-curve": "light_curve",
     "lsdb": "",  # calls us
 }
 
