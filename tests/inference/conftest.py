@@ -92,7 +92,8 @@ def make_submodel(network, representation, prepared):
 
 def make_trees(representation, prepared, seed):
     """A stump for each feature that varies and class, at the feature's median."""
-    medians = np.nanmedian(prepared.features, axis=0)
+    # Beside every value, lest the rounding of a unit decide.
+    medians = np.nanmedian(prepared.features, axis=0) + 0.01 * np.nanstd(prepared.features, axis=0)
     rng = np.random.default_rng(seed)
     columns = np.repeat(np.flatnonzero(np.isfinite(medians)), len(TAXONOMY))
     n_stumps, n_features = len(columns), prepared.features.shape[1]

@@ -160,7 +160,7 @@ def test_further_metadata_and_their_order_change_nothing(bundle, tables, expecte
 def test_members_are_in_order_and_sum_to_one(bundle, light_curves):
     predictor = Predictor(bundle, accelerator="cpu", chunk_size=13, batch_size=5)
     members = predictor.member_probabilities(light_curves)
-    assert members.shape == (60, 3, 3)
+    assert members.shape == (60, 4, 3)
     assert np.isnan(members[UNOBSERVED]).all()
     scored = np.delete(members, UNOBSERVED, axis=0)
     np.testing.assert_allclose(scored.sum(axis=2), 1, atol=1e-12)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 
 from lcclassify.errors import ConfigError, LcclassifyError, OutputError
@@ -255,7 +256,8 @@ def test_unlabelled_objects_are_left_out(tmp_path, run_train, dense_words, surve
     assert split["role"].value_counts().sort("role").rows() == [
         ("test", 22), ("train", 68), ("unlabelled", 30)
     ]  # fmt: skip
-    assert "68" in (tmp_path / "run/bundle/MODEL_CARD.md").read_text()
+    document = yaml.safe_load((tmp_path / "run/bundle/bundle.yaml").read_text())
+    assert sum(document["provenance"]["class_counts"].values()) == 68
 
 
 def test_a_class_smaller_than_the_folds(tmp_path, run_train, dense_words, survey_folder):
