@@ -42,6 +42,8 @@ def test_a_fit_of_no_steps_has_a_rate():
         ({"batch_size": True}, "fit.batch_size must be a whole number of at least 1, got True"),
         ({"patience": 0}, "fit.patience must be a whole number of at least 1, got 0"),
         ({"gradient_clip": 0}, "fit.gradient_clip must be a positive number or null, got 0"),
+        ({"averaging": 0}, "fit.averaging must be a share above 0 and at most 1, or null, got 0"),
+        ({"averaging": 1.5}, "fit.averaging must be a share above 0 and at most 1, or null"),
         ({"gradient_clip": "x"}, "fit.gradient_clip must be a positive number or null, got 'x'"),
         ({"checkpoint": "val/acc"}, "did you mean 'val/accuracy'?"),
         ({"schedule": {"kind": "cos"}}, "fit.schedule.kind is 'cos'"),

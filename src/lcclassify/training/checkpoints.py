@@ -29,15 +29,17 @@ class EpochCheckpoint(Checkpoint):
         folder: Where to.
         kept: Which epoch's weights are kept: the best "val/loss" or "val/accuracy",
             or the "last".
+        averaged: Whether `AveragedWeights` decides which weights these are.
 
     Attributes:
         best_epoch: The epoch kept so far, from 0; -1 before the first.
         best_value: Its monitored value; None for "last".
     """
 
-    def __init__(self, folder: Path, kept: str) -> None:
+    def __init__(self, folder: Path, kept: str, *, averaged: bool = False) -> None:
         self.folder = folder
         self.kept = kept
+        self.averaged = averaged
         self.best_epoch = -1
         self.best_value: float | None = None
 
@@ -49,7 +51,8 @@ class EpochCheckpoint(Checkpoint):
             value = float(trainer.callback_metrics[self.kept])
             if self._is_better(value):
                 self.best_epoch, self.best_value = trainer.current_epoch, value
-                self._write(trainer, BEST, weights_only=True)
+                # Lightning asks no callback for its weights where it writes weights only.
+                self._write(trainer, BEST, weights_only=not self.averaged)
         self._write(trainer, LAST)
 
     def state_dict(self) -> dict[str, Any]:

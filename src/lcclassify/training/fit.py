@@ -16,6 +16,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 
 from lcclassify.errors import ConfigError, TrainingError
 from lcclassify.schema import PlainConfig
+from lcclassify.training.averaging import AveragedWeights
 from lcclassify.training.callbacks import (
     EpochWatcher,
     History,
@@ -113,7 +114,9 @@ def fit_network(
     ]
     if validated and settings.patience is not None:
         callbacks.append(Patience(settings.patience))
-    callbacks.append(EpochCheckpoint(folder, kept))
+    if settings.averaging is not None:
+        callbacks.append(AveragedWeights(settings.averaging))
+    callbacks.append(EpochCheckpoint(folder, kept, averaged=settings.averaging is not None))
     if tensorboard is not None:
         callbacks.append(FitEvents(snapshot))
     if watcher is not None:

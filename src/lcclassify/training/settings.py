@@ -61,6 +61,8 @@ class FitSettings:
         checkpoint: Which epoch's weights are kept: the best "val/loss" or
             "val/accuracy", or the "last".
         gradient_clip: Largest gradient norm; None for no limit.
+        averaging: Share of the steps that the weights are averaged over, above 0 and at
+            most 1, see `AveragedWeights`; None for the weights themselves.
         schedule: The learning rate's course.
     """
 
@@ -69,6 +71,7 @@ class FitSettings:
     patience: int | None = None
     checkpoint: str = "val/loss"
     gradient_clip: float | None = None
+    averaging: float | None = None
     schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
@@ -81,6 +84,13 @@ class FitSettings:
         ):
             raise ConfigError(
                 f"fit.gradient_clip must be a positive number or null, got {self.gradient_clip!r}"
+            )
+        if self.averaging is not None and not (
+            is_number(self.averaging) and 0 < self.averaging <= 1
+        ):
+            raise ConfigError(
+                "fit.averaging must be a share above 0 and at most 1, or null, "
+                f"got {self.averaging!r}"
             )
         if self.checkpoint not in CHECKPOINTS:
             raise ConfigError(
