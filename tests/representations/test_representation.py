@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lcclassify.build import config_dir, instantiate
 from lcclassify.errors import ConfigError, DataError
+from lcclassify.representations.context import CONTEXT_KINDS
 from lcclassify.representations.features.reference import aggregate_features
 from lcclassify.representations.noise import add_flux_noise
 from lcclassify.representations.representation import FittedRepresentation, Representation
@@ -151,7 +152,7 @@ plain_settings = st.fixed_dictionaries(
                 "redshift": st.none() | st.text(min_size=1, max_size=5),
             }
         ),
-        "context": st.lists(st.sampled_from(["metadata", "log_flux_scale"]), unique=True),
+        "context": st.lists(st.sampled_from(CONTEXT_KINDS), unique=True),
         "transforms": st.just({"features": {"kind": "standard", "indicator": True}}),
     }
 )

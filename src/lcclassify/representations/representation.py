@@ -7,7 +7,7 @@ bundle carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 
@@ -15,6 +15,12 @@ import numpy as np
 import polars as pl
 
 from lcclassify.errors import ConfigError, DataError, check_keys, did_you_mean
+from lcclassify.representations.context import (
+    CONTEXT_KINDS,
+    context_matrix,
+    context_names,
+    known_kinds,
+)
 from lcclassify.representations.features.sets import (
     REFERENCE,
     SETS,
@@ -38,7 +44,6 @@ from lcclassify.tables.sortedids import distinct_sorted
 AUTO: Final = "auto"  # redshift: the survey's own
 FEATURE_BANDS: Final = ("numbers", "names")
 FLUX_SCALINGS: Final = ("none", "log2_range")
-CONTEXT_KINDS: Final = ("metadata", "log_flux_scale")
 # The arguments of the networks' input transforms, which this package hands on unread.
 TRANSFORMS: Final = {
     "features": ("kind", "impute", "indicator", "clip"),
@@ -63,8 +68,10 @@ class Representation:
             or "numbers", as it has them itself.
         sequences: What the sequences' channels are.
         context: Columns offered to recurrent networks beside the sequence: any of
-            "metadata" (all metadata columns) and "log_flux_scale" (logarithm of
-            the object's brightest flux, what an object-wise scaling takes away).
+            "metadata" (all metadata columns), "log_flux_scale" (logarithm of
+            the object's brightest flux, what an object-wise scaling takes away) and
+            "log_luminosity" (the same as seen from 10 pc; none where a survey has no
+            redshift).
         transforms: Arguments of the input transforms (kind, impute, indicator, clip) for
             "features", "context" and "sequences"; used by the networks.
     """
@@ -261,10 +268,11 @@ class FittedRepresentation:
     @property
     def context_names(self) -> tuple[str, ...]:
         """The S names of the context columns."""
-        names: list[str] = []
-        for kind in self.settings.context:
-            names.extend(self.metadata if kind == "metadata" else [kind])
-        return tuple(names)
+        return context_names(self._context_kinds, self.metadata)
+
+    @property
+    def _context_kinds(self) -> tuple[str, ...]:
+        return known_kinds(self.settings.context, with_redshift=self.redshift is not None)
 
     @property
     def redshift(self) -> str | None:
@@ -314,22 +322,20 @@ class FittedRepresentation:
             )
         nights = group_nights(scaled, self.settings.night_length)
         scale = object_flux_scale(nights)
-        parts: dict[str, Callable[[], list[np.ndarray[Any, np.dtype[np.float64]]]]] = {
-            "metadata": lambda: [_column(observed, name) for name in self.metadata],
-            "log_flux_scale": lambda: [np.log(scale)],
-        }
         redshift = np.full(len(observed), np.nan)
         if self.redshift is not None:
             redshift = _column(observed, self.redshift)
-        context = [column for kind in self.settings.context for column in parts[kind]()]
-        sets = self.settings.features
+        metadata = [_column(observed, name) for name in self.metadata]
+        has_redshift = self.redshift is not None
+        features = np.zeros((len(observed), 0))
+        if with_features:
+            sets = self.settings.features
+            features = feature_matrix(sets, scaled, redshift, with_redshift=has_redshift)
         return PreparedSet(
             object_ids=observed[OBJECT_ID],
-            features=feature_matrix(sets, scaled, redshift, with_redshift=self.redshift is not None)
-            if with_features
-            else np.zeros((len(observed), 0)),
+            features=features,
             feature_names=self.feature_names if with_features else (),
-            context=_matrix(context, observed),
+            context=context_matrix(self._context_kinds, metadata, scale, redshift),
             context_names=self.context_names,
             sequences=build_sequences(nights, scale, redshift, self.settings.sequences),
             offsets=nights.offsets,
@@ -388,11 +394,3 @@ def _as_list(values: tuple[float, float] | None) -> list[float] | None:
 
 def _column(table: pl.DataFrame, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     return table[name].cast(pl.Float64).to_numpy()  # a null becomes NaN
-
-
-def _matrix(
-    columns: list[np.ndarray[Any, np.dtype[np.float64]]], objects: pl.DataFrame
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    if not columns:
-        return np.zeros((len(objects), 0))
-    return np.ascontiguousarray(np.stack(columns, axis=1))
