@@ -16,7 +16,6 @@ GRU = {
     "gru_units": [4],
     "dense_units": [],
     "gaussian_noise": 0.1,
-    "night_dropout": 0.3,
 }
 
 
