@@ -131,6 +131,10 @@ def test_any_mix_of_members(tmp_path, run_train, stack_words, words, members):
     result = run_train(tmp_path / "run", *stack_words, *words)
     assert list(result.evaluations) == [*members, "stack"]
     assert Predictor.load(result.bundle) is not None
+    worth = metrics_of(tmp_path / "run")["worth"]["members"]
+    assert list(worth) == members
+    assert all((each["without"] is None) == (len(members) == 1) for each in worth.values())
+    assert "members of the stack" in (tmp_path / "run/report.txt").read_text()
     if words == ["model.head=null"]:
         stored = pl.read_parquet(tmp_path / "run" / "probabilities.parquet")
         values = {

@@ -117,7 +117,18 @@ def test_without_cross_fit_there_are_no_such_probabilities(context, fitted, new_
 
 def test_a_finished_head_is_used_as_it_is(context, fitted, new_head):
     first = fit(context, fitted, new_head()).head
-    second = fit(context, fitted, new_head()).head
+    again = fit(context, fitted, new_head())
+    second = again.head
+    assert again.worth is not None
     assert context.reporter.lines[-1] == ("kept", "head all")
     for mine, theirs in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(mine, theirs)
+
+
+def test_what_members_are_worth_is_told_by_a_head_that_is_shrunk(context, fitted, new_head):
+    worth = fit(context, fitted, new_head(), cross_fit=True).worth
+    n_rows = len(fitted[0].rows)
+    assert worth.stack.shape == (2, n_rows)
+    assert worth.own.shape == worth.without.shape == (2, 2, n_rows)
+    other = replace(context, folder=context.folder / "epochs")
+    assert fit(other, fitted, new_head("dense")).worth is None
