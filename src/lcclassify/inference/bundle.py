@@ -92,6 +92,15 @@ class Bundle:
             "context columns": len(self.representation.context_names),
             "channels": len(self.representation.channel_names),
         }
+        redshift = self.classifier.redshift
+        if redshift is not None:
+            if redshift.n_features != expected["features"]:
+                raise BundleError(
+                    f"what estimates redshifts takes {redshift.n_features} features, the "
+                    f"representation has {expected['features']}"
+                )
+            expected["features"] += redshift.n_columns
+            expected["context columns"] += redshift.n_columns
         for submodel in self.classifier.modules():
             if not isinstance(submodel, Submodel):
                 continue
@@ -102,9 +111,7 @@ class Bundle:
             }
             for what, count in expected.items():
                 if found[what] != count:
-                    raise BundleError(
-                        f"a network takes {found[what]} {what}, the representation has {count}"
-                    )
+                    raise BundleError(f"a network takes {found[what]} {what}, and is given {count}")
 
 
 def save(bundle: Bundle, folder: str | Path) -> Path:

@@ -16,10 +16,10 @@ import yaml
 from lcclassify.errors import BundleError
 from lcclassify.schema import PlainConfig
 
-FORMAT_VERSION: Final = 4  # raise when a bundle written now cannot be read by older code
+FORMAT_VERSION: Final = 5  # raise when a bundle written now cannot be read by older code
 # 1: the input transforms had no clip; 2: the ensemble had no calibration;
-# 3: names of features had numbers of passbands.
-READABLE_VERSIONS: Final = (1, 2, 3, 4)
+# 3: names of features had numbers of passbands; 4: no redshift was estimated.
+READABLE_VERSIONS: Final = (1, 2, 3, 4, 5)
 
 DOCUMENT: Final = "bundle.yaml"
 WEIGHTS: Final = "weights.safetensors"

@@ -87,6 +87,17 @@ class TensorSet:
             **{name: torch.cat([getattr(part, name) for part in parts]) for name in rest},
         )
 
+    def joined(self, columns: Tensor) -> TensorSet:
+        """Return the set with columns ``(N, n)`` at the ends of its features and context."""
+        columns = columns.to(self.device)
+        return TensorSet(
+            features=torch.cat([self.features, columns.to(self.features.dtype)], dim=1),
+            context=torch.cat([self.context, columns.to(self.context.dtype)], dim=1),
+            sequences=self.sequences,
+            offsets=self.offsets,
+            targets=self.targets,
+        )
+
     def to(self, device: torch.device | str) -> TensorSet:
         """Return the set with its tensors, the offsets excepted, on a device."""
         return replace(

@@ -12,6 +12,7 @@ from lcclassify.errors import ConfigError
 from lcclassify.nn.build import build_head
 from lcclassify.nn.calibration import Calibration
 from lcclassify.nn.layers import DenseStack, check_choice, check_units, dense
+from lcclassify.nn.redshift import RedshiftEstimator
 from lcclassify.nn.submodel import Submodel
 from lcclassify.schema import Batch, PlainConfig
 
@@ -145,6 +146,8 @@ class EnsembleClassifier(nn.Module):
         n_rounds: Number of folds, or of trainings on all objects; 1 where all of a
             member's submodels are averaged.
         calibration: The last step, after the rounds are averaged; None for none.
+        redshift: What estimates redshifts that join the inputs of all members; None for
+            nothing.
 
     Raises:
         ConfigError: A member is empty or cannot be dealt out to the rounds, or members
@@ -158,6 +161,7 @@ class EnsembleClassifier(nn.Module):
         *,
         n_rounds: int = 1,
         calibration: Calibration | None = None,
+        redshift: RedshiftEstimator | None = None,
     ) -> None:
         super().__init__()
         if not members or not all(len(replicas) for replicas in members):
@@ -183,6 +187,7 @@ class EnsembleClassifier(nn.Module):
         self.members = nn.ModuleList([nn.ModuleList(replicas) for replicas in members])
         self.head = head
         self.calibration = calibration
+        self.redshift = redshift
         if calibration is not None and len(calibration.log_ratios) != self.n_classes:
             raise ConfigError(
                 f"the calibration is of {len(calibration.log_ratios)} classes, the members of "
@@ -201,6 +206,8 @@ class EnsembleClassifier(nn.Module):
     @torch.no_grad()
     def round_probabilities(self, batch: Batch) -> Tensor:
         """Return ``(N, D, M, K) float64``: every member's probabilities in each of D rounds."""
+        if self.redshift is not None:
+            batch = self.redshift.joined(batch)
         members = []
         for replicas in self._replicas():
             each = torch.stack([submodel.predict_proba(batch) for submodel in replicas], dim=1)
@@ -242,6 +249,7 @@ class EnsembleClassifier(nn.Module):
             "head": head,
             "n_rounds": self.n_rounds,
             "calibration": calibration,
+            "redshift": None if self.redshift is None else self.redshift.config(),
         }
 
     @classmethod
@@ -264,12 +272,13 @@ class EnsembleClassifier(nn.Module):
         head: nn.Module | None = None
         if config["head"] is not None and members and members[0]:
             head = build_head(config["head"], len(members), members[0][0].sizes.n_classes)
-        calibration = config.get("calibration")  # earlier bundles have none
+        calibration, redshift = config.get("calibration"), config.get("redshift")  # if not earlier
         return cls(
             members,
             head,
             n_rounds=config["n_rounds"],
             calibration=None if calibration is None else Calibration(**calibration),
+            redshift=None if redshift is None else RedshiftEstimator.from_config(redshift),
         )
 
     def _replicas(self) -> list[list[Submodel]]:

@@ -26,6 +26,7 @@ from lcclassify.schema import OBJECT_ID
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
 from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_count
+from lcclassify.tasks.redshift import with_redshifts
 from lcclassify.tasks.results import cross_validation, report
 from lcclassify.tasks.runs import Run
 from lcclassify.tasks.scoring import Scoring
@@ -91,11 +92,18 @@ def train_ensemble(
     if workers > 1:
         warm_up(ValidationLog.__module__)
     inputs, prepared = read_inputs(run, console, said)
-    with one_thread(), _context(run, inputs, prepared, workers) as context:
+    with ExitStack() as stack:
+        stack.enter_context(one_thread())
+        context = stack.enter_context(_context(run, inputs, prepared, workers))
         del prepared  # fits share their own copy
         context.watcher = watcher
         known = _known_shares(context)
         wanted_shares(run.plan.priors, context.taxonomy, known)  # before anything is trained
+        redshifts = stack.enter_context(
+            with_redshifts(
+                context, run.plan.redshift, inputs.redshift, inputs.representation, console
+            )
+        )
         with FitConsole(console) as reporter:
             context.reporter = reporter
             fitted, crossed, meta = _fit_all(context, run.plan, reporter)
@@ -111,7 +119,8 @@ def train_ensemble(
             has_held_out = run.plan.test and len(inputs.split.rows("held_out")) > 0
             held_out = scoring.of("held_out") if has_held_out else None
         worth = _worth(context, fitted, meta) if run.plan.stacked else None
-        what_trees_use = _importances(context, run.plan, inputs)
+        joined = () if redshifts is None else redshifts.column_names
+        what_trees_use = _importances(context, run.plan, inputs, joined)
         taxonomy = inputs.taxonomy
         validations = {
             member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
@@ -128,8 +137,11 @@ def train_ensemble(
         what_trees_use,
         last_step,
         worth,
+        redshifts,
         console,
     )
+    # From here on what it is given has no estimates yet.
+    classifier.redshift = None if redshifts is None else redshifts.estimator
     seconds = time.perf_counter() - started
     folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what, last_step)
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds)
@@ -201,7 +213,7 @@ def _fit_all(
 
 
 def _importances(
-    context: TrainingContext, plan: Plan, inputs: TrainingInputs
+    context: TrainingContext, plan: Plan, inputs: TrainingInputs, joined: tuple[str, ...]
 ) -> dict[str, list[Importance]]:
     """Return what features are worth to the members that are trees, by member."""
     representation = inputs.representation
@@ -212,7 +224,7 @@ def _importances(
     for member in plan.members:
         fits = [f for f in held_out_fits(context, member, plan.mode) if isinstance(f, TreeFit)]
         if fits:
-            found[member.name] = importances(fits, representation.feature_names, bands)
+            found[member.name] = importances(fits, (*representation.feature_names, *joined), bands)
     return found
 
 

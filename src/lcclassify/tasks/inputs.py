@@ -26,6 +26,7 @@ from lcclassify.tables.sortedids import distinct_sorted, positions, within
 from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.augmenting import make_stream, select
 from lcclassify.tasks.input_line import input_line
+from lcclassify.tasks.redshift import truth_column
 from lcclassify.tasks.runs import SPLITS, Run, check_same_data
 from lcclassify.terminal import working
 from lcclassify.training.seeds import derive_seed
@@ -52,6 +53,7 @@ class TrainingInputs:
         targets: ``(N,) int64``, their classes.
         stream: Draws training objects anew, or None.
         drawn: What figures show of that, or None.
+        redshift: ``(N,)`` the best redshift of each, where one is read to learn from, else NaN.
     """
 
     taxonomy: Taxonomy
@@ -66,6 +68,7 @@ class TrainingInputs:
     targets: NDArray[np.int64]
     stream: DrawnStream | None
     drawn: AugmentationArrays | None
+    redshift: NDArray[np.float64]
 
 
 def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInputs, PreparedSet]:
@@ -88,6 +91,8 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
     metadata = tuple(survey.metadata)
     settings = instantiate(config["representation"]).of_survey(survey.redshift, metadata)
     column = augment.column(survey, settings.sequences.redshift) if augment.steps else None
+    if run.plan.redshift is not None:
+        column = truth_column(run.plan.redshift.truth, survey)
     added = column is not None and column not in survey.metadata
     if added:
         survey = survey.with_column(str(column))
@@ -184,6 +189,7 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
         targets,
         stream,
         drawn,
+        redshift,
     )
     return inputs, prepared
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lcclassify.build import SURVEY_NAME, instantiate
 from lcclassify.cores import n_cores
@@ -22,6 +22,9 @@ from lcclassify.training.settings import (
     member_from_config,
 )
 from lcclassify.training.splits import SplitSettings
+
+if TYPE_CHECKING:
+    from lcclassify.training.redshift_settings import RedshiftSettings
 
 _KEYS: Final = (
     "survey",
@@ -72,6 +75,7 @@ class Plan:
         test: Whether test and held-out objects are scored.
         augment: How training objects are drawn anew.
         priors: What shares of the classes probabilities are for.
+        redshift: What estimates redshifts that join the members' inputs; None for nothing.
     """
 
     seed: int
@@ -86,6 +90,7 @@ class Plan:
     test: bool
     augment: AugmentSettings
     priors: Priors
+    redshift: RedshiftSettings | None
 
 
 def make_plan(config: PlainConfig) -> Plan:
@@ -121,6 +126,8 @@ def make_plan(config: PlainConfig) -> Plan:
         )
     model = expand_model(config)["model"]
     members, head = _model(model)
+    augment = AugmentSettings.from_config(config.get("augment", {}))
+    redshift = _redshift(model, augment)
     from lcclassify.training.fit import check_trainer  # Lightning comes last
 
     check_trainer(trainer_arguments(config["trainer"]))
@@ -136,8 +143,9 @@ def make_plan(config: PlainConfig) -> Plan:
         stacked="members" in model,
         name=STACK if "members" in model else str(model.get("name")),
         test=config["evaluation"]["test"],
-        augment=AugmentSettings.from_config(config.get("augment", {})),
+        augment=augment,
         priors=Priors.from_config(config.get("priors", "training")),
+        redshift=redshift,
     )
 
 
@@ -217,7 +225,7 @@ def _model(config: PlainConfig) -> tuple[tuple[AnyMember, ...], HeadSettings | N
         member = member_from_config(config)
         _check_member("model", member)
         return (member,), None
-    check_keys("model", config, ("name", "members", "head"))
+    check_keys("model", config, ("name", "members", "head", "redshift"))
     if not isinstance(config["members"], Mapping) or not config["members"]:
         raise ConfigError("model.members is empty: a stack needs at least one member")
     members = tuple(
@@ -239,6 +247,31 @@ def _model(config: PlainConfig) -> tuple[tuple[AnyMember, ...], HeadSettings | N
         if head.optimizer is not None:
             _check_optimizer(head.optimizer)
     return members, head
+
+
+def _redshift(model: PlainConfig, augment: AugmentSettings) -> RedshiftSettings | None:
+    """Return what estimates redshifts, if a stack has it.
+
+    Raises:
+        ConfigError: A value is invalid, or training objects are drawn anew.
+    """
+    if "members" not in model:
+        return None
+    from lcclassify.training.redshift_settings import RedshiftSettings  # torch comes last
+
+    with _blaming("model"):
+        settings = RedshiftSettings.from_config(model.get("redshift"))
+    if settings is None:
+        return None
+    if augment.steps:
+        raise ConfigError(
+            f"model.redshift learns from objects as they are, and augment={augment.name} draws "
+            "them anew at other redshifts: take redshift@model.redshift=none or augment=none"
+        )
+    taken = [*model["members"], STACK, str((model.get("head") or {}).get("name"))]
+    if settings.name in taken:
+        raise ConfigError(f"model.redshift and another part of the model are '{settings.name}'")
+    return settings
 
 
 def _check_member(where: str, member: AnyMember) -> None:

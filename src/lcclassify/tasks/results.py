@@ -35,6 +35,7 @@ from lcclassify.evaluation.tensorboard import log_figures, log_hparams, log_pr_c
 from lcclassify.evaluation.worth import StackWorth
 from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
 from lcclassify.tasks.inputs import TrainingInputs
+from lcclassify.tasks.redshift import JoinedRedshifts
 from lcclassify.tasks.runs import Run
 from lcclassify.terminal import working
 from lcclassify.training.calibrating import Calibrated
@@ -111,6 +112,7 @@ def report(
     importances: Mapping[str, Sequence[Importance]],
     last_step: Calibrated | None,
     worth: StackWorth | None,
+    redshifts: JoinedRedshifts | None,
     console: Console,
 ) -> dict[str, Evaluation]:
     """Evaluate, write everything under the run's folder and show the tables.
@@ -127,6 +129,7 @@ def report(
         importances: Of features to members that are trees.
         last_step: The temperature and the priors, or None.
         worth: What the members are worth to the stack, or None where that is not known.
+        redshifts: Estimates that joined the inputs, or None.
         console: Where the tables go.
 
     Returns:
@@ -162,11 +165,13 @@ def report(
                 "augmentation": run.plan.augment.described(),
                 "calibration": None if last_step is None else last_step.summary,
                 "worth": None if worth is None else worth.to_dict(),
+                "redshift": None if redshifts is None else redshifts.to_dict(),
             },
         )
         better = [] if worth is None else worth.sentences()
         text = [
             *(inputs.line, "", *_remarks(run, last_step)),
+            *([] if redshifts is None else redshifts.sentences()),
             *(text_of(table) for table in tables),
             *better,
         ]

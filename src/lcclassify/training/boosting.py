@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from lcclassify.nn.trees import BoostedTrees
 from lcclassify.schema import InputSizes, PlainConfig
-from lcclassify.training.settings import Boosting
+from lcclassify.training.settings import Boosting, Growth
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -92,19 +93,9 @@ def grow(
         callbacks.append(lightgbm.early_stopping(patience, first_metric_only=True, verbose=False))
     booster = lightgbm.train(
         {
+            **parameters(settings, seed),
             "objective": "multiclass",
             "num_class": sizes.n_classes,
-            "metric": "none",
-            "learning_rate": settings.learning_rate,
-            "num_leaves": settings.leaves,
-            "min_data_in_leaf": settings.min_objects,
-            "feature_fraction": settings.feature_share,
-            "lambda_l2": settings.l2,
-            "seed": seed % 2**31,
-            "num_threads": 1,
-            "deterministic": True,
-            "force_col_wise": True,
-            "verbosity": -1,
         },
         train,
         settings.rounds,
@@ -116,11 +107,37 @@ def grow(
     return as_network(booster, sizes)
 
 
+def parameters(settings: Growth, seed: int) -> dict[str, float | int | bool | str]:
+    """Return what settings are to the library, whatever is to be grown."""
+    return {
+        "metric": "none",
+        "learning_rate": settings.learning_rate,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": settings.min_objects,
+        "feature_fraction": settings.feature_share,
+        "lambda_l2": settings.l2,
+        "seed": seed % 2**31,
+        "num_threads": 1,
+        "deterministic": True,
+        "force_col_wise": True,
+        "verbosity": -1,
+    }
+
+
 def as_network(booster: Booster, sizes: InputSizes) -> BoostedTrees:
     """Return a booster's trees, those up to its best round if it knows one, as a network."""
+    return interleaved([booster], sizes)
+
+
+def interleaved(boosters: Sequence[Booster], sizes: InputSizes) -> BoostedTrees:
+    """Return boosters, of one output each or a single one of all K, as a network."""
+    grown = [booster.dump_model()["tree_info"] for booster in boosters]
     splits = _Splits()
-    for tree in booster.dump_model()["tree_info"]:
-        splits.add_tree(tree["tree_structure"])
+    # Of one output there may be fewer: none is added where no split makes it better.
+    nothing: PlainConfig = {"tree_structure": {"leaf_value": 0.0}}
+    for trees in zip_longest(*grown, fillvalue=nothing):
+        for tree in trees:
+            splits.add_tree(tree["tree_structure"])
     tensors = splits.tensors()
     network = BoostedTrees(
         sizes,

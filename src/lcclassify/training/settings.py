@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
 from lcclassify.schema import PlainConfig
@@ -156,35 +156,28 @@ class MemberSettings:
 
 
 @dataclass(frozen=True)
-class Boosting:
-    """How trees are grown.
+class Growth:
+    """How trees are grown, whatever they are to say.
 
     Attributes:
-        rounds: Most trees a class.
-        patience: Rounds without a better validation loss before no more are grown; those
-            after the best are left out. None to keep all, as without validation objects.
+        rounds: Most trees an output.
         learning_rate: What each adds, of what it would add alone.
         leaves: Most leaves of a tree.
         min_objects: Fewest training objects of a leaf.
         feature_share: Share of the features that the splits of a tree choose from.
         l2: Penalty on the leaves' values.
-        draws: Where training objects are drawn anew: how often each, for all rounds.
     """
 
     rounds: int
-    patience: int | None
     learning_rate: float
     leaves: int
     min_objects: int
     feature_share: float
     l2: float
-    draws: int
 
     def __post_init__(self) -> None:
-        for key, least in (("rounds", 1), ("leaves", 2), ("min_objects", 1), ("draws", 1)):
+        for key, least in (("rounds", 1), ("leaves", 2), ("min_objects", 1)):
             check_whole(f"boosting.{key}", getattr(self, key), least)
-        if self.patience is not None:
-            check_whole("boosting.patience", self.patience, 1)
         for key, most in (("learning_rate", 1.0), ("feature_share", 1.0)):
             value = getattr(self, key)
             if not is_number(value) or not 0 < value <= most:
@@ -193,8 +186,8 @@ class Boosting:
             raise ConfigError(f"boosting.l2 must be a number of at least 0, got {self.l2!r}")
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Boosting:
-        """Build from the plain mapping `boosting` of a model's configuration.
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Build from the plain mapping `boosting` of a configuration.
 
         Raises:
             ConfigError: A key is unknown, missing or invalid.
@@ -202,8 +195,28 @@ class Boosting:
         values = _known_only("boosting", config, cls)
         for key in (item.name for item in fields(cls)):
             if key not in values:
-                raise ConfigError(f"a model's boosting needs the key '{key}'")
+                raise ConfigError(f"boosting needs the key '{key}'")
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class Boosting(Growth):
+    """How trees of a member are grown.
+
+    Attributes:
+        patience: Rounds without a better validation loss before no more are grown; those
+            after the best are left out. None to keep all, as without validation objects.
+        draws: Where training objects are drawn anew: how often each, for all rounds.
+    """
+
+    patience: int | None
+    draws: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_whole("boosting.draws", self.draws, 1)
+        if self.patience is not None:
+            check_whole("boosting.patience", self.patience, 1)
 
 
 @dataclass(frozen=True)
