@@ -48,6 +48,8 @@ def words_for(group, choice):
         return ["survey=simulated", f"population@survey.classes.6={choice}"]
     if group in ("cadence", "hosts"):
         return ["survey=simulated", f"{group}@survey.{group}={choice}"]
+    if group == "redshift":
+        return [f"redshift@model.redshift={choice}"]
     if group == "quick":
         survey, _, model = choice.partition("_")
         return [f"survey={survey}", f"model={model}"]

@@ -219,10 +219,10 @@ def test_missing_parts(folder, tmp_path):
     refused(folder, "has no file bundle.yaml")
 
 
-@pytest.mark.parametrize("version", [5, 0, "1", None, True])
+@pytest.mark.parametrize("version", [6, 0, "1", None, True])
 def test_another_format_version(folder, version):
     rewrite(folder, lambda document: document.update(format_version=version))
-    refused(folder, f"has the format version {version!r}.* reads format versions 1, 2, 3, 4")
+    refused(folder, f"has the format version {version!r}.* reads format versions 1, 2, 3, 4, 5")
 
 
 def test_earlier_versions_had_numbers_in_names_of_features(folder):

@@ -121,6 +121,8 @@ def _fill(
                     cell = min(int(place), n_table - 2)
                     likelihood += row[cell] + (place - cell) * (row[cell + 1] - row[cell])
                 density *= likelihood
+            if g == 0:  # of its cell half is below 0, where there is nothing
+                density *= 0.5
             below[g + 1] = below[g] + density
         total = below[n_grid]
         step = grid[1] - grid[0]
@@ -130,7 +132,7 @@ def _fill(
             while g < n_grid - 1 and below[g + 1] < wanted:
                 g += 1
             part = (wanted - below[g]) / (below[g + 1] - below[g])
-            found[n, k] = max(grid[g] + (part - 0.5) * step, 0.0)
+            found[n, k] = grid[g] + (part - 0.5) * step if g > 0 else 0.5 * part * step
         most = -1.0
         for g in range(n_grid):
             inside = below[min(g + _WINDOW + 1, n_grid)] - below[max(g - _WINDOW, 0)]
