@@ -18,7 +18,8 @@ from lcclassify.schema import PlainConfig
 
 FORMAT_VERSION: Final = 5  # raise when a bundle written now cannot be read by older code
 # 1: the input transforms had no clip; 2: the ensemble had no calibration;
-# 3: names of features had numbers of passbands; 4: no redshift was estimated.
+# 3: names of features had numbers of passbands; 4: one set of features, no trees, no
+# estimated redshift.
 READABLE_VERSIONS: Final = (1, 2, 3, 4, 5)
 
 DOCUMENT: Final = "bundle.yaml"
