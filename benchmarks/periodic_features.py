@@ -119,6 +119,8 @@ def sample_of(name: str, data: SurveyData) -> Sample:
 
 def cost(arguments: argparse.Namespace) -> None:
     """Print what each set costs on the survey at large."""
+    if arguments.searched:
+        search_processes()
     sample = read("representative", None, arguments.cache)
     observed = Observed.of(sample.light_curves, sample.redshift)
     for name in SETS:
@@ -143,7 +145,8 @@ def cost(arguments: argparse.Namespace) -> None:
 
 # --- periods ------------------------------------------------------------------------
 
-Finder = Callable[[FloatArray, FloatArray, FloatArray, NDArray[np.uint8]], float]
+Bands = NDArray[np.uint8]
+Finder = Callable[[FloatArray, FloatArray, FloatArray, Bands], float]
 
 
 def true_periods(made: SimulatedSurvey, ids: IntArray) -> dict[int, tuple[str, float]]:
@@ -163,9 +166,7 @@ def finders() -> dict[str, Finder]:
     """Return what else finds a period."""
     frequencies = np.arange(2 / 1095, 10, 1 / 10950)
 
-    def by_astropy(
-        mjd: FloatArray, flux: FloatArray, flux_err: FloatArray, band: NDArray[np.uint8]
-    ) -> float:
+    def by_astropy(mjd: FloatArray, flux: FloatArray, flux_err: FloatArray, band: Bands) -> float:
         from astropy.timeseries import LombScargle
 
         value, error = np.zeros_like(flux), np.ones_like(flux)
@@ -174,9 +175,8 @@ def finders() -> dict[str, Finder]:
             scatter = max(float(flux[own].std()), 1e-9)
             mean = np.average(flux[own], weights=flux_err[own] ** -2)
             value[own], error[own] = (flux[own] - mean) / scatter, flux_err[own] / scatter
-        power = LombScargle(mjd, value, error).power(
-            frequencies, method="fast", assume_regular_frequency=True
-        )
+        fast = {"method": "fast", "assume_regular_frequency": True}
+        power = LombScargle(mjd, value, error).power(frequencies, **fast)
         return float(1 / frequencies[np.argmax(power)])
 
     found: dict[str, Finder] = {"astropy, one curve, fast": by_astropy}
@@ -190,7 +190,7 @@ def finders() -> dict[str, Finder]:
     )
 
     def by_light_curve(
-        mjd: FloatArray, flux: FloatArray, flux_err: FloatArray, band: NDArray[np.uint8]
+        mjd: FloatArray, flux: FloatArray, flux_err: FloatArray, band: Bands
     ) -> float:
         return float(periodogram(mjd - mjd[0], flux, flux_err, names[band])[0])
 
@@ -294,8 +294,24 @@ def probabilities(sample: Sample, features: FloatArray, seed: int) -> tuple[Floa
     return values, targets
 
 
+def search_processes() -> None:
+    """Let the set gp have the processes that the augmentation finds."""
+    from lcclassify.augment.curves import Curves
+    from lcclassify.augment.fitting import fit_processes
+    from lcclassify.representations.features import gp
+
+    def searched(bounds: IntArray, *columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+        *rows, coupling = columns
+        detected = np.ones(len(rows[0]), dtype=np.bool_)
+        return fit_processes(Curves(bounds, *rows, detected), coupling)
+
+    gp.fit_roughly = searched
+
+
 def trees(arguments: argparse.Namespace) -> None:
     """Print the scores with and without sets."""
+    if arguments.searched:
+        search_processes()
     sample = read(arguments.sample, arguments.root, arguments.cache)
     print(f"{arguments.sample}: {len(sample.targets)} objects; recalls of", *sample.classes)
     for together in dict.fromkeys([sets.REFERENCE, *arguments.sets]):
@@ -331,6 +347,9 @@ def main() -> None:
         command = commands.add_parser(name)
         command.set_defaults(function=function)
         command.add_argument("--cache", help="folder of simulated and parsed tables")
+        if name != "periods":
+            words = "gp: fit processes as the augmentation does"
+            command.add_argument("--searched", action="store_true", help=words)
         if name == "trees":
             command.add_argument("--sample", choices=SAMPLES, required=True)
             command.add_argument("--root", help="folder of SNPhotCC")
