@@ -20,7 +20,7 @@ def compiled(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
 
     It runs outside of Python's lock. Its arithmetic is that of the source, operation by
     operation: nothing is reordered or fused, so that results equal NumPy's. All functions
-    together take about 8 seconds to compile, once an installation, and a third of a second
+    together take about half a minute to compile, once an installation, and a third of a second
     to load. Their place is beside the source, else in the user's cache folder, or where
     NUMBA_CACHE_DIR says.
     """
