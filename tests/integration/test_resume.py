@@ -12,6 +12,7 @@ from lcclassify.errors import ConfigError, LcclassifyError
 from lcclassify.training.callbacks import ProgressCallback
 from lcclassify.training.checkpoints import EpochCheckpoint
 from lcclassify.training.fit import fit_network
+from lcclassify.training.head_fit import HeadFit
 
 
 class InterruptionError(Exception):
@@ -49,7 +50,7 @@ STOP = InterruptionError("stop")
         (ProgressCallback, "on_train_batch_end", 3, True, CTRL_C),
         (ProgressCallback, "on_train_batch_end", 6, True, STOP),  # the last epoch is not yet kept
         (ProgressCallback, "on_train_batch_end", 15, True, CTRL_C),  # in the recurrent network
-        (ProgressCallback, "on_train_batch_end", 22, True, STOP),  # in the head
+        (HeadFit, "run", 1, True, STOP),  # after the head
         (EpochCheckpoint, "on_train_epoch_end", 3, True, STOP),  # the last epoch is kept
         (EpochCheckpoint, "on_train_epoch_end", 4, True, CTRL_C),
         (EpochCheckpoint, "_write", 1, True, STOP),  # the best epoch is kept, the last not yet
@@ -126,7 +127,7 @@ def test_finished_fits_are_not_redone(
 def test_a_finished_run_stays_as_it_is(monkeypatch, tmp_path, run_train, straight, outcome):
     folder = tmp_path / "copy"
     shutil.copytree(straight[0], folder)
-    monkeypatch.setattr("lcclassify.training.member_fit.fit_network", None)
+    monkeypatch.setattr("lcclassify.training.network_fit.fit_network", None)
     monkeypatch.setattr("lcclassify.training.head_fit.chosen_pool", None)
     files = sorted(path.relative_to(folder) for path in folder.rglob("*"))
     result = run_train(None, f"resume={folder}")
