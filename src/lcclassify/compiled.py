@@ -32,6 +32,14 @@ def compiled_quick(function: Callable[Parameters, Result]) -> Callable[Parameter
     return _compiled(function, **QUICK)
 
 
+def compiled_forgiving(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Do as `compiled`, where a division by zero gives infinity.
+
+    Nothing is fused: what is fused depends on whether code was just compiled or loaded.
+    """
+    return _compiled(function, error_model="numpy")
+
+
 def _compiled(
     function: Callable[Parameters, Result], **options: Any
 ) -> Callable[Parameters, Result]:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 from lcclassify.cosmology import distance_modulus
 from lcclassify.representations.features.observed import Observed
 from lcclassify.representations.features.peaks import find_peaks
@@ -116,7 +116,7 @@ def _slope(mean: FloatArray, error: FloatArray, places: FloatArray) -> FloatArra
     return np.where(known.sum(axis=1) > 1, slope, np.nan)
 
 
-@compiled_quick
+@compiled_forgiving
 def _weighted(
     starts: IntArray, flux: FloatArray, flux_err: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
@@ -143,7 +143,7 @@ def _weighted(
     return mean, deviation
 
 
-@compiled_quick
+@compiled_forgiving
 def _fit(
     temperature: float,
     known: int,
@@ -164,7 +164,7 @@ def _fit(
     return -size * model_data, size
 
 
-@compiled_quick
+@compiled_forgiving
 def _black_bodies(
     mean: FloatArray,
     error: FloatArray,

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 from lcclassify.representations.nights import FloatArray, IntArray
 
 # Of the peak, in each passband and in all together.
@@ -33,7 +33,7 @@ _NEAR: Final = 30.0  # days from the peak
 _TOGETHER: Final = 1.0  # days between observations that are a pair
 
 
-@compiled_quick
+@compiled_forgiving
 def _days_until(
     level: float, top: int, step: int, begin: int, end: int, mjd: FloatArray, smooth: FloatArray
 ) -> float:
@@ -54,7 +54,7 @@ def _days_until(
     return np.nan
 
 
-@compiled_quick
+@compiled_forgiving
 def band_crossings(
     starts: IntArray,
     mjd: FloatArray,
@@ -86,7 +86,7 @@ def band_crossings(
     return out
 
 
-@compiled_quick
+@compiled_forgiving
 def joint_crossings(
     bounds: IntArray,
     mjd: FloatArray,
@@ -112,7 +112,7 @@ def joint_crossings(
     return out
 
 
-@compiled_quick
+@compiled_forgiving
 def course(
     bounds: IntArray,
     mjd: FloatArray,

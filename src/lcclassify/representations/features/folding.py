@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 from lcclassify.representations.features.harmonics import HARMONICS
 
 FloatArray = NDArray[np.float64]
@@ -24,7 +24,7 @@ _WAVES: Final = np.array(
 )
 
 
-@compiled_quick
+@compiled_forgiving
 def ratios(coefficients: FloatArray, out: FloatArray) -> None:
     """Write R21, R31, φ21 and φ31 of a series: its harmonics against the first.
 
@@ -46,7 +46,7 @@ def ratios(coefficients: FloatArray, out: FloatArray) -> None:
         out[h] = (np.arctan2(-sin, cos) - h * phase) % (2 * np.pi)
 
 
-@compiled_quick
+@compiled_forgiving
 def draw(coefficients: FloatArray, curve: FloatArray) -> None:
     """Write a series at 64 even phases.
 
@@ -60,7 +60,7 @@ def draw(coefficients: FloatArray, curve: FloatArray) -> None:
             curve[k] += coefficients[a] * _WAVES[a, k]
 
 
-@compiled_quick
+@compiled_forgiving
 def at(coefficients: FloatArray, angle: float) -> float:
     """Return a series at an angle in radians, but for its constant."""
     cos, sin = np.cos(angle), np.sin(angle)
@@ -71,7 +71,7 @@ def at(coefficients: FloatArray, angle: float) -> float:
     return total
 
 
-@compiled_quick
+@compiled_forgiving
 def extremes(curve: FloatArray) -> tuple[int, int]:
     """Return the positions of the minimum and the maximum."""
     low, high = 0, 0
@@ -83,7 +83,7 @@ def extremes(curve: FloatArray) -> tuple[int, int]:
     return low, high
 
 
-@compiled_quick
+@compiled_forgiving
 def single(curve: FloatArray, out: FloatArray) -> None:
     """Describe a curve that has one maximum a cycle.
 
@@ -105,7 +105,7 @@ def single(curve: FloatArray, out: FloatArray) -> None:
     out[3] = _run(curve, high, half, 1.0)
 
 
-@compiled_quick
+@compiled_forgiving
 def _run(curve: FloatArray, start: int, level: float, sign: float) -> float:
     """Return the share of the cycle about a phase that is beyond a level."""
     after = 1
@@ -117,7 +117,7 @@ def _run(curve: FloatArray, start: int, level: float, sign: float) -> float:
     return (before + after - 1) / PHASES
 
 
-@compiled_quick
+@compiled_forgiving
 def double(coefficients: FloatArray, curve: FloatArray, out: FloatArray) -> None:
     """Describe a curve that has two minima a cycle, as of stars that eclipse each other.
 
@@ -146,7 +146,7 @@ def double(coefficients: FloatArray, curve: FloatArray, out: FloatArray) -> None
     out[2] = odd / total
 
 
-@compiled_quick
+@compiled_forgiving
 def _by_phase(place: FloatArray, variance: FloatArray, frequency: float) -> IntArray:
     """Return the places in `place` of finite variances, in the order of phase.
 
@@ -179,7 +179,7 @@ def _by_phase(place: FloatArray, variance: FloatArray, frequency: float) -> IntA
     return order
 
 
-@compiled_quick
+@compiled_forgiving
 def roughness(
     place: FloatArray, value: FloatArray, variance: FloatArray, frequency: float
 ) -> float:

@@ -24,7 +24,7 @@ from lcclassify.augment.process import (
     solve,
     wavelength_covariance,
 )
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 from lcclassify.representations.features.observed import Observed
 from lcclassify.representations.features.quickfit import fit_roughly
 from lcclassify.representations.features.smooth import OF_BAND, describe
@@ -92,7 +92,7 @@ def _coupling(passbands: Passbands) -> FloatArray:
     return coupling
 
 
-@compiled_quick
+@compiled_forgiving
 def _features(
     bounds: IntArray,
     mjd: FloatArray,

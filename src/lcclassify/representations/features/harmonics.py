@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 
 FloatArray = NDArray[np.float64]
 
@@ -15,7 +15,7 @@ HARMONICS: Final = 4  # at most
 _SIZE: Final = 2 * HARMONICS + 1
 
 
-@compiled_quick
+@compiled_forgiving
 def moments(
     place: FloatArray, value: FloatArray, weight: FloatArray, frequency: float, sums: FloatArray
 ) -> None:
@@ -50,7 +50,7 @@ def moments(
             c, s = c * cos - s * sin, c * sin + s * cos
 
 
-@compiled_quick
+@compiled_forgiving
 def series(sums: FloatArray, n_harmonics: int, coefficients: FloatArray) -> float:
     """Fit a constant and harmonics, and return the drop of chi-square against the constant.
 
@@ -109,7 +109,7 @@ def series(sums: FloatArray, n_harmonics: int, coefficients: FloatArray) -> floa
     return drop
 
 
-@compiled_quick
+@compiled_forgiving
 def adjusted(drop: float, chi_square: float, count: int, n_harmonics: int) -> float:
     """Return the share of chi-square that a series explains, less what chance explains.
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 from lcclassify.representations.nights import FloatArray, IntArray
 
 STATISTICS: Final = (
@@ -32,7 +32,7 @@ STATISTICS: Final = (
 )
 
 
-@compiled_quick
+@compiled_forgiving
 def sort_pairs(values: FloatArray, others: FloatArray) -> None:
     """Sort values in place, and the others with them (Shell 1959, CACM 2, 30)."""
     n = len(values)
@@ -52,7 +52,7 @@ def sort_pairs(values: FloatArray, others: FloatArray) -> None:
         gap //= 3
 
 
-@compiled_quick
+@compiled_forgiving
 def _percentile(values: FloatArray, weights: FloatArray, total: float, share: float) -> float:
     """Return the value below which a share of the weights lies, linear between values."""
     wanted = share * total
@@ -67,7 +67,7 @@ def _percentile(values: FloatArray, weights: FloatArray, total: float, share: fl
     return float(values[-1])
 
 
-@compiled_quick
+@compiled_forgiving
 def _describe(
     time: FloatArray,
     flux: FloatArray,
@@ -153,7 +153,7 @@ def _describe(
     out[12] = crossings / (n - 1)
 
 
-@compiled_quick
+@compiled_forgiving
 def band_statistics(
     starts: IntArray, mjd: FloatArray, flux: FloatArray, flux_err: FloatArray
 ) -> FloatArray:

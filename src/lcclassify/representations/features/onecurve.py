@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 
 FloatArray = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ SOFTENING: Final = 0.2
 _GAP: Final = 10.0
 
 
-@compiled_quick
+@compiled_forgiving
 def one_curve(
     flux: FloatArray,
     flux_err: FloatArray,
@@ -89,7 +89,7 @@ def one_curve(
                 variance[i] = (flux_err[i] / unit) ** 2 / excess
 
 
-@compiled_quick
+@compiled_forgiving
 def fast_part(mjd: FloatArray, value: FloatArray, variance: FloatArray) -> tuple[float, float]:
     """Return how much of a curve's variance is there within days, and how surely.
 
@@ -126,7 +126,7 @@ def fast_part(mjd: FloatArray, value: FloatArray, variance: FloatArray) -> tuple
     return share, excess / np.sqrt(2.0 * pairs)
 
 
-@compiled_quick
+@compiled_forgiving
 def standardised_moments(value: FloatArray, variance: FloatArray) -> tuple[float, float]:
     """Return skewness and kurtosis of a curve's values, weighted as for a search."""
     total, mean = 0.0, 0.0

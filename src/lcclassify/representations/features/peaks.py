@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 from lcclassify.representations.features.observed import Observed
 from lcclassify.representations.nights import FloatArray, IntArray
 
@@ -92,7 +92,7 @@ def find_peaks(observed: Observed) -> Peaks:
     )
 
 
-@compiled_quick
+@compiled_forgiving
 def _by_passband(
     bounds: IntArray, passband: NDArray[np.uint8], n_bands: int
 ) -> tuple[IntArray, IntArray]:
@@ -114,7 +114,7 @@ def _by_passband(
     return rows, starts
 
 
-@compiled_quick
+@compiled_forgiving
 def _running_mean(
     row: int,
     begin: int,
@@ -161,7 +161,7 @@ def _running_mean(
     return total / weights, np.sqrt(squares) / weights
 
 
-@compiled_quick
+@compiled_forgiving
 def _band_peaks(
     starts: IntArray, mjd: FloatArray, flux: FloatArray, flux_err: FloatArray, stretch: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -198,7 +198,7 @@ def _band_peaks(
     return smooth, when, peak, peak_err
 
 
-@compiled_quick
+@compiled_forgiving
 def _joint_peaks(
     bounds: IntArray,
     mjd: FloatArray,

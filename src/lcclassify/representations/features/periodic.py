@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 from lcclassify.representations.features import folding
 from lcclassify.representations.features.harmonics import HARMONICS, adjusted, moments, series
 from lcclassify.representations.features.observed import Observed
@@ -87,7 +87,7 @@ def matrix(observed: Observed, *, with_redshift: bool) -> FloatArray:
     return np.concatenate([of_curve, searched], axis=1)
 
 
-@compiled_quick
+@compiled_forgiving
 def _curves(
     bounds: IntArray,
     mjd: FloatArray,
@@ -120,7 +120,7 @@ def _curves(
     return value, variance, scatter, out, counts
 
 
-@compiled_quick
+@compiled_forgiving
 def _searched(
     chosen: IntArray,
     counts: IntArray,
@@ -157,7 +157,7 @@ def _searched(
     return out
 
 
-@compiled_quick
+@compiled_forgiving
 def _fold(
     place: FloatArray,
     value: FloatArray,
@@ -201,7 +201,7 @@ def _fold(
     out[_AT_NARROW + 7] = folding.roughness(place, value, variance, narrow)
 
 
-@compiled_quick
+@compiled_forgiving
 def _amplitudes(
     place: FloatArray,
     value: FloatArray,

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 
 FloatArray = NDArray[np.float64]
 SingleArray = NDArray[np.float32]
@@ -39,7 +39,7 @@ def _kernels() -> SingleArray:
 _KERNELS: Final = _kernels()
 
 
-@compiled_quick
+@compiled_forgiving
 def power_spectrum(place: FloatArray, values: FloatArray, first: int, last: int) -> SingleArray:
     """Return |Σ values exp(-2πi f place)|² at f = k / 10 for k from `first` to before `last`.
 
@@ -127,7 +127,7 @@ def power_spectrum(place: FloatArray, values: FloatArray, first: int, last: int)
     return power[begin : begin + last - first]
 
 
-@compiled_quick
+@compiled_forgiving
 def summed_harmonics(power: SingleArray, n_harmonics: int) -> SingleArray:
     """Return Σ power[h k] over the harmonics h of each k, of those k whose all are known.
 
@@ -146,7 +146,7 @@ def summed_harmonics(power: SingleArray, n_harmonics: int) -> SingleArray:
     return total
 
 
-@compiled_quick
+@compiled_forgiving
 def highest_peaks(power: SingleArray, first: int, place: FloatArray) -> int:
     """Find the highest local maxima, and return how many there are.
 

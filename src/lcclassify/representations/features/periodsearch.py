@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 from lcclassify.representations.features.harmonics import HARMONICS, adjusted, moments, series
 from lcclassify.representations.features.onecurve import SOFTENING
 from lcclassify.representations.features.periodogram import (
@@ -42,7 +42,7 @@ _ALMOST: Final = 0.9  # of what the best series explains
 _ORDERS: Final = np.array([1, 2, HARMONICS])
 
 
-@compiled_quick
+@compiled_forgiving
 def search(
     place: FloatArray,
     value: FloatArray,
@@ -116,7 +116,7 @@ def search(
     return best, narrow
 
 
-@compiled_quick
+@compiled_forgiving
 def _shortest(
     place: FloatArray,
     value: FloatArray,
@@ -157,7 +157,7 @@ def _shortest(
     return found, share
 
 
-@compiled_quick
+@compiled_forgiving
 def _stand_out(power: SingleArray, first: int, places: FloatArray) -> tuple[float, float]:
     """Return the highest peak's signal to noise, and the second's height relative to it."""
     total, square = 0.0, 0.0

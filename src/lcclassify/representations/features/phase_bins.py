@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 from lcclassify.representations.features.peaks import Peaks
 from lcclassify.representations.nights import FloatArray, IntArray
 
@@ -30,7 +30,7 @@ def phase_means(peaks: Peaks) -> tuple[FloatArray, FloatArray]:
     )
 
 
-@compiled_quick
+@compiled_forgiving
 def _means(
     starts: IntArray,
     mjd: FloatArray,

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.compiled import compiled_quick
+from lcclassify.compiled import compiled_forgiving
 
 FloatArray = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ _RELATIVE_DAYS: Final = np.array([-20.0, 20.0, 50.0])
 _COLOUR_DAYS: Final = np.array([0.0, 10.0, 20.0, 50.0])
 
 
-@compiled_quick
+@compiled_forgiving
 def describe(table: FloatArray, step: float, out: FloatArray) -> int:
     """Describe fluxes at even times, about the time at which all passbands together peak.
 
@@ -94,7 +94,7 @@ def describe(table: FloatArray, step: float, out: FloatArray) -> int:
     return peak
 
 
-@compiled_quick
+@compiled_forgiving
 def _between(table: FloatArray, band: int, place: float) -> float:
     """Return a passband's flux between two times, on the straight line through them."""
     k = min(int(place), len(table) - 2)
