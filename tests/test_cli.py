@@ -86,7 +86,7 @@ def failing(error):
         (
             ["resume=x", "model.fit.epochs=5"],
             "error: 'model.fit.epochs' cannot be set: model has no key 'fit': known: members, "
-            "head, name; a run that is resumed keeps the settings it was begun with",
+            "head, redshift, name; a run that is resumed keeps the settings it was begun with",
         ),
         (
             ["survey.seed=x=y"],
