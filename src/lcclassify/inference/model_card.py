@@ -114,7 +114,15 @@ def _scores(metrics: Any) -> Iterator[str]:
 
 
 def _caveats(document: PlainConfig, notes: Any) -> Iterator[str]:
-    yield "- An object of a class that is not listed above is given one of the listed ones."
+    unknown = document["ensemble"].get("unknown")
+    if unknown is None:
+        yield "- An object of a class that is not listed above is given one of the listed ones."
+    else:
+        yield (
+            "- An object of a class without training objects is told by the column `unknown` "
+            f"alone, with a share of {unknown['fraction']:g} of such objects expected; what is "
+            "rare or faint looks strange too."
+        )
     augmentation = document["provenance"].get("augmentation")
     drawn = isinstance(augmentation, Mapping) and augmentation.get("name", "none") != "none"
     last_step = document["provenance"].get("calibration")

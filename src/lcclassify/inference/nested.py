@@ -19,7 +19,7 @@ from lcclassify.errors import ConfigError, DataError, check_keys, did_you_mean
 from lcclassify.inference.door import light_curves
 from lcclassify.inference.frames import flux_ratio, name_in, to_polars
 from lcclassify.inference.loaded import loaded_predictor
-from lcclassify.inference.predictions import CLASS_PREFIX, PREDICTED_CLASS, REASON
+from lcclassify.inference.predictions import CLASS_PREFIX, PREDICTED_CLASS, REASON, UNKNOWN
 from lcclassify.inference.predictor import Predictor
 from lcclassify.schema import (
     DETECTED,
@@ -99,7 +99,9 @@ def classify_nested(
     predictor = loaded_predictor(bundle, accelerator, batch_size, precision)
     frame = _typed(frame, sources, columns or {})
     reading = _reading(frame, predictor, sources, columns, metadata, passbands, zeropoint)
-    new = [*(f"{CLASS_PREFIX}{label}" for label in predictor.classes), PREDICTED_CLASS, REASON]
+    told = () if predictor.bundle.classifier.unknown is None else (UNKNOWN,)
+    classes = (f"{CLASS_PREFIX}{label}" for label in predictor.classes)
+    new = [*classes, *told, PREDICTED_CLASS, REASON]
     kept = _kept(frame, keep, new)
     added = {column.name: _arrow(column) for column in _scores(predictor, reading).iter_columns()}
     # A NestedFrame's own assignment would look for a nested column before a point in a name.

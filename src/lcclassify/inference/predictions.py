@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lcclassify.schema import OBJECT_ID
 
 CLASS_PREFIX: Final = "class_"
+UNKNOWN: Final = "unknown"
 PREDICTED_CLASS: Final = "predicted_class"
 REASON: Final = "reason"
 
@@ -32,12 +33,15 @@ class Predictions:
         reasons: ``(N,)`` String, why an object cannot be scored; null where it is.
         members: ``(N, M, K) float64``, each member's own probabilities, or None where
             they were not asked for.
+        unknown: ``(N,) float64``, probability of no known class, or None where the bundle
+            does not tell it; NaN like the probabilities.
     """
 
     object_ids: pl.Series
     probabilities: NDArray[np.float64]
     reasons: pl.Series
     members: NDArray[np.float64] | None = None
+    unknown: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.object_ids)
@@ -57,15 +61,17 @@ class Predictions:
             classes: The K labels in output order.
 
         Returns:
-            `object_id`, ``class_<label>`` for every class (Float64), `predicted_class`
-            and `reason` (String); either the last column is null or all of the others
-            but the id are.
+            `object_id`, ``class_<label>`` for every class and, where it is told, `unknown`
+            (Float64), `predicted_class` and `reason` (String); either the last column is
+            null or all of the others but the id are.
         """
         best = np.where(self.scored, np.nan_to_num(self.probabilities).argmax(axis=1), len(classes))
         columns = {
             f"{CLASS_PREFIX}{label}": pl.Series(self.probabilities[:, k], nan_to_null=True)
             for k, label in enumerate(classes)
         }
+        if self.unknown is not None:
+            columns[UNKNOWN] = pl.Series(self.unknown, nan_to_null=True)
         return pl.DataFrame(
             {
                 OBJECT_ID: self.object_ids,
@@ -81,11 +87,13 @@ def concatenated(parts: Sequence[Predictions]) -> Predictions:
     if len(parts) == 1:
         return parts[0]
     members = [part.members for part in parts if part.members is not None]
+    unknown = [part.unknown for part in parts if part.unknown is not None]
     return Predictions(
         object_ids=pl.concat([part.object_ids for part in parts]),
         probabilities=np.concatenate([part.probabilities for part in parts]),
         reasons=pl.concat([part.reasons for part in parts]),
         members=np.concatenate(members) if len(members) == len(parts) else None,
+        unknown=np.concatenate(unknown) if len(unknown) == len(parts) else None,
     )
 
 
@@ -100,10 +108,11 @@ def with_unscored(predictions: Predictions, ids: pl.Series, reason: str) -> Pred
         whole: NDArray[np.float64] = np.concatenate([array, missing])[order.to_numpy()]
         return whole
 
-    members = predictions.members
+    members, unknown = predictions.members, predictions.unknown
     return Predictions(
         object_ids=all_ids.gather(order),
         probabilities=extended(predictions.probabilities),
         reasons=reasons.gather(order),
         members=None if members is None else extended(members),
+        unknown=None if unknown is None else extended(unknown),
     )

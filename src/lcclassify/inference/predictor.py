@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.inference.bundle import Bundle, load
+from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.door import light_curves
 from lcclassify.inference.frames import like, to_polars
 from lcclassify.inference.predictions import (
@@ -48,6 +49,22 @@ Frame = TypeVar("Frame", pl.DataFrame, "pd.DataFrame", "pa.Table", "Table")
 
 # One chunk at a time: others do not make it faster, and how it multiplies is the process's.
 _gpu = Lock()
+
+
+class _Scored(NamedTuple):
+    """Rows of a prepared set, and what is said of them.
+
+    Attributes:
+        rows: ``(n,)``.
+        combined: ``(n, K)`` of the ensemble.
+        members: ``(n, M, K)``.
+        unknown: ``(n,)`` of no known class, or None.
+    """
+
+    rows: NDArray[np.int64]
+    combined: NDArray[np.float64]
+    members: NDArray[np.float64]
+    unknown: NDArray[np.float64] | None
 
 
 class Predictor:
@@ -202,6 +219,22 @@ class Predictor:
             return predictions
         return with_unscored(predictions, orphan_ids, NO_OBJECT_ROW)
 
+    def decided(self, predictions: Predictions, decisions: Decisions) -> pl.DataFrame:
+        """Return predictions as a table, with what is decided from them.
+
+        Raises:
+            BundleError: The bundle does not hold what that needs.
+        """
+        classifier = self.bundle.classifier
+        decisions.check(classifier.unknown is not None, classifier.sets is not None)
+        found = None
+        if decisions.sets is not None and classifier.sets is not None:
+            values = torch.as_tensor(predictions.probabilities)
+            made = classifier.sets.to("cpu").sets(values, decisions.sets, decisions.sets_by)
+            found = made.numpy()
+        frame = predictions.to_frame(self.classes)
+        return decisions.decided(frame, predictions, self.classes, found)
+
     def prepare(self, light_curves: LightCurves) -> PreparedSet | None:
         """Return what the networks are given; None where nothing was observed."""
         if light_curves.observations.is_empty():
@@ -232,13 +265,16 @@ class Predictor:
         members = None
         if keep_members:
             members = np.full((n_objects, len(self.bundle.member_names), n_classes), np.nan)
+        unknown = None if self._classifier.unknown is None else np.full(n_objects, np.nan)
         observed = np.zeros(n_objects, dtype=bool)
         if prepared is not None:
             rows = positions(prepared.object_ids, object_ids)
             observed[rows] = True
-            for batch_rows, combined, each in self._scored(prepared):
+            for batch_rows, combined, each, strange in self._scored(prepared):
                 target = rows[batch_rows]
                 probabilities[target] = combined
+                if unknown is not None and strange is not None:
+                    unknown[target] = strange
                 if members is not None:
                     members[target] = each
                 if progress is not None:
@@ -247,18 +283,19 @@ class Predictor:
             progress(int((~observed).sum()))
         finite = np.isfinite(probabilities).all(axis=1)
         probabilities[~finite] = np.nan
+        if unknown is not None:
+            unknown[~finite] = np.nan
         reasons = np.where(finite, 0, np.where(observed, 2, 1))
         return Predictions(
             object_ids=object_ids,
             probabilities=probabilities,
             reasons=pl.Series([None, NO_OBSERVATION, NOT_FINITE], dtype=pl.String)[reasons],
             members=members,
+            unknown=unknown,
         )
 
-    def _scored(
-        self, prepared: PreparedSet
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
-        """Yield rows of a prepared set with the ensemble's and the members' probabilities."""
+    def _scored(self, prepared: PreparedSet) -> Iterator[_Scored]:
+        """Yield what is said of the objects of a prepared set, a batch at a time."""
         tensors = TensorSet.from_prepared(prepared)
         batches = length_sorted_batches(prepared.lengths, self.batch_size)
         # The longest first: whoever is left alone at the end is soon done.
@@ -266,13 +303,14 @@ class Predictor:
 
         # Threads share neither of the contexts.
         @torch.inference_mode()
-        def scored(
-            rows: NDArray[np.int64],
-        ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        def scored(rows: NDArray[np.int64]) -> _Scored:
+            batch = tensors.batch(rows)
             with self._products():
-                rounds = self._classifier.round_probabilities(tensors.batch(rows))
-            combined, each = self._classifier.combine(rounds), rounds.mean(1)
-            return rows, combined.cpu().numpy(), each.cpu().numpy()
+                rounds = self._classifier.round_probabilities(batch)
+            unknown = self._classifier.unknown_probabilities(batch.features)
+            combined, each = self._classifier.combine(rounds, unknown), rounds.mean(1)
+            strange = None if unknown is None else unknown.cpu().numpy()
+            return _Scored(rows, combined.cpu().numpy(), each.cpu().numpy(), strange)
 
         if self.device.type != "cpu":
             with _gpu, float32_products("highest"):
@@ -322,8 +360,9 @@ class Predictor:
 
         Returns:
             One row for every object, of the same library as `observations`: `object_id`,
-            ``class_<label>`` for every class, `predicted_class`, `reason`. An object
-            that cannot be scored has a reason and no probabilities.
+            ``class_<label>`` for every class, `unknown` where the bundle tells it,
+            `predicted_class`, `reason`. An object that cannot be scored has a reason and
+            no probabilities.
 
         Raises:
             DataError: A table is of another kind, a column missing or of the wrong

@@ -89,7 +89,7 @@ def write_predictions(
     form = output_format(path, form)
     parts = [frames] if isinstance(frames, pl.DataFrame) else frames
     if form != "plasticc":
-        write_table(parts, path, form)
+        write_table(map(_flat, parts) if form == "csv" else parts, path, form)
         return ()
     unscored = 0
     absent: Sequence[str] = ()
@@ -114,6 +114,12 @@ def write_predictions(
             "in the submission."
         )
     return tuple(sentences)
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a table whose lists are texts, which a CSV can hold: their items and `|` between."""
+    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
+    return frame.with_columns(pl.col(name).list.join("|") for name in lists)
 
 
 def sorted_parts(

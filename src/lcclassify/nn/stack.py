@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from lcclassify.errors import ConfigError
 from lcclassify.nn.build import build_head
 from lcclassify.nn.calibration import Calibration
+from lcclassify.nn.conformal import PredictionSets
 from lcclassify.nn.layers import DenseStack, check_choice, check_units, dense
 from lcclassify.nn.redshift import RedshiftEstimator
 from lcclassify.nn.submodel import Submodel
+from lcclassify.nn.unknown import UnknownDetector
 from lcclassify.schema import Batch, PlainConfig
 
 # A member that is wholly sure of a wrong class must not silence all others.
@@ -148,6 +150,8 @@ class EnsembleClassifier(nn.Module):
         calibration: The last step, after the rounds are averaged; None for none.
         redshift: What estimates redshifts that join the inputs of all members; None for
             nothing.
+        unknown: Tells objects of no known class; None for nothing.
+        sets: What prediction sets are made with; None for nothing.
 
     Raises:
         ConfigError: A member is empty or cannot be dealt out to the rounds, or members
@@ -162,6 +166,8 @@ class EnsembleClassifier(nn.Module):
         n_rounds: int = 1,
         calibration: Calibration | None = None,
         redshift: RedshiftEstimator | None = None,
+        unknown: UnknownDetector | None = None,
+        sets: PredictionSets | None = None,
     ) -> None:
         super().__init__()
         if not members or not all(len(replicas) for replicas in members):
@@ -188,6 +194,13 @@ class EnsembleClassifier(nn.Module):
         self.head = head
         self.calibration = calibration
         self.redshift = redshift
+        self.unknown = unknown
+        self.sets = sets
+        for name, part in (("unknown", unknown), ("sets", sets)):
+            if part is not None and part.n_classes != self.n_classes:
+                raise ConfigError(
+                    f"{name} is of {part.n_classes} classes, the members of {self.n_classes}"
+                )
         if calibration is not None and len(calibration.log_ratios) != self.n_classes:
             raise ConfigError(
                 f"the calibration is of {len(calibration.log_ratios)} classes, the members of "
@@ -218,8 +231,28 @@ class EnsembleClassifier(nn.Module):
         """Return each member's probabilities ``(N, M, K) float64``, averaged over rounds."""
         return self.round_probabilities(batch).mean(1)
 
-    def combine(self, probabilities: Tensor) -> Tensor:
-        """Return the ensemble's ``(N, K) float64`` from the ``(N, D, M, K)`` of all rounds."""
+    def unknown_probabilities(self, features: Tensor) -> Tensor | None:
+        """Return the probability of no known class, ``(N,) float64``; None if none is told.
+
+        Args:
+            features: ``(N, F)`` raw ones, with or without estimated redshifts behind them.
+        """
+        return None if self.unknown is None else self.unknown(features)
+
+    def combine(self, probabilities: Tensor, unknown: Tensor | None = None) -> Tensor:
+        """Return the ensemble's ``(N, K) float64``.
+
+        Args:
+            probabilities: ``(N, D, M, K)`` of all rounds and members.
+            unknown: ``(N,)`` what `unknown_probabilities` gave: classes without training
+                objects have it then.
+        """
+        combined = self._combined(probabilities)
+        if self.unknown is None or unknown is None:
+            return combined
+        return self.unknown.shared_out(combined, unknown)
+
+    def _combined(self, probabilities: Tensor) -> Tensor:
         if self.head is None:
             combined = probabilities.to(torch.float64).mean((1, 2))
         else:
@@ -237,7 +270,8 @@ class EnsembleClassifier(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the probabilities ``(N, K) float64`` of a raw batch, rows summing to 1."""
-        return self.combine(self.round_probabilities(batch))
+        unknown = self.unknown_probabilities(batch.features)
+        return self.combine(self.round_probabilities(batch), unknown)
 
     def config(self) -> PlainConfig:
         """Return the plain configuration from which `from_config` rebuilds the shape."""
@@ -250,6 +284,8 @@ class EnsembleClassifier(nn.Module):
             "n_rounds": self.n_rounds,
             "calibration": calibration,
             "redshift": None if self.redshift is None else self.redshift.config(),
+            "unknown": None if self.unknown is None else self.unknown.config(),
+            "sets": None if self.sets is None else self.sets.config(),
         }
 
     @classmethod
@@ -272,13 +308,17 @@ class EnsembleClassifier(nn.Module):
         head: nn.Module | None = None
         if config["head"] is not None and members and members[0]:
             head = build_head(config["head"], len(members), members[0][0].sizes.n_classes)
-        calibration, redshift = config.get("calibration"), config.get("redshift")  # if not earlier
+        # Bundles of earlier formats lack some of them.
+        calibration, redshift = config.get("calibration"), config.get("redshift")
+        unknown, sets = config.get("unknown"), config.get("sets")
         return cls(
             members,
             head,
             n_rounds=config["n_rounds"],
             calibration=None if calibration is None else Calibration(**calibration),
             redshift=None if redshift is None else RedshiftEstimator.from_config(redshift),
+            unknown=None if unknown is None else UnknownDetector(**unknown),
+            sets=None if sets is None else PredictionSets(**sets),
         )
 
     def _replicas(self) -> list[list[Submodel]]:

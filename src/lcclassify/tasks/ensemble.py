@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from rich.console import Console
 
 from lcclassify.errors import DataError
@@ -25,19 +23,26 @@ from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
+from lcclassify.tasks.last_steps import (
+    LastSteps,
+    calibrate,
+    detect_unknown,
+    known_shares,
+    of_draws,
+    prediction_sets,
+)
 from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_count
 from lcclassify.tasks.redshift import with_redshifts
 from lcclassify.tasks.results import cross_validation, report
 from lcclassify.tasks.runs import Run
 from lcclassify.tasks.scoring import Scoring
 from lcclassify.terminal import terminal, working
-from lcclassify.training.calibrating import Calibrated, calibrated, wanted_shares
+from lcclassify.training.calibrating import wanted_shares
 from lcclassify.training.callbacks import EpochWatcher
 from lcclassify.training.context import TrainingContext
 from lcclassify.training.head_settings import HeadSettings
 from lcclassify.training.importances import Importance, importances
 from lcclassify.training.mapped import mapped
-from lcclassify.training.member_fit import predict_rows
 from lcclassify.training.members import (
     FittedMember,
     collected,
@@ -46,7 +51,6 @@ from lcclassify.training.members import (
     refitted,
 )
 from lcclassify.training.processes import one_thread, warm_up
-from lcclassify.training.seeds import derive_seed
 from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
 from lcclassify.training.tree_fit import TreeFit
 from lcclassify.training.workers import run_fits
@@ -97,7 +101,7 @@ def train_ensemble(
         context = stack.enter_context(_context(run, inputs, prepared, workers))
         del prepared  # fits share their own copy
         context.watcher = watcher
-        known = _known_shares(context)
+        known = known_shares(context)
         wanted_shares(run.plan.priors, context.taxonomy, known)  # before anything is trained
         redshifts = stack.enter_context(
             with_redshifts(
@@ -112,8 +116,12 @@ def train_ensemble(
             None if meta is None else meta.head,
             n_rounds=1 if run.plan.mode == "holdout" else run.plan.refit or run.plan.split.folds,
         )
-        last_step = _calibrate(run, context, classifier, fitted, known, console)
-        scoring = Scoring(context, run.plan, inputs.objects[OBJECT_ID], classifier, fitted, meta)
+        last_step = calibrate(context, run.plan, classifier, fitted, known, console)
+        found_unknown = detect_unknown(context, run.plan, inputs, classifier, console)
+        classifier.sets = prediction_sets(context, run.plan, classifier, fitted, meta)
+        scoring = Scoring(
+            context, run.plan, inputs.objects[OBJECT_ID], classifier, fitted, meta, found_unknown
+        )
         with working(console, "classifying test objects"):
             scored = scoring.of("test") if _has_test(context, run.plan) else scoring.of_training()
             has_held_out = run.plan.test and len(inputs.split.rows("held_out")) > 0
@@ -121,6 +129,7 @@ def train_ensemble(
         worth = _worth(context, fitted, meta) if run.plan.stacked else None
         joined = () if redshifts is None else redshifts.column_names
         what_trees_use = _importances(context, run.plan, inputs, joined)
+        steps = LastSteps(last_step, found_unknown, classifier.sets)
         taxonomy = inputs.taxonomy
         validations = {
             member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
@@ -135,7 +144,7 @@ def train_ensemble(
         validations,
         fitted,
         what_trees_use,
-        last_step,
+        steps,
         worth,
         redshifts,
         console,
@@ -143,7 +152,7 @@ def train_ensemble(
     # From here on what it is given has no estimates yet.
     classifier.redshift = None if redshifts is None else redshifts.estimator
     seconds = time.perf_counter() - started
-    folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what, last_step)
+    folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what, steps)
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds)
 
 
@@ -188,6 +197,11 @@ def _has_test(context: TrainingContext, plan: Plan) -> bool:
     return plan.test and len(context.split.rows("test")) > 0
 
 
+def _is_cross_fitted(context: TrainingContext, plan: Plan, head: HeadSettings) -> bool:
+    """Tell whether the head is fitted over folds as well: for a score, or prediction sets."""
+    return not _has_test(context, plan) or head.shrinkage is not None
+
+
 def _fit_all(
     context: TrainingContext, plan: Plan, console: FitConsole
 ) -> tuple[list[FittedMember], list[FittedMember], FittedHead | None]:
@@ -200,14 +214,15 @@ def _fit_all(
         others = [held_out_fits(context, member, "oof") for member in folds]
     anew = [refits(context, member, 0 if holdout else plan.refit) for member in plan.members]
     distinct = {fit.folder: fit for part in (*fits, *others, *anew) for fit in part}
-    head_fits = 0 if plan.head is None else 1 if _has_test(context, plan) else 1 + HEAD_FOLDS
+    cross_fit = plan.head is not None and _is_cross_fitted(context, plan, plan.head)
+    head_fits = 0 if plan.head is None else 1 + HEAD_FOLDS * cross_fit
     console.expected(len(distinct) + head_fits)
     run_fits(list(distinct.values()), context.workers, context.reporter, context.watcher)
     members = [collected(m, part) for m, part in zip(plan.members, fits, strict=True)]
     crossed = members
     if holdout:
         crossed = [collected(part[0].member, part) for part in others]
-    meta = _fit_head(context, plan.head, members, cross_fit=not _has_test(context, plan))
+    meta = _fit_head(context, plan.head, members, cross_fit=cross_fit)
     members = [refitted(member, part) for member, part in zip(members, anew, strict=True)]
     return members, crossed, meta
 
@@ -245,7 +260,7 @@ def _fit_head(
         )
     probabilities = np.stack([member.held_out for member in fitted], axis=1)
     return fit_head(
-        context, head, probabilities, rows, _of_draws(context, fitted), cross_fit=cross_fit
+        context, head, probabilities, rows, of_draws(context, fitted), cross_fit=cross_fit
     )
 
 
@@ -267,67 +282,6 @@ def _worth(
     return StackWorth.of(names, worth.stack, worth.own, worth.without)
 
 
-def _of_draws(
-    context: TrainingContext, fitted: list[FittedMember]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
-    """Return probabilities of draws of the held-out rows, ``(m, M, K)``, and the rows' positions.
-
-    None where nothing is drawn.
-    """
-    rows, drawn = fitted[0].rows, np.stack([member.drawn for member in fitted], axis=2)
-    if context.stream is None or not len(drawn) or not len(rows):
-        return None
-    number, owner = context.stream.resampled(rows, len(drawn), context.draw_seed)
-    return drawn[number, owner], owner
-
-
-def _calibrate(
-    run: Run,
-    context: TrainingContext,
-    classifier: EnsembleClassifier,
-    fitted: list[FittedMember],
-    known: NDArray[np.float64],
-    console: Console,
-) -> Calibrated | None:
-    """Give a classifier its last step, where there is one, and say how that came about."""
-    priors = run.plan.priors
-    if context.stream is None and priors.kind == "training":
-        return None
-    held_out, drawn = None, _of_draws(context, fitted)
-    if drawn is not None:
-        # One round at a time, as the head saw them.
-        values, owner = drawn
-        one = EnsembleClassifier(classifier.first_round(), classifier.head)
-        with torch.inference_mode():
-            combined = one.combine(torch.as_tensor(values[:, None])).numpy()
-        held_out = combined, context.targets[fitted[0].rows[owner]]
-    unlabelled = None
-    if priors.estimated:
-        roles = [context.split.rows(role) for role in ("test", "unlabelled")]
-        others = np.sort(np.concatenate(roles))
-        if len(others):
-            with working(console, "classifying the objects that shares are estimated from"):
-                tensors = context.on_device()
-                classifier.to(tensors.device)
-                unlabelled = predict_rows(
-                    classifier.forward, tensors, others, threads=context.workers
-                )
-                classifier.cpu()
-    seed = derive_seed(run.plan.seed, "priors")
-    n_training = len(context.split.rows("train"))
-    found = calibrated(priors, context.taxonomy, known, n_training, held_out, unlabelled, seed)
-    classifier.calibration = found.calibration
-    for sentence in found.sentences:
-        console.print(f"  {sentence}", highlight=False, soft_wrap=True)
-    return found
-
-
-def _known_shares(context: TrainingContext) -> NDArray[np.float64]:
-    """Return the shares of the classes among the training objects, ``(K,)``."""
-    training = context.split.rows("train")
-    return np.bincount(context.targets[training], minlength=len(context.taxonomy)) / len(training)
-
-
 def _save_bundle(
     run: Run,
     inputs: TrainingInputs,
@@ -335,7 +289,7 @@ def _save_bundle(
     fitted: list[FittedMember],
     evaluations: Mapping[str, Evaluation],
     evaluated_on: str,
-    last_step: Calibrated | None,
+    steps: LastSteps,
 ) -> Path:
     training = inputs.objects[inputs.split.rows("train")]
     counts = training["label"].value_counts()
@@ -355,7 +309,7 @@ def _save_bundle(
                     for name, evaluation in evaluations.items()
                 },
                 "augmentation": run.plan.augment.described(),
-                **({} if last_step is None else {"calibration": last_step.summary}),
+                **steps.provenance(),
                 "notes": [f"The scores are of {evaluated_on}."],
             },
             zeropoint=inputs.zeropoint,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
+from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.predictions import (
     NO_OBJECT_ROW,
     NO_OBSERVATION,
@@ -72,6 +73,7 @@ class ClassifyJob:
         batch_size: As of `Predictor`.
         precision: As of `Predictor`.
         threads: As of `Predictor`; all chunks that a process works on share them.
+        decisions: What is said beside the probabilities.
     """
 
     chunks: SurveyChunks
@@ -83,6 +85,7 @@ class ClassifyJob:
     batch_size: int | None
     precision: str
     threads: int
+    decisions: Decisions
 
     def process(self, index: int) -> ShardRecord:
         """Take one chunk from the survey's files to its shard."""
@@ -109,7 +112,7 @@ class ClassifyJob:
             predictions = with_unscored(predictions, chunk.unobserved_ids, NO_OBSERVATION)
         if len(chunk.report.orphan_ids):
             predictions = with_unscored(predictions, chunk.report.orphan_ids, NO_OBJECT_ROW)
-        tables[PREDICTIONS] = predictions.to_frame(predictor.classes)
+        tables[PREDICTIONS] = predictor.decided(predictions, self.decisions)
         account = {**_account(chunk), "scored": int(predictions.scored.sum())}
         return self.store.write(index, tables, account, stages.seconds)
 

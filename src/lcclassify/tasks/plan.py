@@ -32,6 +32,7 @@ _KEYS: Final = (
     "representation",
     "augment",
     "priors",
+    "unknown",
     "model",
     "trainer",
     "paths",
@@ -76,6 +77,7 @@ class Plan:
         augment: How training objects are drawn anew.
         priors: What shares of the classes probabilities are for.
         redshift: What estimates redshifts that join the members' inputs; None for nothing.
+        unknown: Share of objects of no known class; None where none are told.
     """
 
     seed: int
@@ -91,6 +93,7 @@ class Plan:
     augment: AugmentSettings
     priors: Priors
     redshift: RedshiftSettings | None
+    unknown: float | None
 
 
 def make_plan(config: PlainConfig) -> Plan:
@@ -146,7 +149,26 @@ def make_plan(config: PlainConfig) -> Plan:
         augment=augment,
         priors=Priors.from_config(config.get("priors", "training")),
         redshift=redshift,
+        unknown=_unknown(config.get("unknown")),
     )
+
+
+def _unknown(config: Any) -> float | None:
+    """Return the share of unknown objects, if any are to be told.
+
+    Raises:
+        ConfigError: It is no share.
+    """
+    if config is None:
+        return None
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"unknown must be the key fraction and its value, got {config!r}")
+    check_keys("unknown", config, ("fraction",))
+    if config.get("fraction") is None:
+        return None
+    from lcclassify.nn.unknown import check_fraction  # torch comes last
+
+    return check_fraction(config["fraction"])
 
 
 def expand_model(config: PlainConfig) -> PlainConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +22,7 @@ from lcclassify.evaluation.report import (
     per_class_table,
     write_metrics,
 )
+from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.document import fingerprint, read_document
 from lcclassify.inference.predictions import NO_OBSERVATION, Predictions
 from lcclassify.inference.shards import ShardStore
@@ -127,7 +128,9 @@ def predict(cfg: DictConfig) -> PredictResult:
     form = output_format(output, cfg.format)
     check_writable(output)
     evaluate, restart = (check_flag(key, cfg[key]) for key in ("evaluate", "restart"))
-    read_document(bundle)
+    decisions = Decisions.from_config(cfg.sets, cfg.sets_by, cfg.abstain)
+    document = read_document(bundle)["ensemble"]
+    decisions.check(document.get("unknown") is not None, document.get("sets") is not None)
     survey: Survey = make_survey(cfg)
     others = [_beside(output, kind) for kind in (MANIFEST, METRICS, REJECTS)]
     check_apart([output, *others], [*survey.files(), bundle])
@@ -162,6 +165,7 @@ def predict(cfg: DictConfig) -> PredictResult:
                 batch_size=cfg.batch_size,
                 precision=predictor.precision,
                 threads=engine.threads,
+                decisions=decisions,
             )
 
         description = {
@@ -172,6 +176,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             "on_error": cfg.on_error,
             "batch_size": predictor.batch_size,
             "precision": predictor.precision,
+            **asdict(decisions),
             "device": predictor.device.type,
             "version": __version__,
         }
@@ -186,7 +191,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             restart=restart,
         )
         result, found = _finish(
-            run, predictor, output, form, begin, sentences, {"inputs": description}
+            run, predictor, decisions, output, form, begin, sentences, {"inputs": description}
         )
         remove_work(work)
     _say(result, found, survey.published)
@@ -196,6 +201,7 @@ def predict(cfg: DictConfig) -> PredictResult:
 def _finish(
     run: ChunkedResult,
     predictor: Predictor,
+    decisions: Decisions,
     output: Path,
     form: str,
     begin: float,
@@ -214,7 +220,7 @@ def _finish(
     sentences += write_predictions(
         sorted_parts(
             run.store.paths(run.records, PREDICTIONS),
-            _without_probabilities(unobserved, predictor.classes),
+            _without_probabilities(unobserved, predictor, decisions),
         ),
         output,
         form,
@@ -267,13 +273,18 @@ def _beside(output: Path, kind: str) -> Path:
     return output.with_name(f"{output.stem}.{kind}")
 
 
-def _without_probabilities(ids: pl.Series, classes: tuple[str, ...]) -> pl.DataFrame:
+def _without_probabilities(
+    ids: pl.Series, predictor: Predictor, decisions: Decisions
+) -> pl.DataFrame:
     """Return the rows of objects without an observation."""
-    return Predictions(
+    has_unknown = predictor.bundle.classifier.unknown is not None
+    nothing = Predictions(
         object_ids=ids,
-        probabilities=np.full((len(ids), len(classes)), np.nan),
+        probabilities=np.full((len(ids), len(predictor.classes)), np.nan),
         reasons=pl.Series([NO_OBSERVATION] * len(ids), dtype=pl.String),
-    ).to_frame(classes)
+        unknown=np.full(len(ids), np.nan) if has_unknown else None,
+    )
+    return predictor.decided(nothing, decisions)
 
 
 def _say(result: PredictResult, found: dict[str, Evaluation], published: bool) -> None:

@@ -22,6 +22,7 @@ from lcclassify.evaluation.figures import (
     make_figures,
 )
 from lcclassify.evaluation.figures import write_figures as save_figures
+from lcclassify.evaluation.intervals import intervals
 from lcclassify.evaluation.metrics import Evaluation, evaluate
 from lcclassify.evaluation.report import (
     comparison_table,
@@ -33,12 +34,13 @@ from lcclassify.evaluation.report import (
 )
 from lcclassify.evaluation.tensorboard import log_figures, log_hparams, log_pr_curves
 from lcclassify.evaluation.worth import StackWorth
+from lcclassify.inference.predictions import UNKNOWN
 from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
 from lcclassify.tasks.inputs import TrainingInputs
+from lcclassify.tasks.last_steps import LastSteps, coverage_of
 from lcclassify.tasks.redshift import JoinedRedshifts
 from lcclassify.tasks.runs import Run
 from lcclassify.terminal import working
-from lcclassify.training.calibrating import Calibrated
 from lcclassify.training.importances import Importance
 from lcclassify.training.members import FittedMember
 from lcclassify.training.tensorboard import remove_event_files
@@ -59,12 +61,14 @@ class Scored:
         ids: ``(n,)`` object ids.
         targets: ``(n,) int64`` class indices.
         probabilities: ``(n, K) float64`` by model, the one to report on last.
+        unknown: ``(n,)`` that one's probability of no known class, where it is told.
     """
 
     what: str
     ids: pl.Series
     targets: IntArray
     probabilities: Mapping[str, FloatArray]
+    unknown: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def report(
     crossed: Mapping[str, CrossValidation],
     members: list[FittedMember],
     importances: Mapping[str, Sequence[Importance]],
-    last_step: Calibrated | None,
+    steps: LastSteps,
     worth: StackWorth | None,
     redshifts: JoinedRedshifts | None,
     console: Console,
@@ -127,7 +131,7 @@ def report(
         crossed: Cross-validated members.
         members: The members, for their learning curves.
         importances: Of features to members that are trees.
-        last_step: The temperature and the priors, or None.
+        steps: What follows the head.
         worth: What the members are worth to the stack, or None where that is not known.
         redshifts: Estimates that joined the inputs, or None.
         console: Where the tables go.
@@ -155,6 +159,9 @@ def report(
             run.folder / "metrics.json",
             {
                 "evaluated_on": scored.what,
+                "intervals": {
+                    main: intervals(scored.probabilities[main], scored.targets, taxonomy)
+                },
                 "models": evaluations,
                 "held_out": alike,
                 "cross_validation": {name: cv.to_dict() for name, cv in crossed.items()},
@@ -163,14 +170,18 @@ def report(
                     for name, found in importances.items()
                 },
                 "augmentation": run.plan.augment.described(),
-                "calibration": None if last_step is None else last_step.summary,
+                "calibration": steps.provenance().get("calibration"),
+                "unknown": steps.provenance().get("unknown"),
+                "sets": coverage_of(
+                    steps.sets, scored.probabilities[main], scored.targets, taxonomy
+                ),
                 "worth": None if worth is None else worth.to_dict(),
                 "redshift": None if redshifts is None else redshifts.to_dict(),
             },
         )
         better = [] if worth is None else worth.sentences()
         text = [
-            *(inputs.line, "", *_remarks(run, last_step)),
+            *(inputs.line, "", *_remarks(run, steps.sentences(taxonomy))),
             *([] if redshifts is None else redshifts.sentences()),
             *(text_of(table) for table in tables),
             *better,
@@ -211,7 +222,7 @@ def report(
     return evaluations
 
 
-def _remarks(run: Run, last_step: Calibrated | None) -> list[str]:
+def _remarks(run: Run, sentences: Sequence[str]) -> list[str]:
     """Return how training objects were drawn, and what was made of the probabilities."""
     augment = run.plan.augment
     used = "metadata, brightness and cadences" if augment.target == "metadata" else "nothing"
@@ -221,7 +232,7 @@ def _remarks(run: Run, last_step: Calibrated | None) -> list[str]:
     )
     said = [
         *([drawn] if augment.steps else []),
-        *([] if last_step is None else last_step.sentences),
+        *sentences,
     ]
     return [*said, ""] if said else []
 
@@ -253,6 +264,7 @@ def _write_probabilities(run: Run, sets: Sequence[Scored], taxonomy: Taxonomy) -
                         "evaluated_on": pl.repeat(scored.what, n, eager=True, dtype=pl.String),
                         OBJECT_ID: scored.ids,
                         LABEL: [taxonomy.classes[target] for target in scored.targets],
+                        UNKNOWN: _unknown_column(scored, name),
                         **{f"class_{c}": values[:, k] for k, c in enumerate(taxonomy.classes)},
                     }
                 )
@@ -261,6 +273,13 @@ def _write_probabilities(run: Run, sets: Sequence[Scored], taxonomy: Taxonomy) -
     partial = path.with_name(f".{path.name}.part")
     pl.concat(frames).write_parquet(partial)
     partial.replace(path)
+
+
+def _unknown_column(scored: Scored, model: str) -> pl.Series:
+    """Return the probabilities of no known class, null where a model does not tell them."""
+    if scored.unknown is None or model != list(scored.probabilities)[-1]:
+        return pl.repeat(None, len(scored.targets), eager=True, dtype=pl.Float64)
+    return pl.Series(scored.unknown)
 
 
 def _learning_figures(run: Run, members: list[FittedMember]) -> dict[str, Any]:

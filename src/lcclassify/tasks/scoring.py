@@ -19,6 +19,7 @@ from lcclassify.training.context import TrainingContext
 from lcclassify.training.member_fit import predict_rows
 from lcclassify.training.members import FittedMember
 from lcclassify.training.stacking import FittedHead
+from lcclassify.training.unknown_fit import FittedUnknown
 
 WHAT: Final = {
     "test": "test objects",
@@ -37,6 +38,7 @@ class Scoring:
         classifier: The final classifier.
         fitted: Its members.
         meta: Its head, if it has one.
+        unknown: What tells objects of no known class, if anything does.
     """
 
     context: TrainingContext
@@ -45,6 +47,7 @@ class Scoring:
     classifier: EnsembleClassifier
     fitted: Sequence[FittedMember]
     meta: FittedHead | None
+    unknown: FittedUnknown | None
 
     def of(self, role: str) -> Scored:
         """Return what the classifier says of the objects of a role, one of `WHAT`."""
@@ -54,8 +57,11 @@ class Scoring:
         rounds = predict_rows(
             self.classifier.round_probabilities, tensors, rows, threads=self.context.workers
         )
-        whole = self.classifier.cpu().combine(torch.as_tensor(rounds)).detach().numpy()
-        return self._scored(WHAT[role], rows, rounds.mean(axis=1), whole)
+        features = self.context.tensors.features[torch.as_tensor(rows)].cpu()
+        unknown = self.classifier.cpu().unknown_probabilities(features)
+        whole = self.classifier.combine(torch.as_tensor(rounds), unknown).detach().numpy()
+        strange = None if unknown is None else unknown.numpy()
+        return self._scored(WHAT[role], rows, rounds.mean(axis=1), whole, strange)
 
     def of_training(self) -> Scored:
         """Return what was said of training objects by networks that did not train on them.
@@ -73,12 +79,20 @@ class Scoring:
         whole = each.mean(axis=1) if self.meta is None else self.meta.cross_fitted
         if self.classifier.calibration is not None:
             whole = self.classifier.calibration(torch.as_tensor(whole)).numpy()
+        strange = None
+        if self.unknown is not None:
+            strange = np.full(len(rows), self.unknown.detector.fraction)
+            _, here, there = np.intersect1d(rows, self.unknown.rows, return_indices=True)
+            strange[here] = self.unknown.held_out[there]
+            whole = self.unknown.detector.shared_out(
+                torch.as_tensor(whole), torch.as_tensor(strange)
+            ).numpy()
         what = (
             "training objects, out of fold"
             if self.plan.mode == "oof"
             else "validation objects (they also chose the checkpoints)"
         )
-        return self._scored(what, rows, each, whole)
+        return self._scored(what, rows, each, whole, strange)
 
     def _scored(
         self,
@@ -86,8 +100,10 @@ class Scoring:
         rows: NDArray[np.int64],
         each: NDArray[np.float64],
         whole: NDArray[np.float64],
+        unknown: NDArray[np.float64] | None,
     ) -> Scored:
         probabilities = {member.name: each[:, m] for m, member in enumerate(self.fitted)}
-        if self.plan.stacked or self.classifier.calibration is not None:
+        if self.plan.stacked or self.classifier.calibration is not None or unknown is not None:
             probabilities[self.plan.name] = whole
-        return Scored(what, self.ids[rows], self.context.targets[rows], probabilities)
+        targets = self.context.targets[rows]
+        return Scored(what, self.ids[rows], targets, probabilities, unknown)

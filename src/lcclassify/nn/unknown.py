@@ -1,0 +1,154 @@
+"""How unlike all that was trained on an object is, and how probably it is of no known class."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from lcclassify.errors import ConfigError
+from lcclassify.nn.normalisation import FeatureTransform
+from lcclassify.schema import PlainConfig
+
+# Added to a score before its logarithm: differences among ordinary objects mean little.
+_SOFTENING: Final = 10.0
+
+
+class UnknownDetector(nn.Module):
+    """A Gaussian for each class in the space that separates the classes best.
+
+    Features are normalised and projected; an object's score is its smallest squared distance
+    to a class, in units of that class's spread, each class's counting for the more the rarer
+    it is: a rare class excuses what lies about it less than a frequent one does. A logistic
+    regression turns the score into a likelihood ratio, and a stated share of unknown objects
+    that into a probability.
+
+    Args:
+        n_features: F, the features that it reads, the first of a batch's.
+        n_components: D, of the space.
+        n_classes: K, all that the classifier knows of.
+        n_known: Classes that had training objects, each with a Gaussian.
+        fraction: Share of unknown objects expected, between 0 and 1.
+        unseen: The classes without training objects, which the probability is dealt out to;
+            where there are none, it stands beside those of the classes.
+
+    Raises:
+        ConfigError: A value is impossible.
+
+    References:
+        Lee et al. 2018, arXiv:1807.03888 (distances to classes); Gupta et al. 2024,
+        arXiv:2403.13888 (one detector a class for transients).
+    """
+
+    projection: Tensor
+    centres: Tensor
+    whitening: Tensor
+    offsets: Tensor
+    lowest: Tensor
+    slope: Tensor
+    intercept: Tensor
+
+    def __init__(
+        self,
+        *,
+        n_features: int,
+        n_components: int,
+        n_classes: int,
+        n_known: int,
+        fraction: float,
+        unseen: list[int],
+    ) -> None:
+        super().__init__()
+        numbers = {"n_features": n_features, "n_components": n_components, "n_known": n_known}
+        for name, number in numbers.items():
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise ConfigError(f"{name} must be a whole number of at least 1, got {number!r}")
+        check_fraction(fraction)
+        if any(isinstance(k, bool) or k not in range(n_classes) for k in unseen):
+            raise ConfigError(f"unseen must be numbers of classes below {n_classes}, got {unseen}")
+        self.n_features = n_features
+        self.n_classes = n_classes
+        self.fraction = float(fraction)
+        self.unseen = [int(k) for k in unseen]
+        self.features = FeatureTransform(n_features, impute="median", clip=4.0)
+        shapes = {
+            "projection": (n_features, n_components),
+            "centres": (n_known, n_components),
+            "whitening": (n_known, n_components, n_components),
+            "offsets": (n_known,),
+            "lowest": (),
+            "slope": (),
+            "intercept": (),
+        }
+        for name, shape in shapes.items():
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+
+    @torch.no_grad()
+    def components(self, features: Tensor) -> Tensor:
+        """Return the place of raw features ``(N, >= F)`` in the space, ``(N, D) float64``."""
+        values: Tensor = self.features(features[:, : self.n_features])
+        return values.to(torch.float64) @ self.projection
+
+    @torch.no_grad()
+    def score(self, features: Tensor) -> Tensor:
+        """Return how unlike every class raw features ``(N, >= F)`` are, ``(N,) float64``."""
+        apart = self.components(features)[:, None] - self.centres
+        distances = torch.einsum("nkd,kde->nke", apart, self.whitening).square().sum(2)
+        return (distances + self.offsets).min(dim=1).values
+
+    def log_ratio(self, score: Tensor) -> Tensor:
+        """Return the logarithm of the likelihood ratio of unknown to known, ``(N,)``."""
+        ratio: Tensor = self.intercept + self.slope * softened(score, self.lowest)
+        return ratio
+
+    @torch.no_grad()
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the probability of no known class, ``(N,) float64``, of raw features."""
+        odds = math.log(self.fraction) - math.log1p(-self.fraction)
+        return torch.sigmoid(self.log_ratio(self.score(features)) + odds)
+
+    def shared_out(self, probabilities: Tensor, unknown: Tensor) -> Tensor:
+        """Return probabilities ``(N, K)`` in which classes without training objects have theirs.
+
+        Args:
+            probabilities: ``(N, K)``, given that an object is of a known class.
+            unknown: ``(N,)`` what `forward` gave.
+        """
+        if not self.unseen:
+            return probabilities
+        shares = torch.zeros_like(probabilities[0])
+        shares[self.unseen] = 1 / len(self.unseen)
+        known = probabilities * (shares == 0)
+        known = known / known.sum(1, keepdim=True)
+        return known * (1 - unknown)[:, None] + unknown[:, None] * shares
+
+    def config(self) -> PlainConfig:
+        """Return the arguments from which its shape is built again."""
+        return {
+            "n_features": self.n_features,
+            "n_components": self.projection.shape[1],
+            "n_classes": self.n_classes,
+            "n_known": len(self.centres),
+            "fraction": self.fraction,
+            "unseen": self.unseen,
+        }
+
+
+def check_fraction(value: object) -> float:
+    """Return a share of unknown objects.
+
+    Raises:
+        ConfigError: It is not a number between 0 and 1, both excluded.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise ConfigError(
+            f"unknown.fraction must be a number between 0 and 1, or null, got {value!r}"
+        )
+    return float(value)
+
+
+def softened(score: Tensor, lowest: Tensor) -> Tensor:
+    """Return what the logistic regression is linear in, of scores ``(N,)``."""
+    return ((score - lowest).clamp(min=0.0) + _SOFTENING).log()
