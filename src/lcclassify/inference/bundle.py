@@ -27,6 +27,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from lcclassify.errors import BundleError, LcclassifyError, OutputError
+from lcclassify.inference.conditions import TrainingConditions
 from lcclassify.inference.document import (
     DOCUMENT,
     FORMAT_VERSION,
@@ -62,6 +63,7 @@ class Bundle:
         zeropoint: AB magnitude of flux 1, or None where the units have none.
         detections_stated: Whether the training survey stated other detections than those
             that are computed for tables without any; None if not known.
+        conditions: What the training objects were like; None if not known.
 
     Raises:
         BundleError: The parts do not fit together.
@@ -74,6 +76,7 @@ class Bundle:
     provenance: PlainConfig = field(default_factory=dict)
     zeropoint: float | None = None
     detections_stated: bool | None = None
+    conditions: TrainingConditions | None = None
 
     def __post_init__(self) -> None:
         self.classifier.eval()
@@ -204,6 +207,7 @@ def load(folder: str | Path) -> Bundle:
             provenance=document["provenance"],
             zeropoint=zeropoint,
             detections_stated=document["detections_stated"],
+            conditions=_conditions(document.get("conditions"), representation),
         )
 
 
@@ -229,6 +233,7 @@ def _document(bundle: Bundle, weights_sha256: str) -> PlainConfig:
         ],
         "zeropoint": bundle.zeropoint,
         "detections_stated": bundle.detections_stated,
+        "conditions": None if bundle.conditions is None else bundle.conditions.to_dict(),
         # Holds the passbands and the metadata columns too.
         "representation": bundle.representation.state(),
         **_names(bundle.representation),
@@ -275,6 +280,16 @@ def _put_in_place(partial: Path, folder: Path) -> None:
 
 
 # --- reading ------------------------------------------------------------------------
+
+
+def _conditions(content: Any, representation: FittedRepresentation) -> TrainingConditions | None:
+    if content is None:  # of an older format
+        return None
+    conditions = TrainingConditions.from_dict(content)
+    foreign = set(conditions.quantiles) - set(representation.feature_names)
+    if foreign:
+        raise BundleError(f"the conditions of training are of an unknown feature {min(foreign)}")
+    return conditions
 
 
 def _names(representation: FittedRepresentation) -> dict[str, tuple[str, ...]]:

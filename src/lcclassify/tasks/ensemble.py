@@ -16,6 +16,7 @@ from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.tensorboard import ValidationLog
 from lcclassify.evaluation.worth import StackWorth
 from lcclassify.inference import bundle as bundles
+from lcclassify.inference.conditions import TrainingConditions
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.devices import device_of, float32_products
 from lcclassify.nn.stack import EnsembleClassifier
@@ -30,6 +31,7 @@ from lcclassify.tasks.last_steps import (
     known_shares,
     of_draws,
     prediction_sets,
+    training_conditions,
 )
 from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_count
 from lcclassify.tasks.redshift import with_redshifts
@@ -130,6 +132,7 @@ def train_ensemble(
         joined = () if redshifts is None else redshifts.column_names
         what_trees_use = _importances(context, run.plan, inputs, joined)
         steps = LastSteps(last_step, found_unknown, classifier.sets)
+        conditions = training_conditions(context, inputs)
         taxonomy = inputs.taxonomy
         validations = {
             member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
@@ -152,7 +155,9 @@ def train_ensemble(
     # From here on what it is given has no estimates yet.
     classifier.redshift = None if redshifts is None else redshifts.estimator
     seconds = time.perf_counter() - started
-    folder = _save_bundle(run, inputs, classifier, fitted, evaluations, scored.what, steps)
+    folder = _save_bundle(
+        run, inputs, classifier, fitted, evaluations, scored.what, steps, conditions
+    )
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds)
 
 
@@ -290,6 +295,7 @@ def _save_bundle(
     evaluations: Mapping[str, Evaluation],
     evaluated_on: str,
     steps: LastSteps,
+    conditions: TrainingConditions,
 ) -> Path:
     training = inputs.objects[inputs.split.rows("train")]
     counts = training["label"].value_counts()
@@ -314,6 +320,7 @@ def _save_bundle(
             },
             zeropoint=inputs.zeropoint,
             detections_stated=inputs.detections_stated,
+            conditions=conditions,
         ),
         run.bundle,
     )

@@ -114,6 +114,9 @@ class ClassifyJob:
             predictions = with_unscored(predictions, chunk.report.orphan_ids, NO_OBJECT_ROW)
         tables[PREDICTIONS] = predictor.decided(predictions, self.decisions)
         account = {**_account(chunk), "scored": int(predictions.scored.sum())}
+        conditions = predictor.bundle.conditions
+        if conditions is not None and prepared is not None:
+            account["conditions"] = conditions.counts(prepared.features, prepared.feature_names)
         return self.store.write(index, tables, account, stages.seconds)
 
 

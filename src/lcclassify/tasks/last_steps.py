@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from lcclassify.evaluation.coverage import coverage
+from lcclassify.inference.conditions import TrainingConditions, quantities
 from lcclassify.nn.conformal import PredictionSets
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.schema import Taxonomy
@@ -139,6 +140,15 @@ def prediction_sets(
     return PredictionSets.fitted(
         given, torch.as_tensor(context.targets[rows]), np.exp(ratios).tolist()
     )
+
+
+def training_conditions(context: TrainingContext, inputs: TrainingInputs) -> TrainingConditions:
+    """Return what the training objects are like, for comparison with what is classified."""
+    fitted = inputs.representation
+    compared = quantities(fitted.feature_names, fitted.metadata, fitted.redshift)
+    rows = torch.as_tensor(context.split.rows("train"))
+    features = context.tensors.features[rows].cpu()[:, : len(fitted.feature_names)]
+    return TrainingConditions.of(features.numpy(), fitted.feature_names, list(compared))
 
 
 def of_draws(

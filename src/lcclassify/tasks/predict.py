@@ -46,6 +46,7 @@ from lcclassify.tasks.engines import Engine
 from lcclassify.tasks.input_line import input_line
 from lcclassify.tasks.jobs import PREDICTIONS, SCORES, ClassifyJob, models_of
 from lcclassify.tasks.scores import evaluations
+from lcclassify.tasks.shift import shift_of
 from lcclassify.tasks.surveying import (
     check_apart,
     flux_factor,
@@ -240,6 +241,11 @@ def _finish(
     elif metrics.exists():
         metrics.unlink()
         sentences.append(f"{metrics.name} was of the replaced predictions and is removed.")
+    shift = shift_of(run, run.store.paths(run.records, PREDICTIONS), predictor.bundle)
+    if shift is not None:
+        whole = found[list(found)[-1]].scalars["accuracy"] if found else None
+        sentences += shift.sentences(whole)
+        manifest["shift"] = shift.to_dict()
     elapsed = perf_counter() - begin
     result = PredictResult(
         output=output,

@@ -13,6 +13,7 @@ from scipy.special import log_softmax, softmax
 
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.nn.calibration import Calibration
+from lcclassify.nn.shares import estimate_shares
 from lcclassify.schema import Taxonomy
 from lcclassify.training.priors import Priors
 
@@ -20,9 +21,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _FLOOR: Final = 1e-30
-_ROUNDS: Final = 200  # of expectation-maximisation, which is near its end after twenty
-# Objects' worth of belief in the training set's shares, as a share of those estimated from.
-_BELIEF: Final = 0.1
 _TRIALS: Final = 20  # mixtures of known shares that estimates are tested on
 _MOST_MISSED: Final = 0.5  # by estimates, in units of what the training set's shares miss
 
@@ -62,34 +60,6 @@ def fit_temperature(probabilities: FloatArray, targets: IntArray) -> float:
 def tempered(probabilities: FloatArray, temperature: float) -> FloatArray:
     """Return probabilities at a temperature, ``(n, K)``."""
     found: FloatArray = softmax(np.log(np.maximum(probabilities, _FLOOR)) / temperature, axis=1)
-    return found
-
-
-def estimate_shares(probabilities: FloatArray, known: FloatArray) -> FloatArray:
-    """Return the shares of the classes among objects without labels, ``(K,)``.
-
-    Expectation-maximisation with the density of each class as it was in training (Saerens,
-    Latinne & Decaestecker 2002), with a Dirichlet prior about the known shares. A class
-    without training objects keeps its share of nothing: its probabilities mean nothing.
-
-    Args:
-        probabilities: ``(n, K)`` of the objects, for the known shares.
-        known: ``(K,)`` shares of the training set.
-    """
-    present = known > 0
-    values = probabilities[:, present] / known[present]
-    belief = _BELIEF * len(probabilities) * known[present]
-    shares = known[present].copy()
-    for _ in range(_ROUNDS):
-        joint = values * shares
-        joint /= np.maximum(joint.sum(axis=1, keepdims=True), _FLOOR)
-        new = joint.sum(axis=0) + belief
-        new /= new.sum()
-        if np.abs(new - shares).max() < 1e-7:
-            break
-        shares = new
-    found = np.zeros(len(known))
-    found[present] = shares
     return found
 
 

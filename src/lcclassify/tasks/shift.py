@@ -1,0 +1,144 @@
+"""Whether classified objects are like the training objects, and what accuracy to expect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lcclassify.inference.bundle import Bundle
+from lcclassify.inference.conditions import Difference, differences, quantities, told
+from lcclassify.inference.expected import ExpectedAccuracy, expected_accuracy
+from lcclassify.inference.predictions import CLASS_PREFIX, REASON
+from lcclassify.parquet import read_parquet
+from lcclassify.tasks.chunked import ChunkedResult
+
+_MOST_READ: Final = 50_000  # objects whose probabilities are looked at
+_WARNING: Final = 0.2  # distance of distributions from which a survey is said to be another one
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How classified objects differ from those that were trained on.
+
+    Attributes:
+        differences: Of quantities, the largest first; none where the bundle is older.
+        expected: The accuracy to be expected; None where nothing was classified.
+    """
+
+    differences: Sequence[Difference]
+    expected: ExpectedAccuracy | None
+
+    @property
+    def distance(self) -> float:
+        """Largest difference of a quantity's distribution, 0 to 1."""
+        return max((one.distance for one in self.differences), default=0.0)
+
+    def warning(self) -> str | None:
+        """Return a warning where objects are unlike the training objects."""
+        if self.distance < _WARNING:
+            return None
+        return (
+            "These objects are unlike the training objects: probabilities, sets and accuracies "
+            "found there need not hold here."
+        )
+
+    def sentences(self, accuracy: float | None) -> list[str]:
+        """Return everything in words.
+
+        Args:
+            accuracy: The one that was found, where there are labels.
+        """
+        said = [] if (warning := self.warning()) is None else [warning]
+        if beyond := told(self.differences):
+            said.append(f"Beside the training objects: {'; '.join(beyond)}.")
+        if self.expected is not None:
+            found = "" if accuracy is None else f"; found: {accuracy:.3f}"
+            said.append(
+                f"Expected accuracy: {self.expected.low:.3f} to {self.expected.high:.3f} (95 %), "
+                f"depending on the shares of the classes{found}."
+            )
+        return said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for the manifest."""
+        expected = self.expected
+        return {
+            "distance": self.distance,
+            "warning": self.warning(),
+            "sentences": told(self.differences),
+            "rows": [
+                {
+                    "what": one.quantity.what,
+                    "distance": one.distance,
+                    "below_training": one.below,
+                    "above_training": one.above,
+                }
+                for one in self.differences
+            ],
+            "expected_accuracy": (
+                None if expected is None else [expected.value, expected.low, expected.high]
+            ),
+        }
+
+
+def shift_of(run: ChunkedResult, paths: Sequence[Path], bundle: Bundle) -> Shift | None:
+    """Compare what was classified with the training objects.
+
+    Args:
+        run: The finished chunks.
+        paths: Their tables of predictions.
+        bundle: What classified them.
+
+    Returns:
+        None where the bundle is of a format that does not tell what it was trained on.
+    """
+    conditions = bundle.conditions
+    if conditions is None:
+        return None
+    sums: dict[str, NDArray[np.int64]] = {}
+    for record in run.records:
+        for name, counts in record.account.get("conditions", {}).items():
+            sums[name] = sums.get(name, np.zeros(len(counts), np.int64)) + np.array(counts)
+    fitted = bundle.representation
+    compared = quantities(fitted.feature_names, fitted.metadata, fitted.redshift)
+    found = differences(
+        conditions, {name: counts.tolist() for name, counts in sums.items()}, compared
+    )
+    probabilities = _some(paths, bundle.taxonomy.classes)
+    known = _known_shares(bundle)
+    expected = None
+    if len(probabilities) and known is not None:
+        sets = bundle.classifier.sets
+        distance = max((one.distance for one in found), default=0.0)
+        expected = expected_accuracy(
+            probabilities, known, 0 if sets is None else len(sets.given), distance
+        )
+    return Shift(found, expected)
+
+
+def _known_shares(bundle: Bundle) -> NDArray[np.float64] | None:
+    """Return the shares that a bundle's probabilities are for, ``(K,)``, if it tells them."""
+    stated = bundle.provenance.get("calibration") or {}
+    shares = stated.get("shares") or bundle.provenance.get("class_counts")
+    if not isinstance(shares, dict):
+        return None
+    known = np.array([float(shares.get(label, 0)) for label in bundle.taxonomy.classes])
+    return known / known.sum() if known.sum() > 0 else None
+
+
+def _some(paths: Sequence[Path], classes: Sequence[str]) -> NDArray[np.float64]:
+    """Return probabilities ``(n, K)`` of objects from all over, some tens of thousands at most."""
+    names = [f"{CLASS_PREFIX}{label}" for label in classes]
+    most = max(_MOST_READ // max(len(paths), 1), 1)
+    parts = [np.zeros((0, len(names)))]
+    for path in paths:
+        table = read_parquet(path, columns=[*names, REASON]).filter(pl.col(REASON).is_null())
+        step = -(-len(table) // most) if len(table) else 1
+        parts.append(table.select(names).gather_every(step).to_numpy())
+    return np.concatenate(parts)
