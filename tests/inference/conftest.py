@@ -8,9 +8,12 @@ import pytest
 import torch
 
 from lcclassify.inference.bundle import Bundle
+from lcclassify.inference.conditions import TrainingConditions
+from lcclassify.nn.conformal import PredictionSets
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.stack import EnsembleClassifier, StackingHead
 from lcclassify.nn.submodel import Submodel
+from lcclassify.nn.unknown import UnknownDetector
 from lcclassify.representations.representation import Representation
 from lcclassify.schema import Passbands, Taxonomy
 from lcclassify.surveys.canonical import canonicalise
@@ -125,6 +128,23 @@ def make_trees(representation, prepared, seed):
     return trees
 
 
+def make_detector(prepared):
+    """Every class a Gaussian in two directions of the features."""
+    n_features = prepared.features.shape[1]
+    detector = UnknownDetector(
+        n_features=n_features, n_components=2, n_classes=3, n_known=3, fraction=0.1, unseen=[]
+    )
+    detector.features.load_state_dict(
+        FeatureTransform.fitted(prepared.features, impute="median", clip=4.0).state_dict()
+    )
+    detector.projection.copy_(torch.randn(n_features, 2, dtype=torch.float64) / n_features**0.5)
+    detector.centres.copy_(torch.randn(3, 2, dtype=torch.float64))
+    detector.whitening.copy_(torch.eye(2, dtype=torch.float64).expand(3, 2, 2))
+    detector.slope.fill_(2.0)
+    detector.intercept.fill_(-5.0)
+    return detector
+
+
 def make_bundle():
     light_curves = make_light_curves()
     representation = Representation(
@@ -145,10 +165,18 @@ def make_bundle():
         for network in NETWORKS.values()
     ]
     members.append([make_trees(representation, prepared, seed) for seed in range(2)])
+    classifier = EnsembleClassifier(
+        members,
+        StackingHead(len(members), len(TAXONOMY)),
+        unknown=make_detector(prepared),
+        sets=PredictionSets.fitted(
+            torch.full((30, len(TAXONOMY)), 1 / 3).double(), torch.arange(30) % 3, [1.0, 2.0, 1.0]
+        ),
+    )
     return Bundle(
         representation=representation,
         taxonomy=TAXONOMY,
-        classifier=EnsembleClassifier(members, StackingHead(len(members), len(TAXONOMY))),
+        classifier=classifier,
         member_names=(*NETWORKS, "trees"),
         provenance={
             "survey": "test",
@@ -158,6 +186,9 @@ def make_bundle():
             "notes": ["Made for tests."],
         },
         zeropoint=27.5,
+        conditions=TrainingConditions.of(
+            prepared.features, prepared.feature_names, ("flux_max", "photoz")
+        ),
     )
 
 

@@ -215,9 +215,11 @@ def differences(
         median = 0.5
         if defined and len(edges):
             cumulated = np.cumsum(counted[:-1])[:-1] / defined
-            # Where several quantiles are equal the distribution jumps: compared above the jump.
-            last = np.searchsorted(edges, edges, side="right") - 1
-            distance = max(distance, float(np.abs(cumulated[last] - _QUANTILES[last]).max()))
+            # Shares below each quantile, and, at the end, of what is no larger than the largest.
+            # Where several quantiles are equal, what is below them is below the first.
+            first = np.searchsorted(edges, edges[:-1], side="left")
+            expected = np.append(_QUANTILES[first], 1.0)
+            distance = max(distance, float(np.abs(cumulated - expected).max()))
             below, above = counted[0] / total, counted[-2] / total
             median = float(np.interp(0.5, np.maximum.accumulate(cumulated), _QUANTILES))
         found.append(Difference(compared[name], below, above, distance, median))

@@ -56,7 +56,7 @@ class Shift:
         """
         said = [] if (warning := self.warning()) is None else [warning]
         if beyond := told(self.differences):
-            said.append(f"Beside the training objects: {'; '.join(beyond)}.")
+            said += ["Beside the training objects:", *(f"  {sentence}" for sentence in beyond)]
         if self.expected is not None:
             found = "" if accuracy is None else f"; found: {accuracy:.3f}"
             said.append(

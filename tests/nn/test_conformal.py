@@ -1,0 +1,101 @@
+"""Prediction sets hold the true class as often as they promise."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from lcclassify.errors import ConfigError
+from lcclassify.nn.conformal import PredictionSets, check_level
+
+K = 3
+
+
+def sample(n, seed, shares=(0.6, 0.3, 0.1)):
+    rng = np.random.default_rng(seed)
+    targets = rng.choice(K, n, p=shares)
+    logits = rng.normal(0, 1.5, (n, K))
+    logits[np.arange(n), targets] += np.array([2.0, 1.0, 0.5])[targets]
+    return torch.softmax(torch.as_tensor(logits), dim=1), torch.as_tensor(targets)
+
+
+def fitted(n=3000, seed=0, weights=(1.0, 1.0, 1.0)):
+    return PredictionSets.fitted(*sample(n, seed), list(weights))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
+def test_the_promise_is_kept(level):
+    made = fitted()
+    probabilities, targets = sample(20_000, 1)
+    own = torch.arange(len(targets)), targets
+    of_all = made.sets(probabilities, level, "all")[own]
+    assert abs(float(of_all.double().mean()) - level) < 0.015
+    of_each = made.sets(probabilities, level, "class")[own]
+    for k in range(K):
+        assert abs(float(of_each[targets == k].double().mean()) - level) < 0.035
+
+
+def test_a_class_is_in_a_set_if_its_p_value_is_large_enough():
+    """The definition of label-conditional conformal prediction, object by object."""
+    probabilities, targets = sample(60, 3)
+    made = PredictionSets.fitted(probabilities, targets, [1.0] * K)
+    new, _ = sample(50, 4)
+    found = made.sets(new, 0.8, "class").numpy()
+    for k in range(K):
+        given = probabilities[targets == k, k].numpy()
+        for n in range(len(new)):
+            p_value = (1 + (given < float(new[n, k])).sum()) / (len(given) + 1)
+            # Of objects like it, those as strange or stranger.
+            assert found[n, k] == (p_value > 0.2 or np.isclose(p_value, 0.2) or len(given) < 4)
+
+
+def test_sets_grow_with_the_level():
+    made, (new, _) = fitted(), sample(200, 5)
+    sizes = [made.sets(new, level, "all") for level in (0.5, 0.8, 0.95)]
+    assert (sizes[0] <= sizes[1]).all()
+    assert (sizes[1] <= sizes[2]).all()
+
+
+def test_few_objects_promise_nothing_and_none_is_no_class():
+    probabilities, targets = sample(200, 6, shares=(0.98, 0.02, 0.0))
+    made = PredictionSets.fitted(probabilities, targets, [1.0] * K)
+    assert 0 < (targets == 1).sum() < 9
+    thresholds = made.thresholds(0.9, "class")
+    assert thresholds[1] == 0
+    assert thresholds[2] == torch.inf
+    found = made.sets(sample(50, 7)[0], 0.9, "class")
+    assert found[:, 1].all()
+    assert not found[:, 2].any()
+
+
+def test_whole_weights_are_repeated_objects():
+    probabilities, targets = sample(400, 8)
+    weighted = PredictionSets.fitted(probabilities, targets, [1.0, 3.0, 2.0])
+    times = torch.tensor([1, 3, 2])[targets]
+    repeated = PredictionSets.fitted(
+        probabilities.repeat_interleave(times, 0), targets.repeat_interleave(times), [1.0] * K
+    )
+    found = weighted.thresholds(0.9, "all")
+    expected = repeated.thresholds(0.9, "all")
+    given = probabilities[torch.arange(400), targets].sort().values
+    places = [int((given < float(value[0])).sum()) for value in (found, expected)]
+    assert abs(places[0] - places[1]) <= 1  # the new object counts as one of mean weight
+
+
+def test_built_again_it_says_the_same():
+    made, (new, _) = fitted(200), sample(30, 9)
+    again = PredictionSets(**json.loads(json.dumps(made.config())))
+    again.load_state_dict(made.state_dict())
+    assert torch.equal(again.sets(new, 0.9), made.sets(new, 0.9))
+
+
+@pytest.mark.parametrize("value", [0, 1, 90, True, "0.9", float("nan")])
+def test_impossible_levels(value):
+    with pytest.raises(ConfigError, match="between 0 and 1"):
+        check_level(value)
+
+
+def test_unknown_kinds():
+    with pytest.raises(ConfigError, match="sets_by cannot be 'clas': did you mean 'class'"):
+        fitted(20).thresholds(0.9, "clas")

@@ -1,0 +1,94 @@
+"""Classes left out in turn teach what is unlike all others."""
+
+import numpy as np
+import pytest
+import torch
+
+from lcclassify.nn.normalisation import FeatureTransform
+from lcclassify.schema import Taxonomy
+from lcclassify.training.unknown_fit import fit_unknown
+
+TAXONOMY = Taxonomy(("a", "b", "c", "d", "e", "never"))
+CENTRES = np.array([[0, 0, 0, 0], [6, 0, 0, 0], [0, 6, 0, 0], [0, 0, 6, 0], [6, 6, 6, 0]])
+
+
+def sample(n=600, seed=0, n_classes=5):
+    rng = np.random.default_rng(seed)
+    targets = np.sort(rng.integers(0, n_classes, n))
+    features = CENTRES[targets] + rng.normal(0, 1, (n, 4))
+    features = np.c_[features, rng.normal(0, 1, n)]
+    features[rng.random(features.shape) < 0.03] = np.nan
+    return torch.as_tensor(features), targets
+
+
+def fit(features, targets, **changes):
+    rows = np.arange(len(targets)) * 2
+    return fit_unknown(features, targets, rows, TAXONOMY, 0.05, 3, **changes)
+
+
+def test_what_is_apart_is_found():
+    features, targets = sample()
+    found = fit(features, targets)
+    assert set(found.auroc) == set("abcde")
+    assert found.median > 0.9
+    apart = torch.as_tensor(np.random.default_rng(1).normal(0, 1, (200, 5)))
+    apart[:, :3] += torch.tensor([-8.0, -8.0, 8.0])
+    new, _ = sample(seed=2)
+    strange, known = found.detector(apart), found.detector(new)
+    assert float(strange.median()) > 3 * float(known.median())
+    # Known objects are unknown about as often as stated, on average.
+    assert float(known.mean()) < 0.08
+    assert found.detector.unseen == [5]
+
+
+def test_each_object_is_judged_by_a_detector_blind_to_it():
+    features, targets = sample()
+    found = fit(features, targets)
+    assert found.rows.tolist() == list(range(0, 1200, 2))
+    assert found.held_out.shape == (600,)
+    own = found.detector(features).numpy()
+    assert np.corrcoef(own, found.held_out)[0, 1] > 0.8
+    assert not np.array_equal(own, found.held_out)
+
+
+def test_the_same_twice_and_in_words():
+    features, targets = sample()
+    one, two = fit(features, targets), fit(features, targets)
+    assert torch.equal(one.detector(features), two.detector(features))
+    sentence = " ".join(one.sentences(TAXONOMY))
+    assert "of 5 classes, each left out of training in turn" in sentence
+    assert "5 % of the objects are taken to be unknown" in sentence
+    assert one.summary()["median_auroc"] == one.median
+
+
+def test_a_transform_fitted_already_serves():
+    features, targets = sample()
+    ready = FeatureTransform.fitted(
+        np.c_[features.numpy(), np.ones(len(targets))], impute="median", indicator=True, clip=10.0
+    )
+    found = fit(features, targets, fitted=ready)
+    assert torch.equal(
+        found.detector(features).round(decimals=9),
+        fit(features, targets).detector(features).round(decimals=9),
+    )
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 3])
+def test_too_few_classes_tell_nothing(n_classes):
+    assert fit(*sample(n_classes=n_classes)) is None
+
+
+def test_small_classes_are_not_left_out_but_known():
+    features, targets = sample()
+    targets = targets.copy()
+    few = np.flatnonzero(targets == 4)[:3]
+    kept = np.union1d(np.flatnonzero(targets != 4), few)
+    found = fit(features[torch.as_tensor(kept)], targets[kept])
+    assert set(found.auroc) == set("abcd")
+    assert len(found.detector.centres) == 5
+    assert found.detector.unseen == [5]
+
+
+def test_no_features():
+    features, targets = sample()
+    assert fit(features[:, :0], targets) is None
