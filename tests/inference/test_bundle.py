@@ -17,6 +17,7 @@ from lcclassify.errors import BundleError, OutputError
 from lcclassify.inference import bundle as bundles
 from lcclassify.inference.bundle import Bundle, load, save
 from lcclassify.inference.predictor import Predictor
+from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.schema import Taxonomy
 
 
@@ -219,10 +220,45 @@ def test_missing_parts(folder, tmp_path):
     refused(folder, "has no file bundle.yaml")
 
 
-@pytest.mark.parametrize("version", [6, 0, "1", None, True])
+@pytest.mark.parametrize("version", [7, 0, "1", None, True])
 def test_another_format_version(folder, version):
     rewrite(folder, lambda document: document.update(format_version=version))
-    refused(folder, f"has the format version {version!r}.* reads format versions 1, 2, 3, 4, 5")
+    refused(folder, f"has the format version {version!r}.* reads format versions 1, 2, 3, 4, 5, 6")
+
+
+def test_version_5_told_no_unknown_objects(bundle, tmp_path, light_curves):
+    classifier = bundle.classifier
+    plain = EnsembleClassifier([list(members) for members in classifier.members], classifier.head)
+    folder = save(replace(bundle, classifier=plain, conditions=None), tmp_path / "bundle")
+
+    def age(document):
+        document["format_version"] = 5
+        del document["conditions"], document["ensemble"]["unknown"], document["ensemble"]["sets"]
+
+    rewrite(folder, age)
+    loaded = load(folder)
+    found = Predictor(loaded, accelerator="cpu").predict_light_curves(light_curves)
+    assert "unknown" not in found.columns
+    expected = Predictor(bundle, accelerator="cpu").predict_light_curves(light_curves)
+    assert found.equals(expected.drop("unknown"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d["ensemble"]["unknown"].update(fraction=2), "between 0 and 1"),
+        (lambda d: d["ensemble"]["unknown"].update(unseen=[7]), "unseen must be numbers"),
+        (lambda d: d["ensemble"]["unknown"].update(n_components=3), "unknown.whitening"),
+        (lambda d: d["ensemble"]["unknown"].update(n_classes=2), "unknown is of 2 classes"),
+        (lambda d: d["ensemble"]["sets"].update(n_objects=-1), "n_objects must be a whole"),
+        (lambda d: d["ensemble"]["sets"].update(more=1), "invalid value"),
+        (lambda d: d["conditions"]["quantiles"].update(nothing=[0.0] * 41), "damaged"),
+        (lambda d: d.update(conditions=3), "damaged"),
+    ],
+)
+def test_damaged_last_steps_are_refused(folder, change, message):
+    rewrite(folder, change)
+    refused(folder, message)
 
 
 def test_earlier_versions_had_numbers_in_names_of_features(folder):

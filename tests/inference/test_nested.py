@@ -24,7 +24,7 @@ nested_pandas = pytest.importorskip("nested_pandas")
 
 CLASSES = ["class_Ia", "class_II", "class_90"]
 SCALED = {"kind": "standard", "impute": "median", "indicator": True}
-NEW = [*CLASSES, "predicted_class", "reason"]
+NEW = [*CLASSES, "unknown", "predicted_class", "reason"]
 
 
 def nest(observations, objects, name="sources"):
