@@ -248,7 +248,7 @@ def test_version_5_told_no_unknown_objects(bundle, tmp_path, light_curves):
     [
         (lambda d: d["ensemble"]["unknown"].update(fraction=2), "between 0 and 1"),
         (lambda d: d["ensemble"]["unknown"].update(unseen=[7]), "unseen must be numbers"),
-        (lambda d: d["ensemble"]["unknown"].update(n_components=3), "unknown.whitening"),
+        (lambda d: d["ensemble"]["unknown"].update(n_components=3), "weights .unknown"),
         (lambda d: d["ensemble"]["unknown"].update(n_classes=2), "unknown is of 2 classes"),
         (lambda d: d["ensemble"]["sets"].update(n_objects=-1), "n_objects must be a whole"),
         (lambda d: d["ensemble"]["sets"].update(more=1), "invalid value"),

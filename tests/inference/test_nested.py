@@ -85,7 +85,7 @@ def test_the_same_as_from_flat_tables(folder, frame, expected):
     assert type(found) is nested_pandas.NestedFrame
     assert list(found.columns) == ["label", "photoz", "mwebv", *NEW]
     kinds = [str(kind) for kind in found[NEW].dtypes]
-    assert kinds == ["double[pyarrow]"] * 3 + ["string[pyarrow]"] * 2
+    assert kinds == ["double[pyarrow]"] * 4 + ["string[pyarrow]"] * 2
     same(found, expected)
     assert numbers(expected)[~np.isnan(numbers(expected)[:, 0])].std(axis=0).min() > 1e-3
 

@@ -1,0 +1,109 @@
+"""What follows the head, from a training run to its bundle and to predictions."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from lcclassify.errors import BundleError, ConfigError
+from lcclassify.inference.predictor import Predictor
+from lcclassify.tasks.predict import predict
+
+
+@pytest.fixture(scope="module")
+def folder(survey_folder, tmp_path_factory):
+    """The survey of all tests in six classes, of which one has test objects alone."""
+    own = tmp_path_factory.mktemp("six")
+    (own / "observations.csv").write_bytes((survey_folder / "observations.csv").read_bytes())
+    objects = pl.read_csv(survey_folder / "objects.csv")
+    number = pl.int_range(pl.len())
+    half = pl.when(number // 3 % 2 == 0).then(pl.lit("_a")).otherwise(pl.lit("_b"))
+    kind = pl.when(number >= len(objects) - 8).then(pl.lit("new")).otherwise(pl.col("type") + half)
+    part = pl.when(number >= len(objects) - 20).then(pl.lit("test")).otherwise(pl.lit("train"))
+    objects.with_columns(kind.alias("type"), part.alias("part")).write_csv(own / "objects.csv")
+    return own
+
+
+@pytest.fixture(scope="module")
+def words(folder, survey_folder, dense_words):
+    own = [word.replace(str(survey_folder), str(folder)) for word in dense_words]
+    return [*own, "survey.columns.subset=part", "stacking.mode=oof", "stacking.refit=0"]
+
+
+@pytest.fixture(scope="module")
+def run(words, run_train, tmp_path_factory):
+    return run_train(tmp_path_factory.mktemp("run") / "run", *words, "unknown.fraction=0.05")
+
+
+def classify(compose_config, run, folder, words, output, *more):
+    survey = [word for word in words if word.startswith("survey")]
+    keys = [f"bundle={run.bundle}", f"output={output}", *more]
+    return predict(compose_config(*keys, *survey, name="predict"))
+
+
+def test_a_run_tells_unknown_objects_and_makes_sets(run, words):
+    metrics = json.loads((run.folder / "metrics.json").read_text())
+    assert metrics["unknown"]["fraction"] == 0.05
+    classes = {f"{kind}_{half}" for kind in ("flat", "fast", "slow") for half in "ab"}
+    assert set(metrics["unknown"]["auroc_of_classes_left_out"]) <= classes
+    assert metrics["sets"]["marginal"]["objects"] == 12  # the eight of the new class are in none
+    low, high = metrics["intervals"]["dense"]["accuracy"]
+    assert low <= metrics["models"]["dense"]["metrics"]["accuracy"] <= high
+    text = (run.folder / "report.txt").read_text()
+    assert "each left out of training in turn" in text
+    stored = pl.read_parquet(run.folder / "probabilities.parquet")
+    assert np.allclose(stored["class_new"], stored["unknown"])
+    assert stored["unknown"].is_between(0, 1).all()
+
+
+def test_the_bundle_says_the_same(run, folder):
+    stored = pl.read_parquet(run.folder / "probabilities.parquet").sort("object_id")
+    predictor = Predictor.load(run.bundle)
+    tables = [pl.read_csv(folder / f"{name}.csv") for name in ("observations", "objects")]
+    said = predictor.predict_proba(*tables).filter(
+        pl.col("object_id").is_in(stored["object_id"].to_list())
+    )
+    np.testing.assert_allclose(said.sort("object_id")["unknown"], stored["unknown"], rtol=1e-6)
+    assert predictor.bundle.provenance["unknown"]["fraction"] == 0.05
+    assert predictor.bundle.conditions.n_objects > 0
+
+
+def test_sets_abstention_and_what_to_expect(run, folder, words, compose_config, tmp_path, capsys):
+    output = tmp_path / "out.parquet"
+    result = classify(
+        compose_config, run, folder, words, output,
+        "sets=0.8", "sets_by=all", "abstain.below=0.6", "abstain.unknown=0.3",
+    )  # fmt: skip
+    frame = pl.read_parquet(output)
+    assert frame.columns[-4:] == ["predicted_class", "set_80", "abstained", "reason"]
+    named = frame["abstained"].is_null()
+    assert frame.filter(named)["predicted_class"].null_count() == 0
+    assert frame.filter(~named)["predicted_class"].null_count() == (~named).sum() > 0
+    shift = json.loads((tmp_path / "out.manifest.json").read_text())["shift"]
+    middle, low, high = shift["expected_accuracy"]
+    assert low < middle < high
+    assert {row["what"] for row in shift["rows"]} >= {"highest flux", "observations"}
+    assert any(sentence.startswith("Expected accuracy") for sentence in result.sentences)
+    # Other keys are another job, and a CSV has the sets as text.
+    classify(compose_config, run, folder, words, tmp_path / "out.csv", "sets=0.5")
+    assert "set_50" in pl.read_csv(tmp_path / "out.csv").columns
+
+
+def test_nothing_is_told_where_nothing_is_asked_for(
+    words, run_train, folder, compose_config, tmp_path
+):
+    run = run_train(tmp_path / "run", *words, "unknown.fraction=null")
+    assert json.loads((run.folder / "metrics.json").read_text())["unknown"] is None
+    classify(compose_config, run, folder, words, tmp_path / "out.parquet")
+    assert "unknown" not in pl.read_parquet(tmp_path / "out.parquet").columns
+    with pytest.raises(BundleError, match=r"abstain\.unknown needs a bundle that tells"):
+        classify(compose_config, run, folder, words, tmp_path / "x.csv", "abstain.unknown=0.5")
+
+
+def test_impossible_keys(words, run_train, folder, compose_config, run, tmp_path):
+    for word in ("unknown.fraction=1", "unknown.fraction=half", "unknown=0.1"):
+        with pytest.raises(ConfigError, match="unknown"):
+            run_train(tmp_path / "run", *words, word)
+    with pytest.raises(ConfigError, match="sets must be a number between 0 and 1"):
+        classify(compose_config, run, folder, words, tmp_path / "x.csv", "sets=90")
