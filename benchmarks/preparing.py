@@ -1,9 +1,9 @@
 """What preparing a survey costs, beside plain pandas, and how its memory grows.
 
 Simulates PLAsTiCC-form surveys of the given sizes, prepares each from CSV and from Parquet
-by `prepare.py` in a process of its own, and lets plain pandas (`preparing_peer.py`) do the same
-with the first objects of the smallest one, whose numbers must agree to 1e-6. Prints a table,
-and writes it as CSV if asked to.
+by `lcclassify prepare` in a process of its own, and lets plain pandas (`preparing_peer.py`) do
+the same with the first objects of the smallest one, whose numbers must agree to 1e-6. Prints a
+table, and writes it as CSV if asked to.
 
     python benchmarks/preparing.py
     python benchmarks/preparing.py --objects 16000 160000 --workers 1 2 --csv preparing.csv
@@ -36,6 +36,8 @@ REPRESENTATIONS = {
     ],
 }
 
+PREPARE, SIMULATE = (["-m", "lcclassify", verb] for verb in ("prepare", "simulate"))
+
 
 class Cost(NamedTuple):
     """What a command took: seconds, CPU seconds, largest resident memory in MB, and output."""
@@ -47,7 +49,7 @@ class Cost(NamedTuple):
 
 
 def run(words: Sequence[str]) -> Cost:
-    """Run a Python script of the project, such as ``["prepare.py", "output=DIR"]``.
+    """Run Python in the project's folder, such as ``["predict.py", "output=FILE"]``.
 
     Raises:
         RuntimeError: It failed.
@@ -74,7 +76,7 @@ def simulated(folder: Path, objects: int, form: str) -> Path:
     parquet = folder / f"{objects}-parquet"
     if not parquet.exists():
         words = ["survey.training=0", f"survey.test={objects}", "gallery=false"]
-        run(["simulate.py", f"output={parquet}", *words])
+        run([*SIMULATE, f"output={parquet}", *words])
     if form == "parquet":
         return parquet
     text = folder / f"{objects}-csv"
@@ -143,7 +145,7 @@ def ours(
         f"survey.root={survey}",
         f"output={output}",
     ]
-    cost = run(["prepare.py", *words, f"engine={engine}", f"engine.workers={workers}"])
+    cost = run([*PREPARE, *words, f"engine={engine}", f"engine.workers={workers}"])
     manifest = json.loads((output / "manifest.json").read_text())
     observations = manifest["left_out"]["observations_read"]
     # The table shows the work; starting Python is the same few seconds for any size.

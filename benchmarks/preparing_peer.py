@@ -3,7 +3,7 @@
 The pandas pipeline of `tests/representations/peer.py`: `groupby().agg()` for the 156
 features, a loop over objects for the nightly sequences. Reading, computing and writing
 Parquet are timed together, in one process. Afterwards its numbers are held against those
-that `prepare.py` wrote for the same survey; the last line is JSON.
+that `lcclassify prepare` wrote for the same survey; the last line is JSON.
 
     python benchmarks/preparing_peer.py --survey DIR --objects 2000 --output DIR --compare PREPARED
 """
@@ -62,7 +62,7 @@ def prepare(curves: Path, table: Path, output: Path) -> int:
 
 
 def largest_difference(output: Path, prepared: Path, name: str) -> float:
-    """Return the largest difference from what `prepare.py` wrote, relative to the value or 1."""
+    """Return the largest difference from what was prepared, relative to the value or 1."""
     theirs = pl.read_parquet(output / f"{name}.parquet").sort("object_id", maintain_order=True)
     ours = pl.scan_parquet(prepared / f"{name}.parquet").filter(
         pl.col("object_id").is_in(theirs["object_id"].unique().implode())
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--survey", type=Path, required=True)
     parser.add_argument("--objects", type=int, default=2_000)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--compare", type=Path, help="folder that prepare.py wrote")
+    parser.add_argument("--compare", type=Path, help="folder that lcclassify prepare wrote")
     options = parser.parse_args()
     curves, table = subset(options.survey, options.objects, options.output)
     begin = perf_counter()

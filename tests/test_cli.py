@@ -1,11 +1,14 @@
 """The commands: one sentence and an exit code where something is wrong."""
 
 import sys
+from types import ModuleType
 
 import pytest
 
 import lcclassify.cli as cli
+from lcclassify import __version__
 from lcclassify.errors import ConfigError, DataError
+from lcclassify.verbs import VERBS, main
 
 
 @pytest.fixture
@@ -194,17 +197,63 @@ def test_ctrl_c(called, task, tmp_path):
 
 
 def test_an_installed_command_is_called_by_its_name(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["/usr/bin/lcclassify-train"])
-    assert cli._program() == "lcclassify-train"
+    monkeypatch.setattr(sys, "argv", ["lcclassify train"])
+    assert cli._program() == "lcclassify train"
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "prepare"])
+@pytest.mark.parametrize("command", list(VERBS))
 def test_help(called, command):
     code, out, _ = called("--help", command=command)
     assert code in (0, None)
-    assert f"python {command}.py" in out
-    assert "== Configuration groups ==" in out
+    script = command in ("train", "predict")
+    assert (f"python {command}.py" if script else f"lcclassify {command} ") in out
+    assert "debug: false" in out
     assert "powered by" not in out.splitlines()[0].lower()
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["help"]])
+def test_all_verbs_are_listed(words, capsys):
+    main(words)
+    lines = capsys.readouterr().out.splitlines()
+    for verb, what in VERBS.items():
+        assert sum(line.split() == [verb, *what.split()] for line in lines) == 1
+
+
+def test_version(capsys):
+    main(["--version"])
+    assert capsys.readouterr().out == f"lcclassify {__version__}\n"
+
+
+def test_a_misspelt_verb(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["trian", "seed=1"])
+    shown = capsys.readouterr()
+    assert (stop.value.code, shown.out) == (1, "")
+    assert shown.err.startswith("error: lcclassify has no verb 'trian': did you mean 'train'?")
+    assert len(shown.err.splitlines()) == 1
+
+
+def test_a_verb_hands_its_words_over(called, task, monkeypatch, capsys):
+    def run(cfg, overrides, said):
+        raise DataError(f"{cfg.seed} {cli._program()}")
+
+    task(run)
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/lcclassify", "train", "seed=31"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == "error: 31 lcclassify train\n"
+
+
+def test_a_report_is_of_the_run_that_is_named(called, monkeypatch, tmp_path):
+    module = ModuleType("lcclassify.tasks.report")
+    module.report_of = lambda run: run / "report.html"
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert called("run=here", command="report") == (0, "report: here/report.html\n", "")
+    code, _, err = called(command="report")
+    assert code == 1
+    assert err.startswith("error: run is missing")
+    code, _, err = called("rnu=here", command="report")
+    assert "'rnu' cannot be set: the configuration has no key 'rnu': did you mean 'run'?" in err
 
 
 def test_files_go_where_they_are_asked_for(called, task, tmp_path):

@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from lcclassify.build import config_dir, instantiate
 from lcclassify.cli import register_resolvers
 from lcclassify.tasks.plan import make_plan
+from lcclassify.verbs import VERBS
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
@@ -27,7 +28,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 # The benchmarks have options of their own and no configuration to compose.
-PROGRAM = re.compile(r"^(?:python (?!benchmarks/)(?:\S*/)?(\w+)\.py|lcclassify-(\w+))\s")
+PROGRAM = re.compile(r"^(?:python (?!benchmarks/)(?:\S*/)?(\w+)\.py|lcclassify (\w+))\s")
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def own_surveys(tmp_path):
 
 def test_there_are_commands_of_every_kind():
     names = [name for name, _ in commands()]
-    assert {"train", "predict", "prepare", "simulate"} == set(names)
+    assert set(VERBS) == set(names)
     assert len(names) >= 20
 
 
@@ -134,6 +135,7 @@ GROUPS = {
     "conf/train.yaml": ["train.yaml"],
     "conf/predict.yaml": ["predict.yaml"],
     "conf/prepare.yaml": ["prepare.yaml"],
+    "conf/report.yaml": ["report.yaml"],
     "conf/paths": ["paths/*.yaml"],
     "conf/trainer": ["trainer/*.yaml"],
     "conf/augment": ["augment/*.yaml"],

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import lcclassify
+from lcclassify.verbs import VERBS
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -202,8 +203,7 @@ def test_wheel_holds_code_configuration_and_type_marker(installed):
     assert not (installed / "hydra_plugins" / "__init__.py").exists()
     assert list(info.rglob("LICENSE"))
     scripts = (info / "entry_points.txt").read_text()
-    for name in ("train", "predict", "prepare"):
-        assert f"lcclassify-{name} = lcclassify.cli:{name}" in scripts
+    assert "lcclassify = lcclassify.verbs:main" in scripts
 
 
 @pytest.mark.slow
@@ -211,9 +211,8 @@ def test_installed_commands_work_from_an_empty_folder(
     installed, tmp_path, survey_folder, dense_words
 ):
     def run(name, *words):
-        start = f"from lcclassify.cli import {name}; {name}()"
         done = subprocess.run(
-            [sys.executable, "-c", start, *words],
+            [sys.executable, "-m", "lcclassify", name, *words],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
@@ -223,8 +222,8 @@ def test_installed_commands_work_from_an_empty_folder(
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    for name in ("train", "predict", "prepare"):
-        assert "survey" in run(name, "--help")
+    for name in VERBS:
+        assert "debug: false" in run(name, "--help")
     own = tmp_path / "own" / "survey"
     own.mkdir(parents=True)
     (own / "mine.yaml").write_text(f"defaults: [table, _self_]\nroot: {survey_folder}\n")

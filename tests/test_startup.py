@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from lcclassify.verbs import VERBS
+
 SLOW = (
     *("astropy", "light_curve", "lightning", "matplotlib", "numba", "optuna", "pandas", "polars"),
     *("scipy", "sklearn", "tensorboard", "torch", "torchmetrics"),
@@ -30,11 +32,23 @@ def imported(folder, command, words):
     return done.stdout + done.stderr, set(last.split()[1:])
 
 
-@pytest.mark.parametrize("command", ["train", "predict", "prepare", "simulate"])
+@pytest.mark.parametrize("command", list(VERBS))
 def test_help(tmp_path, command):
     said, slow = imported(tmp_path, command, ["--help"])
-    assert "== Configuration groups ==" in said
+    assert "debug: false" in said
     assert slow == set()
+
+
+def test_the_list_of_verbs_needs_no_library(tmp_path):
+    script = (
+        "import sys; from lcclassify.verbs import main; main([]); "
+        "print(*{name.split('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
+    )
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    *_, last = done.stdout.splitlines()
+    assert not set(last.split()) & {*SLOW, "hydra", "omegaconf", "rich", "yaml", "numpy"}
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Makes a nested HATS catalogue of a survey and classifies it with LSDB on two workers.
 
-The survey is a folder in PLAsTiCC's form, in Parquet, such as `simulate.py` writes:
+The survey is a folder in PLAsTiCC's form, in Parquet, such as `lcclassify simulate` writes:
 
     pip install "lcclassify[lsdb]"
-    python simulate.py output=sky survey.training=0 survey.test=3000 gallery=false
+    lcclassify simulate output=sky survey.training=0 survey.test=3000 gallery=false
     python docs/examples/lsdb_catalog.py --bundle outputs/run/bundle --survey sky --output hats
 
 It is read into memory here; of larger ones hats-import makes the catalogue.

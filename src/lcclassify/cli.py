@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def _without_spinning() -> None:
 
 
 def train() -> None:
-    """Entry point of `train.py` and `lcclassify-train`."""
+    """Entry point of `train.py` and `lcclassify train`."""
     said: set[str] = set()  # by the runs of a sweep
 
     def task(cfg: DictConfig, overrides: list[str]) -> Any:
@@ -156,7 +157,7 @@ def train() -> None:
 
 
 def predict() -> None:
-    """Entry point of `predict.py` and `lcclassify-predict`."""
+    """Entry point of `predict.py` and `lcclassify predict`."""
 
     def task(cfg: DictConfig, overrides: list[str]) -> None:
         _without_spinning()
@@ -168,7 +169,7 @@ def predict() -> None:
 
 
 def prepare() -> None:
-    """Entry point of `prepare.py` and `lcclassify-prepare`."""
+    """Entry point of `lcclassify prepare`."""
 
     def task(cfg: DictConfig, overrides: list[str]) -> None:
         _without_spinning()
@@ -180,7 +181,7 @@ def prepare() -> None:
 
 
 def simulate() -> None:
-    """Entry point of `simulate.py` and `lcclassify-simulate`."""
+    """Entry point of `lcclassify simulate`."""
 
     def task(cfg: DictConfig, overrides: list[str]) -> None:
         _without_spinning()
@@ -189,3 +190,16 @@ def simulate() -> None:
         run(cfg)
 
     _command("simulate", task)
+
+
+def report() -> None:
+    """Entry point of `lcclassify report`."""
+
+    def task(cfg: DictConfig, overrides: list[str]) -> None:
+        from lcclassify.tasks.surveying import require
+
+        require(cfg, {"run": "the folder of a run, such as run=outputs/run"})
+        run = import_module("lcclassify.tasks.report").report_of
+        print(f"report: {_short(run(Path(str(cfg.run)).expanduser()))}")
+
+    _command("report", task)

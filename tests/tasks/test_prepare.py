@@ -99,7 +99,7 @@ def test_golden_features_and_sequences(tmp_path, form):
 def test_documented_command(tmp_path):
     """The command of the README, in a process of its own, from another folder."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "prepare.py"), *SAMPLE, *AUTHORS, "output=out"],
+        [sys.executable, "-m", "lcclassify", "prepare", *SAMPLE, *AUTHORS, "output=out"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
