@@ -136,6 +136,7 @@ GROUPS = {
     "conf/predict.yaml": ["predict.yaml"],
     "conf/prepare.yaml": ["prepare.yaml"],
     "conf/report.yaml": ["report.yaml"],
+    "conf/export.yaml": ["export.yaml"],
     "conf/paths": ["paths/*.yaml"],
     "conf/trainer": ["trainer/*.yaml"],
     "conf/augment": ["augment/*.yaml"],

@@ -203,3 +203,15 @@ def report() -> None:
         print(f"report: {_short(run(Path(str(cfg.run)).expanduser()))}")
 
     _command("report", task)
+
+
+def export() -> None:
+    """Entry point of `lcclassify export`."""
+
+    def task(cfg: DictConfig, overrides: list[str]) -> None:
+        _without_spinning()
+        from lcclassify.tasks.export import export as run
+
+        run(cfg)
+
+    _command("export", task)

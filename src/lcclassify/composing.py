@@ -16,7 +16,7 @@ from lcclassify.build import config_dir
 from lcclassify.errors import LcclassifyError, did_you_mean
 
 # Groups that have no key before one of their choices is made.
-_GROUPS = {"train": ("survey", "experiment", "search"), "report": ()}
+_GROUPS = {"train": ("survey", "experiment", "search"), "report": (), "export": ()}
 
 
 def sentence(error: Exception, command: str) -> str:

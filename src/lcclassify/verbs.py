@@ -20,6 +20,7 @@ VERBS: Final = {
     "prepare": "writes a survey's features and sequences to files",
     "simulate": "writes a simulated survey as PLAsTiCC's files",
     "report": "writes a run's results as one page",
+    "export": "writes a bundle's classifier as an ONNX model",
 }
 
 _EXIT_ERROR: Final = 1

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lcclassify.errors import ConfigError
 from lcclassify.schema import PlainConfig
 
-_FLOOR: Final = 1e-30  # a probability of zero has no logarithm
+FLOOR: Final = 1e-30  # a probability of zero has no logarithm
 
 
 class Calibration(nn.Module):
@@ -65,7 +65,7 @@ class Calibration(nn.Module):
 
     def forward(self, probabilities: Tensor) -> Tensor:
         """Return the probabilities ``(N, K) float64`` of those of the ensemble."""
-        logits = probabilities.to(torch.float64).clamp(min=_FLOOR).log() / self.temperature
+        logits = probabilities.to(torch.float64).clamp(min=FLOOR).log() / self.temperature
         seen = torch.softmax(logits + self.log_ratios, dim=1)
         return seen * (1 - self.unseen.sum()) + self.unseen
 

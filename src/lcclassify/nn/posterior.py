@@ -13,10 +13,10 @@ from lcclassify.compiled import compiled
 FloatArray = NDArray[np.float64]
 
 GRID_END: Final = math.log1p(6.0)  # in ln(1 + z), as far as there are any such objects
-_STEP: Final = 0.001  # about
-_WINDOW: Final = 30  # steps: 0.03 (1 + z) to either side of the estimate
+STEP: Final = 0.001  # about
+WINDOW: Final = 30  # steps: 0.03 (1 + z) to either side of the estimate
 # Of a photometric redshift that nothing explains, per unit of ln(1 + z).
-_BACKGROUND: Final = 0.01
+BACKGROUND: Final = 0.01
 
 
 def posteriors(
@@ -50,7 +50,7 @@ def posteriors(
     Returns:
         ``(N, L + 1)`` redshifts, those of the levels first.
     """
-    grid = np.linspace(0.0, GRID_END, round(GRID_END / _STEP) + 1)
+    grid = np.linspace(0.0, GRID_END, round(GRID_END / STEP) + 1)
     logs: FloatArray = np.log(np.maximum(error, 1e-6))
     found = np.zeros((len(seen), len(levels) + 1))
     _fill(
@@ -115,7 +115,7 @@ def _fill(
             away /= left if away < 0 else right
             density = (1 + away * away / freedom) ** (-0.5 * (freedom + 1))
             if known:
-                likelihood = _BACKGROUND * scale[n]
+                likelihood = BACKGROUND * scale[n]
                 place = ((start - grid[g]) / scale[n] - first) / spacing
                 if 0 <= place <= n_table - 1:
                     cell = min(int(place), n_table - 2)
@@ -135,6 +135,6 @@ def _fill(
             found[n, k] = grid[g] + (part - 0.5) * step if g > 0 else 0.5 * part * step
         most = -1.0
         for g in range(n_grid):
-            inside = below[min(g + _WINDOW + 1, n_grid)] - below[max(g - _WINDOW, 0)]
+            inside = below[min(g + WINDOW + 1, n_grid)] - below[max(g - WINDOW, 0)]
             if inside > most:
                 most, found[n, n_levels] = inside, grid[g]

@@ -1,0 +1,1 @@
+"""Writes a trained classifier in forms that other programs read."""

@@ -1,0 +1,131 @@
+"""A bundle's classifier as one ONNX model, and the test that it says the same."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from lcclassify import __version__
+from lcclassify.export.ensemble import probabilities
+from lcclassify.export.graph import OPSET, TREE_DOMAIN, TREE_OPSET, Graph
+from lcclassify.export.made_up import made_up_batch
+from lcclassify.inference.bundle import Bundle
+from lcclassify.schema import Batch
+
+INPUTS: Final = ("features", "context", "sequences", "lengths")
+OUTPUTS: Final = ("probabilities", "member_probabilities")
+
+_IR_VERSION: Final = 10  # as of the operators' version, so that no newer runtime is asked for
+
+
+def onnx_model(bundle: Bundle) -> Any:
+    """Return an ``onnx.ModelProto`` from prepared inputs to probabilities.
+
+    Its inputs are those of `lcclassify.schema.Batch`: ``features (N, F) double``, ``context
+    (N, S) double``, ``sequences (N, T, C) float`` and ``lengths (N,) int64``, undefined values
+    as NaN and sequences padded with zeros. Its outputs are ``probabilities (N, K) double`` and
+    ``member_probabilities (N, M, K) double``. N and T are free. The names of all columns, the
+    classes and the units stand in the model's metadata as JSON.
+
+    Args:
+        bundle: The trained classifier.
+
+    Raises:
+        ConfigError: It holds what cannot be exported.
+    """
+    from onnx import TensorProto, checker, helper
+
+    graph = Graph()
+    found = probabilities(graph, bundle.classifier.cpu().eval(), INPUTS)
+    # Constants, too, can be what is asked for, and a value has one name only.
+    for value, name in zip(found, OUTPUTS, strict=True):
+        graph.nodes.append(helper.make_node("Identity", [value], [name], name=name))
+    fitted = bundle.representation
+    n_classes = len(bundle.taxonomy)
+    double, n = TensorProto.DOUBLE, "objects"
+    inputs = [
+        ("features", double, [n, len(fitted.feature_names)]),
+        ("context", double, [n, len(fitted.context_names)]),
+        ("sequences", TensorProto.FLOAT, [n, "nights", len(fitted.channel_names)]),
+        ("lengths", TensorProto.INT64, [n]),
+    ]
+    outputs = [
+        ("probabilities", double, [n, n_classes]),
+        ("member_probabilities", double, [n, len(bundle.member_names), n_classes]),
+    ]
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "lcclassify",
+            [helper.make_tensor_value_info(*each) for each in inputs],
+            [helper.make_tensor_value_info(*each) for each in outputs],
+            graph.initializers,
+        ),
+        opset_imports=[
+            helper.make_opsetid("", OPSET),
+            helper.make_opsetid(TREE_DOMAIN, TREE_OPSET),
+        ],
+        ir_version=_IR_VERSION,
+        producer_name="lcclassify",
+        producer_version=__version__,
+        doc_string="Photometric classification of prepared light curves.",
+    )
+    helper.set_model_props(model, metadata(bundle))
+    checker.check_model(model)
+    return model
+
+
+def metadata(bundle: Bundle) -> dict[str, str]:
+    """Return what a user of the model must know, each as JSON."""
+    fitted, taxonomy = bundle.representation, bundle.taxonomy
+    content = {
+        "classes": taxonomy.classes,
+        "class_names": taxonomy.display_names(),
+        "member_names": bundle.member_names,
+        "feature_names": fitted.feature_names,
+        "context_names": fitted.context_names,
+        "channel_names": fitted.channel_names,
+        "metadata_columns": fitted.metadata,
+        "passbands": fitted.passbands.names,
+        "zeropoint": bundle.zeropoint,
+        "max_length": fitted.max_length,
+        "units": {
+            "flux": "flux 1 has the AB magnitude 'zeropoint', or units without one if null",
+            "time": "days",
+            "undefined": "NaN in features and context, 0 behind the end of a sequence",
+        },
+        "survey": bundle.provenance.get("survey"),
+    }
+    return {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
+
+
+def largest_difference(content: bytes, bundle: Bundle, *, seed: int = 0) -> float:
+    """Return how far a model's probabilities are at most from the classifier's.
+
+    Args:
+        content: The serialised model.
+        bundle: What it was made of.
+        seed: Of the inputs, see `made_up_batch`.
+    """
+    batch = made_up_batch(bundle, seed)
+    with torch.inference_mode():
+        rounds = bundle.classifier.round_probabilities(batch)
+        expected = (bundle.classifier.combine(rounds).numpy(), rounds.mean(1).numpy())
+    found = run(content, batch)
+    return max(float(np.abs(a - b).max()) for a, b in zip(found, expected, strict=True))
+
+
+def run(content: bytes, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    """Return the outputs of a serialised model on a CPU, for a batch."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    given = {name: getattr(batch, name).numpy() for name in INPUTS}
+    together, members = session.run(list(OUTPUTS), given)
+    return together, members

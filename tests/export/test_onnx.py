@@ -1,0 +1,477 @@
+"""The ONNX model says what the classifier says, of the shortest and of the longest light curves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from lcclassify.errors import ConfigError, OutputError
+from lcclassify.inference.bundle import Bundle, save
+from lcclassify.inference.predictor import Predictor
+from lcclassify.nn.batching import TensorSet
+from lcclassify.nn.calibration import Calibration
+from lcclassify.nn.layers import ACTIVATIONS
+from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
+from lcclassify.nn.redshift import RedshiftEstimator
+from lcclassify.nn.stack import EnsembleClassifier, LinearStackingHead, StackingHead
+from lcclassify.nn.submodel import Submodel
+from lcclassify.representations.representation import Representation
+from lcclassify.schema import Passbands, Taxonomy
+from lcclassify.surveys.canonical import canonicalise
+
+pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+from lcclassify.export.graph import OPSET, Graph  # noqa: E402
+from lcclassify.export.onnx_model import INPUTS, OUTPUTS, onnx_model, run  # noqa: E402
+from lcclassify.tasks.export import export  # noqa: E402
+
+PASSBANDS = Passbands(("g", "r"), (480.0, 620.0))
+TAXONOMY = Taxonomy(("Ia", "II", "90"), names={"Ia": "SN Ia"})
+N_OBJECTS, LONGEST = 50, 180
+DENSE = "lcclassify.nn.dense.DenseNet"
+BIGRU = "lcclassify.nn.bigru.BiGRUNet"
+SMALL = {"_target_": BIGRU, "gru_units": [5, 4], "dense_units": [6]}
+TRANSFORMS = {
+    "features": {"kind": "yeo_johnson", "impute": "median", "indicator": True, "clip": 5.0},
+    "context": {"kind": "standard", "impute": "median", "indicator": True},
+    "sequences": {"kind": "standard", "clip": 8.0},
+}
+
+
+@pytest.fixture(scope="module")
+def light_curves():
+    """Objects of one observation, of very many, and of any number between."""
+    rng = np.random.default_rng(2)
+    counts = rng.integers(2, 60, N_OBJECTS)
+    counts[0], counts[1] = 1, LONGEST
+    n_rows = counts.sum()
+    observations = pl.DataFrame(
+        {
+            "object_id": np.repeat(np.arange(N_OBJECTS), counts),
+            "mjd": np.concatenate([np.arange(n) + rng.uniform(0, 0.1, n) for n in counts]),
+            "passband": rng.choice(PASSBANDS.names, n_rows).tolist(),
+            "flux": rng.normal(20, 60, n_rows) * 10 ** rng.uniform(-1, 2, n_rows),
+            "flux_err": rng.uniform(1, 5, n_rows),
+        }
+    )
+    photoz = rng.uniform(0.05, 1, N_OBJECTS)
+    photoz[::5], photoz[2::7] = np.nan, 0.0
+    objects = pl.DataFrame(
+        {
+            "object_id": np.arange(N_OBJECTS),
+            "photoz": photoz,
+            "photoz_err": rng.uniform(0.0, 0.4, N_OBJECTS),
+        }
+    )
+    return canonicalise(observations, objects, PASSBANDS, metadata=("photoz", "photoz_err"))[0]
+
+
+@pytest.fixture(scope="module")
+def representation(light_curves):
+    fitted = Representation(
+        name="test",
+        sequences={"bands": ["flux", "observed"], "times": ["days_since_previous"]},
+        context=("metadata", "log_flux_scale"),
+    ).fit(light_curves, seed=5)
+    assert fitted.max_length == LONGEST
+    return fitted
+
+
+@pytest.fixture(scope="module")
+def prepared(representation, light_curves):
+    return representation.prepare(light_curves)
+
+
+def grown(rng, values, n_trees):
+    """Random trees, some of a single leaf, whose thresholds are values of the features."""
+    splits, leaves = [], []
+
+    def branch(depth):
+        if depth == 0 or rng.random() < 0.25:
+            leaves.append(rng.normal(0, 0.3))
+            return -len(leaves)
+        place = len(splits)
+        splits.append(None)
+        column = int(rng.integers(values.shape[1]))
+        known = values[np.isfinite(values[:, column]), column]
+        threshold = rng.choice(known) if len(known) else 0.0
+        left, right = branch(depth - 1), branch(depth - 1)
+        splits[place] = (column, threshold, bool(rng.random() < 0.5), left, right)
+        return place
+
+    roots = [branch(4) for _ in range(n_trees)]
+    column, threshold, undefined, left, right = zip(*splits, strict=True)
+    assert min(roots) < 0 < max(roots)
+    return {
+        "roots": torch.tensor(roots, dtype=torch.int32),
+        "feature": torch.tensor(column, dtype=torch.int32),
+        "threshold": torch.tensor(threshold, dtype=torch.float64),
+        "undefined_left": torch.tensor(undefined),
+        "left": torch.tensor(left, dtype=torch.int32),
+        "right": torch.tensor(right, dtype=torch.int32),
+        "leaves": torch.tensor(leaves, dtype=torch.float64),
+    }
+
+
+def sizes_of(state):
+    names = {"n_trees": "roots", "n_splits": "feature", "n_leaves": "leaves"}
+    return {size: len(state[name]) for size, name in names.items()}
+
+
+@pytest.fixture(scope="module")
+def submodel(prepared, representation):
+    """Make a submodel with fitted transforms, weights of some size, and lived-in statistics."""
+    fitted = {}
+
+    def once(transform, values, kind):
+        key = (transform, values.tobytes(), str(kind))
+        if key not in fitted:
+            fitted[key] = transform.fitted(values, **kind)
+        return fitted[key]
+
+    def make(network, *, seed=0, columns=None, **transforms):
+        torch.manual_seed(seed)
+        rng = np.random.default_rng(seed)
+        joined = prepared.features, prepared.context
+        if columns is not None:
+            joined = [np.concatenate([one, columns], axis=1) for one in joined]
+        kinds = {**TRANSFORMS, **transforms}
+        state = None
+        if network == "trees":
+            state = grown(rng, joined[0], 12)
+            network = {"_target_": "lcclassify.nn.trees.BoostedTrees", **sizes_of(state)}
+        made = Submodel(
+            network,
+            features=once(FeatureTransform, joined[0], kinds["features"]),
+            context=once(FeatureTransform, joined[1], kinds["context"]),
+            sequences=once(SequenceTransform, prepared.sequences, kinds["sequences"]),
+            n_classes=len(TAXONOMY),
+            max_length=representation.max_length,
+        )
+        if state is not None:
+            made.network.load_state_dict(state)
+        with torch.no_grad():
+            for layer in made.network.modules():
+                if isinstance(layer, nn.BatchNorm1d):
+                    for buffer in (layer.running_mean, layer.running_var, layer.bias):
+                        buffer.uniform_(0.1, 2.0)
+            for parameter in made.network.parameters():
+                parameter.mul_(1.5).add_(0.05 * torch.randn_like(parameter))
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def bundle_of(representation):
+    def make(members, head=None, **parts):
+        return Bundle(
+            representation,
+            TAXONOMY,
+            EnsembleClassifier(members, head, **parts),
+            tuple(f"member_{i}" for i in range(len(members))),
+            provenance={"survey": "test"},
+            zeropoint=27.5,
+        )
+
+    return make
+
+
+def trained(head):
+    """A head that has learned something, at random."""
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
+    return head
+
+
+def estimator(prepared, representation, with_error=True):
+    """A redshift member with random trees and a smooth table."""
+    rng = np.random.default_rng(7)
+    state = grown(rng, prepared.features, 30)
+    state["leaves"] = state["leaves"].abs()
+    names = list(representation.feature_names)
+    made = RedshiftEstimator(
+        len(names),
+        posterior={
+            "levels": [0.16, 0.5, 0.84],
+            "error_limits": [0.01, 0.3],
+            "spread": 1.3,
+            "freedom": 2.0,
+            "least_spread": 0.03,
+        },
+        photometric=names.index("photoz"),
+        error=names.index("photoz_err") if with_error else None,
+        n_errors=5 if with_error else 1,
+        n_deviations=41,
+        trees=sizes_of(state),
+    )
+    deviations = torch.linspace(-6, 6, 41, dtype=torch.float64)
+    widths = torch.linspace(0.5, 2.5, len(made.log_errors), dtype=torch.float64)
+    made.trees.load_state_dict(state)
+    made.log_errors.copy_(torch.linspace(-4.5, -1.2, len(widths), dtype=torch.float64))
+    made.deviations.copy_(deviations)
+    made.densities.copy_(torch.exp(-0.5 * (deviations / widths[:, None]) ** 2))
+    return made
+
+
+@pytest.fixture(scope="module", params=["default", "paper", "rounds", "mean", "redshift", "trees"])
+def bundle(request, submodel, bundle_of, prepared, representation):
+    """Classifiers of every kind."""
+    k = len(TAXONOMY)
+    if request.param == "default":
+        members = [
+            [submodel({"_target_": DENSE, "units": [12, 8]})],
+            [submodel({**SMALL, "join_context": True, "context_units": [3]})],
+            [submodel("trees")],
+        ]
+        calibration = Calibration(1.3, [0.2, -0.4, 0.1], [0.0, 0.0, 0.05])
+        return bundle_of(members, trained(LinearStackingHead(3, k)), calibration=calibration)
+    if request.param == "paper":
+        padded = {**SMALL, "padding": "reference", "spatial_dropout": 0.1}
+        plain = {"features": {"kind": "yeo_johnson"}, "sequences": {"kind": "none"}}
+        members = [
+            [submodel(network, seed=seed, **plain)]
+            for seed, network in enumerate([{"_target_": DENSE, "units": [9]}, padded] * 2)
+        ]
+        return bundle_of(members, trained(StackingHead(4, k)))
+    if request.param == "rounds":
+        poolings = ("max_mean", "mean", "attention")
+        members = [
+            [submodel({**SMALL, "pooling": one}, seed=i) for i, one in enumerate(poolings)],
+            [submodel("trees", seed=seed) for seed in range(6)],
+        ]
+        return bundle_of(members, trained(LinearStackingHead(2, k, form="full")), n_rounds=3)
+    if request.param == "mean":
+        network = {**SMALL, "gru_units": [4], "bidirectional": False, "batch_norm": True}
+        return bundle_of([[submodel(network)], [submodel("trees"), submodel("trees", seed=1)]])
+    if request.param == "redshift":
+        redshift = estimator(prepared, representation)
+        columns = redshift(batch_of(prepared)).numpy()
+        members = [
+            [submodel({"_target_": DENSE, "units": [8]}, columns=columns)],
+            [submodel("trees", columns=columns)],
+            [submodel({**SMALL, "join_context": True}, columns=columns)],
+        ]
+        head = trained(StackingHead(3, k, inputs="log_probabilities"))
+        return bundle_of(members, head, redshift=redshift)
+    return bundle_of([[submodel("trees")]], calibration=Calibration(0.7, [0.0] * k))
+
+
+def batch_of(prepared, rows=None):
+    rows = np.arange(len(prepared)) if rows is None else np.array(rows)
+    return TensorSet.from_prepared(prepared).batch(rows)
+
+
+def said_by(bundle, prepared):
+    predictor = Predictor(bundle, accelerator="cpu", threads=1)
+    found = predictor.score(prepared, prepared.object_ids, keep_members=True)
+    return found.probabilities, found.members
+
+
+# --- the model ----------------------------------------------------------------------
+
+
+def test_it_says_what_the_predictor_says(bundle, prepared):
+    lengths = prepared.lengths
+    assert (lengths.min(), lengths.max()) == (1, LONGEST)
+    probabilities, members = run(onnx_model(bundle).SerializeToString(), batch_of(prepared))
+    expected, each = said_by(bundle, prepared)
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(members, each, rtol=0, atol=2e-6)
+    assert expected.std(axis=0).min() > 0.01  # they say different things of different objects
+
+
+def test_an_object_does_not_depend_on_its_batch(bundle, prepared):
+    content = onnx_model(bundle).SerializeToString()
+    together = run(content, batch_of(prepared))[0]
+    for row in (0, 1, 20):
+        alone = run(content, batch_of(prepared, [row]))[0]
+        np.testing.assert_allclose(alone[0], together[row], rtol=0, atol=1e-6)
+
+
+def test_longer_than_in_training(bundle, light_curves, prepared):
+    """Nights that no training object had: the unmasked form cuts them, the others read them."""
+    batch = batch_of(prepared, [1, 3])
+    more = torch.randn(2, 20, batch.sequences.shape[2], generator=torch.Generator().manual_seed(1))
+    more[1] = 0
+    lengths = batch.lengths + torch.tensor([20, 0])
+    batch = batch._replace(sequences=torch.cat([batch.sequences, more], dim=1), lengths=lengths)
+    with torch.inference_mode():
+        expected = bundle.classifier(batch).numpy()
+    found = run(onnx_model(bundle).SerializeToString(), batch)[0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+
+
+def test_trees_are_the_same_to_the_last_digits(submodel, bundle_of, prepared):
+    bundle = bundle_of([[submodel("trees", seed=3)]])
+    found = run(onnx_model(bundle).SerializeToString(), batch_of(prepared))[0]
+    np.testing.assert_allclose(found, said_by(bundle, prepared)[0], rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation(activation, submodel, bundle_of, prepared):
+    network = {"_target_": DENSE, "units": [7], "activation": activation}
+    bundle = bundle_of([[submodel(network)]])
+    found = run(onnx_model(bundle).SerializeToString(), batch_of(prepared))[0]
+    np.testing.assert_allclose(found, said_by(bundle, prepared)[0], rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", ["yeo_johnson", "standard", "none"])
+def test_extreme_features(kind, submodel, bundle_of, prepared):
+    features = {"kind": kind, "impute": "zero"}
+    bundle = bundle_of([[submodel({"_target_": DENSE, "units": [5]}, features=features)]])
+    batch = batch_of(prepared)
+    wild = batch.features.clone()
+    for row, value in enumerate([np.inf, -np.inf, 1e300, -1e300, 1e-300, 0.0, np.nan, 1e12]):
+        wild[row] = value
+    batch = batch._replace(features=wild)
+    with torch.inference_mode():
+        expected = bundle.classifier(batch).numpy()
+    found = run(onnx_model(bundle).SerializeToString(), batch)[0]
+    assert np.isfinite(expected).all()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_a_redshift_without_errors(submodel, bundle_of, prepared, representation):
+    redshift = estimator(prepared, representation, with_error=False)
+    columns = redshift(batch_of(prepared)).numpy()
+    bundle = bundle_of([[submodel("trees", columns=columns)]], redshift=redshift)
+    found = run(onnx_model(bundle).SerializeToString(), batch_of(prepared))[0]
+    np.testing.assert_allclose(found, said_by(bundle, prepared)[0], rtol=0, atol=1e-9)
+
+
+def test_logarithms_and_powers_of_small_numbers():
+    """ONNX has neither of the two functions."""
+    from onnx import TensorProto, helper
+
+    values = np.concatenate([[0.0], 10.0 ** np.arange(-300, 308, 7.0), [1e308]])
+    exponents = np.concatenate([values[values < 700], -values, [1.0, -1.0, 0.999, 800.0]])
+    for name, given, expected in (
+        ("log1p", values, np.log1p(values)),
+        ("expm1", exponents, np.expm1(np.minimum(exponents, 709.0))),
+    ):
+        graph = Graph()
+        found = getattr(graph, name)("x")
+        info = [helper.make_tensor_value_info(n, TensorProto.DOUBLE, ["n"]) for n in ("x", found)]
+        whole = helper.make_graph(graph.nodes, name, info[:1], info[1:], graph.initializers)
+        opset = [helper.make_opsetid("", OPSET)]
+        model = helper.make_model(whole, opset_imports=opset, ir_version=10)
+        session = onnxruntime.InferenceSession(model.SerializeToString())
+        (said,) = session.run(None, {"x": given})
+        inside = given < 709
+        np.testing.assert_allclose(said[inside], expected[inside], rtol=1e-14)
+        assert not np.isnan(said).any()
+
+
+def test_networks_share_what_they_have_in_common(submodel, bundle_of):
+    network = {"_target_": DENSE, "units": [4]}
+    one = onnx_model(bundle_of([[submodel(network)]]))
+    two = onnx_model(bundle_of([[submodel(network, seed=0), submodel(network, seed=1)]]))
+    logarithms = [sum(n.op_type == "Log" for n in model.graph.node) for model in (one, two)]
+    assert logarithms[0] == logarithms[1] > 0  # of the one Yeo-Johnson transform
+
+
+def test_it_tells_what_it_needs_without_this_package(bundle, prepared, tmp_path):
+    file = tmp_path / "model.onnx"
+    file.write_bytes(onnx_model(bundle).SerializeToString())
+    batch = batch_of(prepared)
+    np.savez(tmp_path / "inputs.npz", **{name: getattr(batch, name).numpy() for name in INPUTS})
+    script = """
+import sys, json, numpy, onnxruntime
+session = onnxruntime.InferenceSession("model.onnx")
+found = session.run(None, dict(numpy.load("inputs.npz")))
+meta = {k: json.loads(v) for k, v in session.get_modelmeta().custom_metadata_map.items()}
+assert not {"lcclassify", "torch"} & set(sys.modules)
+print(json.dumps([meta, [one.name for one in session.get_outputs()], found[0].tolist()]))
+"""
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    meta, outputs, found = json.loads(done.stdout)
+    assert outputs == list(OUTPUTS)
+    np.testing.assert_allclose(found, said_by(bundle, prepared)[0], rtol=0, atol=2e-6)
+    fitted = bundle.representation
+    assert meta["classes"] == list(TAXONOMY.classes)
+    assert meta["class_names"][0] == "SN Ia"
+    for key in ("feature_names", "context_names", "channel_names"):
+        assert tuple(meta[key]) == getattr(fitted, key)
+    assert (meta["passbands"], meta["zeropoint"]) == (["g", "r"], 27.5)
+    assert meta["member_names"] == list(bundle.member_names)
+
+
+def test_what_cannot_be_exported(submodel, bundle_of):
+    class Own(nn.Module):
+        def forward(self, probabilities):
+            return probabilities.mean(1)
+
+    with pytest.raises(ConfigError, match="a head of Own cannot be exported"):
+        onnx_model(bundle_of([[submodel("trees")]], Own()))
+
+
+# --- the command --------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(submodel, bundle_of, tmp_path):
+    members = [[submodel({"_target_": DENSE, "units": [4]})], [submodel("trees")]]
+    return save(bundle_of(members), tmp_path / "bundle")
+
+
+def test_the_file(folder, tmp_path, prepared, capsys):
+    output = tmp_path / "out.onnx"
+    result = export(OmegaConf.create({"bundle": str(folder), "output": str(output)}))
+    assert (result.output, result.difference < 1e-6) == (output, True)
+    found = run(output.read_bytes(), batch_of(prepared))[0]
+    expected = said_by(Predictor.load(folder).bundle, prepared)[0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+    assert str(output) in capsys.readouterr().out.replace("\n", "")
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle", "out.onnx"}
+
+
+def test_another_classifier_is_noticed(folder, tmp_path, monkeypatch, bundle_of, submodel):
+    """A model that says something else is not written."""
+    from lcclassify.export import onnx_model as module
+
+    wrong = module.onnx_model(bundle_of([[submodel("trees", seed=8)], [submodel("trees")]]))
+    monkeypatch.setattr(module, "onnx_model", lambda bundle: wrong)
+    output = tmp_path / "out.onnx"
+    with pytest.raises(OutputError, match="it is not written"):
+        export(OmegaConf.create({"bundle": str(folder), "output": str(output)}))
+    assert not output.exists()
+
+
+def test_words_that_cannot_be(folder, tmp_path, monkeypatch):
+    def exported(**words):
+        given = {"bundle": str(folder), "output": str(tmp_path / "out.onnx"), **words}
+        return export(OmegaConf.create(given))
+
+    with pytest.raises(ConfigError, match=r"output must end in \.onnx, got 'model.pt'"):
+        exported(output="model.pt")
+    with pytest.raises(ConfigError, match="bundle is missing"):
+        exported(bundle=None)
+    with pytest.raises(ConfigError, match="which is read"):
+        exported(output=str(folder / "out.onnx"))
+    monkeypatch.setattr("lcclassify.tasks.export.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'lcclassify\[onnx\]'"):
+        exported()
+
+
+def test_members_are_in_the_order_of_their_names(submodel, bundle_of, prepared):
+    members = [[submodel("trees", seed=seed)] for seed in range(3)]
+    bundle = bundle_of(members)
+    swapped = replace(bundle, classifier=EnsembleClassifier(members[::-1], None))
+    batch = batch_of(prepared)
+    one, other = (run(onnx_model(each).SerializeToString(), batch)[1] for each in (bundle, swapped))
+    np.testing.assert_array_equal(one, other[:, ::-1])
