@@ -137,6 +137,7 @@ GROUPS = {
     "conf/prepare.yaml": ["prepare.yaml"],
     "conf/report.yaml": ["report.yaml"],
     "conf/export.yaml": ["export.yaml"],
+    "conf/explain.yaml": ["explain.yaml"],
     "conf/paths": ["paths/*.yaml"],
     "conf/trainer": ["trainer/*.yaml"],
     "conf/augment": ["augment/*.yaml"],

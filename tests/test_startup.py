@@ -91,6 +91,15 @@ def test_the_list_of_verbs_needs_no_library(tmp_path):
             TABLES,
         ),
         ("simulate", ["output=out", "survey.training=-3"], "survey.training must be", TABLES),
+        ("report", [], "run is missing", TABLES),
+        ("export", [], "bundle is missing", TABLES),
+        ("explain", [], "bundle is missing", TABLES),
+        (
+            "explain",
+            ["bundle=/nosuch", "survey=snphotcc", "survey.root=.", "object=2", "output=out.png"],
+            "bundle='/nosuch' must be the folder of a bundle",
+            TABLES,
+        ),
     ],
 )
 def test_errors_of_the_configuration(tmp_path, command, words, sentence, allowed):

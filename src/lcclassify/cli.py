@@ -198,7 +198,7 @@ def report() -> None:
     def task(cfg: DictConfig, overrides: list[str]) -> None:
         from lcclassify.tasks.surveying import require
 
-        require(cfg, {"run": "the folder of a run, such as run=outputs/run"})
+        require(cfg, {"run": "a run's folder or a file of predictions, such as run=outputs/run"})
         run = import_module("lcclassify.tasks.report").report_of
         print(f"report: {_short(run(Path(str(cfg.run)).expanduser()))}")
 
@@ -215,3 +215,15 @@ def export() -> None:
         run(cfg)
 
     _command("export", task)
+
+
+def explain() -> None:
+    """Entry point of `lcclassify explain`."""
+
+    def task(cfg: DictConfig, overrides: list[str]) -> None:
+        _without_spinning()
+        from lcclassify.tasks.explain import explain as run
+
+        run(cfg)
+
+    _command("explain", task)

@@ -19,7 +19,8 @@ VERBS: Final = {
     "predict": "classifies a survey's objects with a bundle",
     "prepare": "writes a survey's features and sequences to files",
     "simulate": "writes a simulated survey as PLAsTiCC's files",
-    "report": "writes a run's results as one page",
+    "report": "writes the results of a run or a prediction as one HTML file",
+    "explain": "shows what decided about one object",
     "export": "writes a bundle's classifier as an ONNX model",
 }
 

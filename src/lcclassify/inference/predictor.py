@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from astropy.table import Table
 
+    from lcclassify.inference.explaining import Explanation
+
 ACCELERATORS: Final = ("auto", "cpu", "cuda", "gpu")  # the last two are the same
 # A recurrent network's states of a batch must fit into a core's cache; a GPU wants work.
 BATCH_SIZES: Final = {"cpu": 128, "cuda": 4096}
@@ -368,10 +370,33 @@ class Predictor:
             DataError: A table is of another kind, a column missing or of the wrong
                 type, a passband unknown, or rows of an object contradict each other.
         """
-        scored: Frame = like(observations, self._classify(observations, objects))
+        curves, orphan_ids = self._canonical(observations, objects)
+        scored: Frame = like(observations, self.predict_light_curves(curves, orphan_ids=orphan_ids))
         return scored
 
-    def _classify(self, observations: object, objects: object) -> pl.DataFrame:
+    def explain(
+        self,
+        observations: Frame,
+        objects: Frame | None = None,
+        *,
+        object_id: int | str | None = None,
+    ) -> Explanation:
+        """Say what decided about one object, by leaving parts of its light curve out.
+
+        Args:
+            observations: As of `predict_proba`.
+            objects: Likewise.
+            object_id: The object; may be left out where the tables have one alone.
+
+        Raises:
+            DataError: As of `predict_proba`, or there is no such object.
+        """
+        from lcclassify.inference.explaining import explain
+
+        return explain(self, self._canonical(observations, objects)[0], object_id)
+
+    def _canonical(self, observations: object, objects: object) -> tuple[LightCurves, pl.Series]:
+        """Return the light curves of tables, and the ids without a row in the object table."""
         fitted = self.bundle.representation
         carried = fitted.metadata if objects is None else ()
         rows = to_polars(
@@ -387,7 +412,7 @@ class Predictor:
             table = to_polars(objects, "objects", columns, needed=columns)
         cure = f"replace them, such as 0 with '{fitted.passbands.names[0]}' if it stands for that"
         curves, report = light_curves(self.bundle, rows, table, cure)
-        return self.predict_light_curves(curves, orphan_ids=report.orphan_ids)
+        return curves, report.orphan_ids
 
 
 def _device(accelerator: str) -> torch.device:

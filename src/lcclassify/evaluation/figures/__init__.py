@@ -8,6 +8,7 @@ from lcclassify.evaluation.figures.augmentation import (
 )
 from lcclassify.evaluation.figures.confusion import confusion_figure
 from lcclassify.evaluation.figures.curves import precision_recall_figure, roc_figure
+from lcclassify.evaluation.figures.explanation import ExplainedObject, explanation_figure
 from lcclassify.evaluation.figures.importances import importances_figure
 from lcclassify.evaluation.figures.learning import LearningCurve, learning_figure
 from lcclassify.evaluation.figures.light_curves import LightCurvePanel, light_curve_figure
@@ -20,12 +21,14 @@ from lcclassify.evaluation.figures.saving import make_figures, save_figures, wri
 __all__ = [
     "AugmentationExample",
     "ComparedQuantity",
+    "ExplainedObject",
     "LearningCurve",
     "LightCurvePanel",
     "augmentation_examples_figure",
     "augmentation_samples_figure",
     "class_reliability_figure",
     "confusion_figure",
+    "explanation_figure",
     "importances_figure",
     "learning_figure",
     "light_curve_figure",

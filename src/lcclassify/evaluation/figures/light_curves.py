@@ -79,13 +79,13 @@ def light_curve_figure(
     for place in axes.flat[len(panels) :]:
         place.set_visible(False)
     for place, panel in zip(axes.flat, panels, strict=False):
-        _draw(place, panel, passbands)
+        draw_light_curve(place, panel, passbands)
     for place in axes[:, 0]:
         place.set_ylabel("flux", fontsize=8)
     keys = [
         Line2D([], [], color=color, marker=marker, linewidth=1, label=plain(name))
         for name in passbands
-        for color, marker in [_style(name, passbands)]
+        for color, marker in [passband_style(name, passbands)]
     ]
     figure.legend(
         handles=keys,
@@ -99,14 +99,16 @@ def light_curve_figure(
     return figure
 
 
-def _style(name: str, passbands: Sequence[str]) -> tuple[str, str]:
+def passband_style(name: str, passbands: Sequence[str]) -> tuple[str, str]:
+    """Return colour and marker of a passband."""
     styles = list(LSST_STYLES.values())
     return LSST_STYLES.get(name, styles[list(passbands).index(name) % len(styles)])
 
 
-def _draw(axes: Axes, panel: LightCurvePanel, passbands: Sequence[str]) -> None:
+def draw_light_curve(axes: Axes, panel: LightCurvePanel, passbands: Sequence[str]) -> None:
+    """Draw one light curve, without a key to its passbands."""
     for band, name in enumerate(passbands):
-        color, marker = _style(name, passbands)
+        color, marker = passband_style(name, passbands)
         own = panel.passband == band
         if len(panel.true_time):
             axes.plot(panel.true_time, panel.true_flux[band], color=color, linewidth=0.8, zorder=1)
