@@ -24,6 +24,7 @@ from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.redshift import RedshiftEstimator
 from lcclassify.nn.stack import EnsembleClassifier, LinearStackingHead, StackingHead
 from lcclassify.nn.submodel import Submodel
+from lcclassify.nn.unknown import UnknownDetector
 from lcclassify.representations.representation import Representation
 from lcclassify.schema import Passbands, Taxonomy
 from lcclassify.surveys.canonical import canonicalise
@@ -226,7 +227,31 @@ def estimator(prepared, representation, with_error=True):
     return made
 
 
-@pytest.fixture(scope="module", params=["default", "paper", "rounds", "mean", "redshift", "trees"])
+def detector(prepared, unseen):
+    """A detector of unknown objects about the middles of two random classes."""
+    generator = torch.Generator().manual_seed(6)
+    n_features = prepared.features.shape[1]
+    made = UnknownDetector(
+        n_features=n_features,
+        n_components=3,
+        n_classes=len(TAXONOMY),
+        n_known=2,
+        fraction=0.1,
+        unseen=unseen,
+    )
+    made.features.fit(prepared.features)
+    for buffer in (made.projection, made.centres, made.whitening):
+        buffer.normal_(generator=generator)
+    made.offsets.copy_(torch.tensor([0.3, -0.5]))
+    made.lowest.fill_(2.0)
+    made.slope.fill_(1.5)
+    made.intercept.fill_(-6.0)
+    return made
+
+
+@pytest.fixture(
+    scope="module", params=["default", "paper", "rounds", "mean", "redshift", "unknown", "trees"]
+)
 def bundle(request, submodel, bundle_of, prepared, representation):
     """Classifiers of every kind."""
     k = len(TAXONOMY)
@@ -266,6 +291,10 @@ def bundle(request, submodel, bundle_of, prepared, representation):
         ]
         head = trained(StackingHead(3, k, inputs="log_probabilities"))
         return bundle_of(members, head, redshift=redshift)
+    if request.param == "unknown":
+        members = [[submodel({"_target_": DENSE, "units": [8]})], [submodel("trees")]]
+        head = trained(LinearStackingHead(2, k))
+        return bundle_of(members, head, unknown=detector(prepared, [2]))
     return bundle_of([[submodel("trees")]], calibration=Calibration(0.7, [0.0] * k))
 
 
@@ -286,11 +315,23 @@ def said_by(bundle, prepared):
 def test_it_says_what_the_predictor_says(bundle, prepared):
     lengths = prepared.lengths
     assert (lengths.min(), lengths.max()) == (1, LONGEST)
-    probabilities, members = run(onnx_model(bundle).SerializeToString(), batch_of(prepared))
+    content = onnx_model(bundle).SerializeToString()
+    probabilities, members = run(content, batch_of(prepared))[:2]
     expected, each = said_by(bundle, prepared)
     np.testing.assert_allclose(probabilities, expected, rtol=0, atol=2e-6)
     np.testing.assert_allclose(members, each, rtol=0, atol=2e-6)
     assert expected.std(axis=0).min() > 0.01  # they say different things of different objects
+
+
+@pytest.mark.parametrize("unseen", [[], [0, 2]])
+def test_objects_of_no_known_class(unseen, submodel, bundle_of, prepared):
+    bundle = bundle_of([[submodel("trees")]], unknown=detector(prepared, unseen))
+    predictor = Predictor(bundle, accelerator="cpu", threads=1)
+    expected = predictor.score(prepared, prepared.object_ids)
+    found = run(onnx_model(bundle).SerializeToString(), batch_of(prepared))
+    np.testing.assert_allclose(found[0], expected.probabilities, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found[2], expected.unknown, rtol=0, atol=1e-6)
+    assert expected.unknown.std() > 0.01
 
 
 def test_an_object_does_not_depend_on_its_batch(bundle, prepared):
@@ -400,7 +441,7 @@ print(json.dumps([meta, [one.name for one in session.get_outputs()], found[0].to
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     meta, outputs, found = json.loads(done.stdout)
-    assert outputs == list(OUTPUTS)
+    assert outputs == list(OUTPUTS[: 2 + (bundle.classifier.unknown is not None)])
     np.testing.assert_allclose(found, said_by(bundle, prepared)[0], rtol=0, atol=2e-6)
     fitted = bundle.representation
     assert meta["classes"] == list(TAXONOMY.classes)

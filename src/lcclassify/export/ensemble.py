@@ -7,6 +7,7 @@ from torch import nn
 
 from lcclassify.errors import ConfigError
 from lcclassify.export import networks, redshift
+from lcclassify.export import unknown as strangers
 from lcclassify.export.graph import Graph
 from lcclassify.export.networks import Inputs
 from lcclassify.nn.calibration import FLOOR, Calibration
@@ -21,7 +22,7 @@ from lcclassify.nn.submodel import Submodel
 
 def probabilities(
     graph: Graph, classifier: EnsembleClassifier, inputs: tuple[str, str, str, str]
-) -> tuple[str, str]:
+) -> tuple[str, str, str | None]:
     """Return what the ensemble and each of its members say.
 
     Args:
@@ -31,7 +32,8 @@ def probabilities(
             ``(N, T, C) float32`` and lengths ``(N,) int64``.
 
     Returns:
-        ``(N, K) float64`` and ``(N, M, K) float64``.
+        ``(N, K) float64``, ``(N, M, K) float64``, and the probability of no known class,
+        ``(N,) float64``, or None where the ensemble tells none.
 
     Raises:
         ConfigError: It holds what cannot be exported.
@@ -64,11 +66,15 @@ def probabilities(
     found = graph.mean([_combined(graph, classifier.head, members) for members in rounds])
     if classifier.calibration is not None:
         found = _calibrated(graph, classifier.calibration, found)
+    unknown = None
+    if classifier.unknown is not None:
+        unknown = strangers.probability(graph, classifier.unknown, inputs[0])
+        found = strangers.shared_out(graph, classifier.unknown, found, unknown)
     apart = [
         graph.op("Unsqueeze", graph.mean([members[m] for members in rounds]), graph.whole([1]))
         for m in range(len(classifier.members))
     ]
-    return found, graph.op("Concat", *apart, axis=1)
+    return found, graph.op("Concat", *apart, axis=1), unknown
 
 
 def _combined(graph: Graph, head: nn.Module | None, members: list[str]) -> str:

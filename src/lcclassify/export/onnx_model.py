@@ -16,7 +16,7 @@ from lcclassify.inference.bundle import Bundle
 from lcclassify.schema import Batch
 
 INPUTS: Final = ("features", "context", "sequences", "lengths")
-OUTPUTS: Final = ("probabilities", "member_probabilities")
+OUTPUTS: Final = ("probabilities", "member_probabilities", "unknown")
 
 _IR_VERSION: Final = 10  # as of the operators' version, so that no newer runtime is asked for
 
@@ -27,7 +27,8 @@ def onnx_model(bundle: Bundle) -> Any:
     Its inputs are those of `lcclassify.schema.Batch`: ``features (N, F) double``, ``context
     (N, S) double``, ``sequences (N, T, C) float`` and ``lengths (N,) int64``, undefined values
     as NaN and sequences padded with zeros. Its outputs are ``probabilities (N, K) double`` and
-    ``member_probabilities (N, M, K) double``. N and T are free. The names of all columns, the
+    ``member_probabilities (N, M, K) double``, and ``unknown (N,) double``, the probability of no
+    known class, where the bundle tells it. N and T are free. The names of all columns, the
     classes and the units stand in the model's metadata as JSON.
 
     Args:
@@ -41,7 +42,8 @@ def onnx_model(bundle: Bundle) -> Any:
     graph = Graph()
     found = probabilities(graph, bundle.classifier.cpu().eval(), INPUTS)
     # Constants, too, can be what is asked for, and a value has one name only.
-    for value, name in zip(found, OUTPUTS, strict=True):
+    told = [(name, value) for name, value in zip(OUTPUTS, found, strict=True) if value is not None]
+    for name, value in told:
         graph.nodes.append(helper.make_node("Identity", [value], [name], name=name))
     fitted = bundle.representation
     n_classes = len(bundle.taxonomy)
@@ -52,16 +54,17 @@ def onnx_model(bundle: Bundle) -> Any:
         ("sequences", TensorProto.FLOAT, [n, "nights", len(fitted.channel_names)]),
         ("lengths", TensorProto.INT64, [n]),
     ]
-    outputs = [
-        ("probabilities", double, [n, n_classes]),
-        ("member_probabilities", double, [n, len(bundle.member_names), n_classes]),
-    ]
+    shapes = {
+        "probabilities": [n, n_classes],
+        "member_probabilities": [n, len(bundle.member_names), n_classes],
+        "unknown": [n],
+    }
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "lcclassify",
             [helper.make_tensor_value_info(*each) for each in inputs],
-            [helper.make_tensor_value_info(*each) for each in outputs],
+            [helper.make_tensor_value_info(name, double, shapes[name]) for name, _ in told],
             graph.initializers,
         ),
         opset_imports=[
@@ -113,13 +116,16 @@ def largest_difference(content: bytes, bundle: Bundle, *, seed: int = 0) -> floa
     batch = made_up_batch(bundle, seed)
     with torch.inference_mode():
         rounds = bundle.classifier.round_probabilities(batch)
-        expected = (bundle.classifier.combine(rounds).numpy(), rounds.mean(1).numpy())
-    found = run(content, batch)
-    return max(float(np.abs(a - b).max()) for a, b in zip(found, expected, strict=True))
+        unknown = bundle.classifier.unknown_probabilities(batch.features)
+        expected = [bundle.classifier.combine(rounds, unknown), rounds.mean(1)]
+    if unknown is not None:
+        expected.append(unknown)
+    pairs = zip(run(content, batch), expected, strict=True)
+    return max(float(np.abs(a - b.numpy()).max()) for a, b in pairs)
 
 
-def run(content: bytes, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-    """Return the outputs of a serialised model on a CPU, for a batch."""
+def run(content: bytes, batch: Batch) -> list[np.ndarray]:
+    """Return the outputs of a serialised model on a CPU, for a batch, in the order of `OUTPUTS`."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -127,5 +133,5 @@ def run(content: bytes, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     given = {name: getattr(batch, name).numpy() for name in INPUTS}
-    together, members = session.run(list(OUTPUTS), given)
-    return together, members
+    found: list[np.ndarray] = session.run(None, given)
+    return found

@@ -39,6 +39,7 @@ class Explanation:
         probabilities: ``(K,)``.
         member_names: M names.
         members: ``(M, K)``, each member's probabilities.
+        unknown: Probability of no known class; None where the bundle does not tell it.
         night_mjd: ``(J,)`` first observation of each night, in days.
         night_changes: ``(J,)``.
         passbands: Names of the B passbands that the object was observed in.
@@ -52,6 +53,7 @@ class Explanation:
     probabilities: FloatArray
     member_names: tuple[str, ...]
     members: FloatArray
+    unknown: float | None
     night_mjd: FloatArray
     night_changes: FloatArray
     passbands: tuple[str, ...]
@@ -75,6 +77,7 @@ class Explanation:
             "object_id": self.object_id,
             "predicted_class": self.classes[self.predicted],
             "probabilities": by_class(self.probabilities),
+            "unknown": self.unknown,
             "members": {
                 name: by_class(row)
                 for name, row in zip(self.member_names, self.members, strict=True)
@@ -160,6 +163,7 @@ def explain(
         probabilities=found[0],
         member_names=predictor.bundle.member_names,
         members=predictions.members[0],
+        unknown=None if predictions.unknown is None else float(predictions.unknown[0]),
         night_mjd=start,
         night_changes=logs[nights[1:]] - logs[0],
         passbands=tuple(own.passbands.names[b] for b in bands),

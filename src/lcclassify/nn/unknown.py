@@ -13,7 +13,7 @@ from lcclassify.nn.normalisation import FeatureTransform
 from lcclassify.schema import PlainConfig
 
 # Added to a score before its logarithm: differences among ordinary objects mean little.
-_SOFTENING: Final = 10.0
+SOFTENING: Final = 10.0
 
 
 class UnknownDetector(nn.Module):
@@ -151,4 +151,4 @@ def check_fraction(value: object) -> float:
 
 def softened(score: Tensor, lowest: Tensor) -> Tensor:
     """Return what the logistic regression is linear in, of scores ``(N,)``."""
-    return ((score - lowest).clamp(min=0.0) + _SOFTENING).log()
+    return ((score - lowest).clamp(min=0.0) + SOFTENING).log()

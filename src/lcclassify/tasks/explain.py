@@ -167,6 +167,8 @@ def _say(explanation: Explanation, names: tuple[str, ...]) -> None:
         f"Object {explanation.object_id} is {names[k]} with a probability of "
         f"{explanation.probabilities[k]:.1%}."
     )
+    if explanation.unknown is not None:
+        say(f"It is of no known class with a probability of {explanation.unknown:.1%}.")
     changes = np.nan_to_num(explanation.night_changes)
     best = [j for j in np.argsort(changes, kind="stable")[:_NIGHTS_TOLD] if changes[j] < 0]
     if best:
