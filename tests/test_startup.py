@@ -51,6 +51,12 @@ def test_the_list_of_verbs_needs_no_library(tmp_path):
     assert not set(last.split()) & {*SLOW, "hydra", "omegaconf", "rich", "yaml", "numpy"}
 
 
+def test_the_list_of_verbs_may_be_cut():
+    script = 'exec 3>&1; "$0" -m lcclassify 2>&3 | head -0; echo "${PIPESTATUS[0]}"'
+    done = subprocess.run(["bash", "-c", script, sys.executable], capture_output=True, text=True)
+    assert done.stdout == "0\n"
+
+
 @pytest.mark.parametrize(
     ("command", "words", "sentence", "allowed"),
     [

@@ -6,6 +6,7 @@ is there at once.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -35,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """
     words = sys.argv[1:] if words is None else words
     if not words or words[0] in ("-h", "--help", "help"):
-        print(_listed())
+        _print(_listed())
     elif words[0] == "--version":
         from lcclassify import __version__
 
@@ -48,6 +49,13 @@ def main(words: Sequence[str] | None = None) -> None:
         known = did_you_mean(words[0], VERBS)
         print(f"error: lcclassify has no verb '{words[0]}': {known}", file=sys.stderr)
         sys.exit(_EXIT_ERROR)
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # as of `| head -1`; what is left in the buffer goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _listed() -> str:

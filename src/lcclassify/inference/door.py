@@ -11,7 +11,16 @@ import polars as pl
 
 from lcclassify.errors import DataError, DataWarning
 from lcclassify.inference.bundle import Bundle
-from lcclassify.schema import DETECTED, FLUX, FLUX_ERR, PASSBAND, LightCurves
+from lcclassify.inference.frames import to_polars
+from lcclassify.schema import (
+    DETECTED,
+    FLUX,
+    FLUX_ERR,
+    OBJECT_ID,
+    OBSERVATION_COLUMNS,
+    PASSBAND,
+    LightCurves,
+)
 from lcclassify.surveys.canonical import DETECTION_SNR, canonicalise
 from lcclassify.surveys.objecttable import implausible_metadata
 from lcclassify.surveys.plasticc import MISSING, WITH_MISSING
@@ -22,6 +31,40 @@ _OF_PLASTICC: Final = ("plasticc", "simulated")
 _PASSBANDS_OF_PLASTICC: Final = ("u", "g", "r", "i", "z", "y")
 
 _logger = logging.getLogger(__name__)
+
+
+def table_curves(
+    bundle: Bundle, observations: object, objects: object
+) -> tuple[LightCurves, pl.Series]:
+    """Return the light curves of tables of any library.
+
+    Args:
+        bundle: What is to classify them.
+        observations: As of `Predictor.predict_proba`.
+        objects: Likewise.
+
+    Returns:
+        The light curves, and the ids of objects without a row in the object table.
+
+    Raises:
+        DataError: As of `light_curves`, or a table is of another kind.
+    """
+    fitted = bundle.representation
+    carried = fitted.metadata if objects is None else ()
+    rows = to_polars(
+        observations,
+        "observations",
+        (*OBSERVATION_COLUMNS, *carried),
+        needed=OBSERVATION_COLUMNS[:-1],
+        zeropoint=bundle.zeropoint,
+    )
+    table = None
+    if objects is not None:
+        columns = (OBJECT_ID, *fitted.metadata)
+        table = to_polars(objects, "objects", columns, needed=columns)
+    cure = f"replace them, such as 0 with '{fitted.passbands.names[0]}' if it stands for that"
+    curves, report = light_curves(bundle, rows, table, cure)
+    return curves, report.orphan_ids
 
 
 def light_curves(

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.inference.bundle import Bundle, load
 from lcclassify.inference.decisions import Decisions
-from lcclassify.inference.door import light_curves
-from lcclassify.inference.frames import like, to_polars
+from lcclassify.inference.door import table_curves
+from lcclassify.inference.frames import like
 from lcclassify.inference.predictions import (
     NO_OBJECT_ROW,
     NO_OBSERVATION,
@@ -28,10 +28,10 @@ from lcclassify.inference.predictions import (
 )
 from lcclassify.inference.threads import own_threads
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
-from lcclassify.nn.devices import float32_products
+from lcclassify.nn.devices import chosen_device, float32_products
 from lcclassify.nn.gru import with_products
 from lcclassify.representations.prepared import PreparedSet
-from lcclassify.schema import OBJECT_ID, OBSERVATION_COLUMNS, LightCurves
+from lcclassify.schema import OBJECT_ID, LightCurves
 from lcclassify.tables.sortedids import positions
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
     from lcclassify.inference.explaining import Explanation
 
-ACCELERATORS: Final = ("auto", "cpu", "cuda", "gpu")  # the last two are the same
 # A recurrent network's states of a batch must fit into a core's cache; a GPU wants work.
 BATCH_SIZES: Final = {"cpu": 128, "cuda": 4096}
 PRECISIONS: Final = ("32", "bf16", "int8")
@@ -111,7 +110,7 @@ class Predictor:
         chunk_size: int = CHUNK_SIZE,
         threads: int | None = None,
     ) -> None:
-        self.device = _device(accelerator)
+        self.device = chosen_device(accelerator)
         if batch_size is None:
             batch_size = BATCH_SIZES[self.device.type]
         if threads is None:
@@ -370,7 +369,7 @@ class Predictor:
             DataError: A table is of another kind, a column missing or of the wrong
                 type, a passband unknown, or rows of an object contradict each other.
         """
-        curves, orphan_ids = self._canonical(observations, objects)
+        curves, orphan_ids = table_curves(self.bundle, observations, objects)
         scored: Frame = like(observations, self.predict_light_curves(curves, orphan_ids=orphan_ids))
         return scored
 
@@ -393,36 +392,4 @@ class Predictor:
         """
         from lcclassify.inference.explaining import explain
 
-        return explain(self, self._canonical(observations, objects)[0], object_id)
-
-    def _canonical(self, observations: object, objects: object) -> tuple[LightCurves, pl.Series]:
-        """Return the light curves of tables, and the ids without a row in the object table."""
-        fitted = self.bundle.representation
-        carried = fitted.metadata if objects is None else ()
-        rows = to_polars(
-            observations,
-            "observations",
-            (*OBSERVATION_COLUMNS, *carried),
-            needed=OBSERVATION_COLUMNS[:-1],
-            zeropoint=self.bundle.zeropoint,
-        )
-        table = None
-        if objects is not None:
-            columns = (OBJECT_ID, *fitted.metadata)
-            table = to_polars(objects, "objects", columns, needed=columns)
-        cure = f"replace them, such as 0 with '{fitted.passbands.names[0]}' if it stands for that"
-        curves, report = light_curves(self.bundle, rows, table, cure)
-        return curves, report.orphan_ids
-
-
-def _device(accelerator: str) -> torch.device:
-    if accelerator not in ACCELERATORS:
-        raise ConfigError(
-            f"accelerator cannot be '{accelerator}': {did_you_mean(str(accelerator), ACCELERATORS)}"
-        )
-    has_gpu = torch.cuda.is_available()
-    if accelerator in ("cuda", "gpu") and not has_gpu:
-        raise ConfigError(
-            f"accelerator={accelerator} needs a GPU that torch can use, and there is none"
-        )
-    return torch.device("cuda" if has_gpu and accelerator != "cpu" else "cpu")
+        return explain(self, table_curves(self.bundle, observations, objects)[0], object_id)

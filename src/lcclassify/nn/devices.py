@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import torch
 
+from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import PlainConfig
+
+ACCELERATORS: Final = ("auto", "cpu", "cuda", "gpu")  # the last two are the same
 
 
 def device_of(trainer: PlainConfig) -> torch.device:
@@ -16,6 +20,24 @@ def device_of(trainer: PlainConfig) -> torch.device:
         return torch.device("cpu")
     devices = trainer.get("devices", 1)
     return torch.device("cuda", devices[0] if isinstance(devices, list | tuple) else 0)
+
+
+def chosen_device(accelerator: str) -> torch.device:
+    """Return the device that one of `ACCELERATORS` names.
+
+    Raises:
+        ConfigError: It is none of them, or there is no GPU.
+    """
+    if accelerator not in ACCELERATORS:
+        raise ConfigError(
+            f"accelerator cannot be '{accelerator}': {did_you_mean(str(accelerator), ACCELERATORS)}"
+        )
+    has_gpu = torch.cuda.is_available()
+    if accelerator in ("cuda", "gpu") and not has_gpu:
+        raise ConfigError(
+            f"accelerator={accelerator} needs a GPU that torch can use, and there is none"
+        )
+    return torch.device("cuda" if has_gpu and accelerator != "cpu" else "cpu")
 
 
 @contextmanager
