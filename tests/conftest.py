@@ -170,6 +170,7 @@ def base_words(survey_folder, survey_words):
         "trainer.accelerator=cpu",
         "trainer.workers=1",
         "evaluation.figures=false",
+        "evaluation.report=false",
         "tensorboard=false",
     ]
 

@@ -237,6 +237,8 @@ def test_installed_commands_work_from_an_empty_folder(
         "out.manifest.json",
         "out.metrics.json",
         "out.parquet",
+        "out.report",
+        "out.report.html",
         "own",
         "run",
     ]

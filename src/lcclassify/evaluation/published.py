@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 SOURCE: Final = "Chaini & Kumar 2020, arXiv:2006.12333"
 
@@ -43,3 +43,58 @@ TEST_RECALL: Final[Mapping[str, float]] = MappingProxyType(
         "99": 0.02,
     }
 )
+
+
+class Beside(NamedTuple):
+    """A published figure and a run's own.
+
+    Attributes:
+        what: The figure, in words.
+        published: Its published value, or None.
+        own: The run's, or None.
+        digits: That are worth showing.
+    """
+
+    what: str
+    published: float | None
+    own: float | None
+    digits: int
+
+
+def beside_published(
+    scalars: Mapping[str, float | None],
+    names: Mapping[str, str],
+    cv_accuracy: Mapping[str, float] | None = None,
+) -> list[list[Beside]]:
+    """Return published figures beside those of a run, in three groups.
+
+    Args:
+        scalars: Metrics of a model of PLAsTiCC's 15 classes, as of `Evaluation`.
+        names: What its classes are called, by label.
+        cv_accuracy: Cross-validation accuracies, see `report.paper_comparison`.
+    """
+    own = dict(cv_accuracy or {})
+    return [
+        [
+            Beside(
+                f"{'Table 3, ' if name in CV_ACCURACY else ''}CV accuracy, {name}",
+                CV_ACCURACY.get(name),
+                own.get(name),
+                5,
+            )
+            for name in dict.fromkeys((*CV_ACCURACY, *own))
+        ],
+        [
+            Beside(f"test set, {metric.replace('_', ' ')}", value, scalars.get(metric), 5)
+            for metric, value in TEST_SCALARS.items()
+        ],
+        [
+            Beside(
+                f"Fig. 5, recall of {name}",
+                TEST_RECALL.get(label),
+                scalars.get(f"recall/{label}"),
+                2,
+            )
+            for label, name in names.items()
+        ],
+    ]

@@ -130,7 +130,6 @@ def paper_comparison(
             f"published figures exist for PLAsTiCC's 15 classes "
             f"({', '.join(published.PLASTICC_CLASSES)}), got {', '.join(evaluation.classes)}"
         )
-    own = dict(cv_accuracy or {})
     table = new_table(
         f"beside {published.SOURCE}",
         f"published: {published.TEST_OBJECTS:,} test objects; this run: {_objects([evaluation])}",
@@ -138,26 +137,11 @@ def paper_comparison(
     table.add_column("figure", overflow="fold")
     table.add_column("published", justify="right", no_wrap=True)
     table.add_column("this run", justify="right", no_wrap=True)
-    for name in dict.fromkeys((*published.CV_ACCURACY, *own)):
-        table.add_row(
-            Text(f"{'Table 3, ' if name in published.CV_ACCURACY else ''}CV accuracy, {name}"),
-            _number(published.CV_ACCURACY.get(name), digits=5),
-            _number(own.get(name), digits=5),
-        )
-    table.add_section()
-    for metric, value in published.TEST_SCALARS.items():
-        table.add_row(
-            f"test set, {metric.replace('_', ' ')}",
-            _number(value, digits=5),
-            _number(evaluation.scalars[metric], digits=5),
-        )
-    table.add_section()
-    for k, label in enumerate(evaluation.classes):
-        table.add_row(
-            Text(f"Fig. 5, recall of {_class_name(evaluation, k)}"),
-            _number(published.TEST_RECALL.get(label), digits=2),
-            _number(evaluation.scalars[f"recall/{label}"], digits=2),
-        )
+    names = {label: _class_name(evaluation, k) for k, label in enumerate(evaluation.classes)}
+    for group in published.beside_published(evaluation.scalars, names, cv_accuracy):
+        for what, theirs, own, digits in group:
+            table.add_row(Text(what), _number(theirs, digits), _number(own, digits))
+        table.add_section()
     return table
 
 
@@ -245,10 +229,18 @@ def _objects(evaluations: Sequence[Evaluation]) -> str:
     return text
 
 
-def _class_name(evaluation: Evaluation, position: int) -> str:
-    label, name = evaluation.classes[position], evaluation.names[position]
-    # "SN II" says which class it is; "SN Ia" does not say that its label is 90.
+def class_name(label: str, name: str) -> str:
+    """Return what a class is called: its label and its name, where that does not say it.
+
+    Example:
+        >>> class_name("II", "SN II"), class_name("90", "SN Ia")
+        ('SN II', '90 SN Ia')
+    """
     return name if label == name or label in name.split() else f"{label} {name}"
+
+
+def _class_name(evaluation: Evaluation, position: int) -> str:
+    return class_name(evaluation.classes[position], evaluation.names[position])
 
 
 def _number(value: float | None, digits: int = 4) -> str:

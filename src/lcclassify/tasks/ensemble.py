@@ -24,6 +24,7 @@ from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
+from lcclassify.tasks.kept_curves import removed_at_end
 from lcclassify.tasks.last_steps import (
     LastSteps,
     calibrate,
@@ -35,7 +36,8 @@ from lcclassify.tasks.last_steps import (
 )
 from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_count
 from lcclassify.tasks.redshift import with_redshifts
-from lcclassify.tasks.results import cross_validation, report
+from lcclassify.tasks.results import cross_validation, remarks, report
+from lcclassify.tasks.run_report import finish_report
 from lcclassify.tasks.runs import Run
 from lcclassify.tasks.scoring import Scoring
 from lcclassify.terminal import terminal, working
@@ -69,6 +71,7 @@ class TrainResult:
         evaluations: Evaluation of every member and of the whole, which comes last.
         evaluated_on: The objects they were evaluated on, in words.
         seconds: Time it took.
+        report: The report as HTML, or None where none was made.
     """
 
     folder: Path
@@ -76,6 +79,7 @@ class TrainResult:
     evaluations: Mapping[str, Evaluation]
     evaluated_on: str
     seconds: float
+    report: Path | None = None
 
 
 def train_ensemble(
@@ -97,8 +101,9 @@ def train_ensemble(
     workers = worker_count(run.config["trainer"])
     if workers > 1:
         warm_up(ValidationLog.__module__)
-    inputs, prepared = read_inputs(run, console, said)
     with ExitStack() as stack:
+        stack.enter_context(removed_at_end(run.folder))
+        inputs, prepared = read_inputs(run, console, said)
         stack.enter_context(one_thread())
         context = stack.enter_context(_context(run, inputs, prepared, workers))
         del prepared  # fits share their own copy
@@ -138,27 +143,29 @@ def train_ensemble(
             member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
             for member in crossed
         }
-    evaluations = report(
-        run,
-        scored,
-        held_out,
-        inputs,
-        taxonomy,
-        validations,
-        fitted,
-        what_trees_use,
-        steps,
-        worth,
-        redshifts,
-        console,
-    )
-    # From here on what it is given has no estimates yet.
-    classifier.redshift = None if redshifts is None else redshifts.estimator
-    seconds = time.perf_counter() - started
-    folder = _save_bundle(
-        run, inputs, classifier, fitted, evaluations, scored.what, steps, conditions
-    )
-    return TrainResult(run.folder, folder, evaluations, scored.what, seconds)
+        evaluations = report(
+            run,
+            scored,
+            held_out,
+            inputs,
+            taxonomy,
+            validations,
+            fitted,
+            what_trees_use,
+            steps,
+            worth,
+            redshifts,
+            console,
+        )
+        # From here on what it is given has no estimates yet.
+        classifier.redshift = None if redshifts is None else redshifts.estimator
+        folder = _save_bundle(
+            run, inputs, classifier, fitted, evaluations, scored.what, steps, conditions
+        )
+        seconds = time.perf_counter() - started
+        said_of_it = remarks(run, steps.sentences(taxonomy))
+        page = finish_report(run, inputs, seconds, said_of_it, console)
+    return TrainResult(run.folder, folder, evaluations, scored.what, seconds, page)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from lcclassify.tables.sortedids import distinct_sorted, positions, within
 from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.augmenting import make_stream, select
 from lcclassify.tasks.input_line import input_line
+from lcclassify.tasks.kept_curves import KeptCurves, keep_curves
 from lcclassify.tasks.redshift import truth_column
 from lcclassify.tasks.runs import SPLITS, Run, check_same_data
 from lcclassify.terminal import working
@@ -54,6 +55,8 @@ class TrainingInputs:
         stream: Draws training objects anew, or None.
         drawn: What figures show of that, or None.
         redshift: ``(N,)`` the best redshift of each, where one is read to learn from, else NaN.
+        account: How the survey was read, in sentences.
+        kept: Light curves that the report shows some of, or None.
     """
 
     taxonomy: Taxonomy
@@ -69,6 +72,8 @@ class TrainingInputs:
     stream: DrawnStream | None
     drawn: AugmentationArrays | None
     redshift: NDArray[np.float64]
+    account: tuple[str, ...]
+    kept: KeptCurves | None
 
 
 def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInputs, PreparedSet]:
@@ -136,10 +141,21 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
         observed = observed.drop(str(column))
     curves = select(curves, observed)
     taxonomy, zeropoint = data.taxonomy, data.zeropoint
+    account = (_what_was_read(data, survey.name), *data.report.sentences())
     del data  # it may be most of the memory
     targets = encode_labels(observed[LABEL], taxonomy)
 
     stated = detections_differ(curves.observations)
+    kept = None
+    if run.plan.report:
+        kept = keep_curves(
+            run.folder,
+            curves,
+            observed[OBJECT_ID].filter(pl.Series(_evaluated(run, split))),
+            settings.sequences.redshift,
+            zeropoint,
+            derive_seed(seed, "report"),
+        )
     with working(console, f"preparing {len(observed):,} objects"):
         training = _parts_of(curves, observed[split.rows("train")])
         representation = settings.fit_parts(training, derive_seed(seed, "noise"))
@@ -190,8 +206,19 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
         stream,
         drawn,
         redshift,
+        account,
+        kept,
     )
     return inputs, prepared
+
+
+def _evaluated(run: Run, split: Split) -> NDArray[np.bool_]:
+    """Return which rows the evaluation can be of."""
+    roles = split.table["role"]
+    tested = run.plan.test and (roles == "test").any()
+    named = ["test", "held_out"] if tested else ["train", "held_out"]
+    found: NDArray[np.bool_] = roles.is_in(named).to_numpy()
+    return found
 
 
 def _parts_of(curves: LightCurves, objects: pl.DataFrame) -> Iterator[LightCurves]:
@@ -202,18 +229,19 @@ def _parts_of(curves: LightCurves, objects: pl.DataFrame) -> Iterator[LightCurve
 
 
 def _say_what_was_read(data: SurveyData, name: str, console: Console) -> None:
-    curves = data.light_curves
-    console.print(
-        Text.assemble(
-            (name, "bold"),
-            f": {len(curves.objects):,} objects, {len(curves.observations):,} observations in "
-            f"{' '.join(curves.passbands.names)}, classes {', '.join(data.taxonomy.classes)}",
-        ),
-        highlight=False,
-        soft_wrap=True,
-    )
+    line = Text(_what_was_read(data, name))
+    line.stylize("bold", 0, len(name))
+    console.print(line, highlight=False, soft_wrap=True)
     for sentence in data.report.sentences():
         console.print(f"  {sentence}", highlight=False, soft_wrap=True)
+
+
+def _what_was_read(data: SurveyData, name: str) -> str:
+    curves = data.light_curves
+    return (
+        f"{name}: {len(curves.objects):,} objects, {len(curves.observations):,} observations in "
+        f"{' '.join(curves.passbands.names)}, classes {', '.join(data.taxonomy.classes)}"
+    )
 
 
 def _split(run: Run, observed: pl.DataFrame, data: SurveyData, seed: int) -> Split:

@@ -22,6 +22,8 @@ from lcclassify.inference.predictions import (
 from lcclassify.inference.shards import ShardRecord, ShardStore
 from lcclassify.schema import FLUX, FLUX_ERR, LABEL, OBJECT_ID, STACK, SUBSET, LightCurves
 from lcclassify.surveys.chunks import Chunk, SurveyChunks
+from lcclassify.tasks.prediction_examples import example_curves
+from lcclassify.tasks.report_folder import measured
 
 if TYPE_CHECKING:
     from lcclassify.inference.bundle import Bundle
@@ -37,6 +39,7 @@ CONTEXT: Final = "context"
 SEQUENCES: Final = "sequences"
 ORPHANS: Final = "orphans"  # ids of objects without a row in the object table
 REJECTS: Final = "rejects"
+EXAMPLES: Final = "examples"  # light curves that the report may show
 
 NIGHT: Final = "night"
 
@@ -74,6 +77,7 @@ class ClassifyJob:
         precision: As of `Predictor`.
         threads: As of `Predictor`; all chunks that a process works on share them.
         decisions: What is said beside the probabilities.
+        keep_examples: Whether to keep light curves that a report may show.
     """
 
     chunks: SurveyChunks
@@ -86,6 +90,7 @@ class ClassifyJob:
     precision: str
     threads: int
     decisions: Decisions
+    keep_examples: bool = False
 
     def process(self, index: int) -> ShardRecord:
         """Take one chunk from the survey's files to its shard."""
@@ -107,7 +112,14 @@ class ClassifyJob:
             predictions = predictor.score(prepared, objects[OBJECT_ID], keep_members=labelled)
         tables = _account_tables(chunk)
         if labelled:
-            tables[SCORES] = _scores(predictor, predictions, objects)
+            tables[SCORES] = _scores(predictor, predictions, curves)
+        if self.keep_examples:
+            tables[EXAMPLES] = example_curves(
+                curves,
+                predictions.to_frame(predictor.classes),
+                predictor.classes,
+                labelled=labelled,
+            )
         if len(chunk.unobserved_ids):
             predictions = with_unscored(predictions, chunk.unobserved_ids, NO_OBSERVATION)
         if len(chunk.report.orphan_ids):
@@ -199,8 +211,12 @@ def _with_ids(
     )
 
 
-def _scores(predictor: Predictor, predictions: Predictions, objects: pl.DataFrame) -> pl.DataFrame:
-    """Return label, subset and all probabilities of labelled objects that have them."""
+def _scores(predictor: Predictor, predictions: Predictions, curves: LightCurves) -> pl.DataFrame:
+    """Return label, subset, quantities and probabilities of labelled objects that have them."""
+    objects, bundle = curves.objects, predictor.bundle
+    quantities = measured(
+        curves, bundle.representation.settings.sequences.redshift, bundle.zeropoint
+    )
     *members, whole = models_of(predictor.bundle)
     models = {whole: predictions.probabilities}
     if predictions.members is not None:
@@ -211,7 +227,8 @@ def _scores(predictor: Predictor, predictions: Predictions, objects: pl.DataFram
         for k, label in enumerate(predictor.classes)
     }
     used = pl.Series(predictions.scored) & objects[LABEL].is_not_null()
-    return objects.select(OBJECT_ID, LABEL, SUBSET).with_columns(**columns).filter(used)
+    known = objects.select(OBJECT_ID, LABEL, SUBSET).with_columns(**columns).filter(used)
+    return known.join(quantities, on=OBJECT_ID, how="left", maintain_order="left")
 
 
 def _account_tables(chunk: Chunk) -> dict[str, pl.DataFrame]:

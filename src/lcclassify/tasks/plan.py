@@ -74,6 +74,7 @@ class Plan:
         stacked: Whether the model is an ensemble, be it of one member.
         name: Name of the model in tables and files.
         test: Whether test and held-out objects are scored.
+        report: Whether a report is made.
         augment: How training objects are drawn anew.
         priors: What shares of the classes probabilities are for.
         redshift: What estimates redshifts that join the members' inputs; None for nothing.
@@ -90,6 +91,7 @@ class Plan:
     stacked: bool
     name: str
     test: bool
+    report: bool
     augment: AugmentSettings
     priors: Priors
     redshift: RedshiftSettings | None
@@ -110,7 +112,7 @@ def make_plan(config: PlainConfig) -> Plan:
     check_keys("split", split, [field.name for field in fields(SplitSettings)])
     stacking = config["stacking"]
     check_keys("stacking", stacking, ("mode", "cross_validate", "refit"))
-    check_keys("evaluation", config["evaluation"], ("figures", "test"))
+    check_keys("evaluation", config["evaluation"], ("figures", "test", "report"))
     mode = stacking.get("mode")
     if mode not in MODES:
         raise ConfigError(f"stacking.mode is '{mode}': {did_you_mean(str(mode), MODES)}")
@@ -118,6 +120,8 @@ def make_plan(config: PlainConfig) -> Plan:
         ("stacking.cross_validate", stacking.get("cross_validate")),
         ("evaluation.figures", config["evaluation"].get("figures")),
         ("evaluation.test", config["evaluation"].get("test")),
+        # Runs that were begun before there were reports have no such key.
+        ("evaluation.report", config["evaluation"].get("report", True)),
         ("tensorboard", config["tensorboard"]),
     ):
         if not isinstance(flag, bool):
@@ -146,6 +150,7 @@ def make_plan(config: PlainConfig) -> Plan:
         stacked="members" in model,
         name=STACK if "members" in model else str(model.get("name")),
         test=config["evaluation"]["test"],
+        report=config["evaluation"].get("report", True),
         augment=augment,
         priors=Priors.from_config(config.get("priors", "training")),
         redshift=redshift,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -45,6 +45,8 @@ from lcclassify.tasks.chunked import (
 from lcclassify.tasks.engines import Engine
 from lcclassify.tasks.input_line import input_line
 from lcclassify.tasks.jobs import PREDICTIONS, SCORES, ClassifyJob, models_of
+from lcclassify.tasks.prediction_report import FOLDER, REPORT, beside
+from lcclassify.tasks.reporting import remove_report, report_prediction
 from lcclassify.tasks.scores import evaluations
 from lcclassify.tasks.shift import shift_of
 from lcclassify.tasks.surveying import (
@@ -86,6 +88,7 @@ class PredictResult:
         n_unscored: Objects with a reason instead.
         evaluation: Of the stack, or of the only network; None where there are no labels or
             none are to be looked at.
+        report: File of the report, or None where none was made.
         elapsed: Seconds from reading to the written file.
         stages: Seconds of each stage, summed over the chunks; several are worked on at
             a time.
@@ -95,6 +98,7 @@ class PredictResult:
     output: Path
     metrics: Path | None
     rejects: Path | None
+    report: Path | None
     n_objects: int
     n_scored: int
     n_unscored: int
@@ -132,8 +136,9 @@ def predict(cfg: DictConfig) -> PredictResult:
     decisions = Decisions.from_config(cfg.sets, cfg.sets_by, cfg.abstain)
     document = read_document(bundle)["ensemble"]
     decisions.check(document.get("unknown") is not None, document.get("sets") is not None)
+    report = check_flag("report", cfg["report"])
     survey: Survey = make_survey(cfg)
-    others = [_beside(output, kind) for kind in (MANIFEST, METRICS, REJECTS)]
+    others = [beside(output, kind) for kind in (MANIFEST, METRICS, REJECTS, REPORT, FOLDER)]
     check_apart([output, *others], [*survey.files(), bundle])
     engine: Engine = instantiate(cfg.engine)
     from lcclassify.inference.loaded import loaded_predictor
@@ -167,12 +172,14 @@ def predict(cfg: DictConfig) -> PredictResult:
                 precision=predictor.precision,
                 threads=engine.threads,
                 decisions=decisions,
+                keep_examples=report,
             )
 
         description = {
             "survey": survey.fingerprint(),
             "bundle": key,
             "evaluate": evaluate,
+            "report": report,
             "chunk_rows": cfg.chunk_rows,
             "on_error": cfg.on_error,
             "batch_size": predictor.batch_size,
@@ -194,6 +201,12 @@ def predict(cfg: DictConfig) -> PredictResult:
         result, found = _finish(
             run, predictor, decisions, output, form, begin, sentences, {"inputs": description}
         )
+        if report:
+            file, said = report_prediction(
+                run, predictor, survey, bundle, output, evaluated=result.metrics is not None
+            )
+            more = () if file else (said,)
+            result = replace(result, report=file, sentences=(*result.sentences, *more))
         remove_work(work)
     _say(result, found, survey.published)
     return result
@@ -226,7 +239,7 @@ def _finish(
         output,
         form,
     )
-    rejects = write_rejects(run, _beside(output, REJECTS), sentences)
+    rejects = write_rejects(run, beside(output, REJECTS), sentences)
 
     found: dict[str, Evaluation] = {}
     scores = run.store.paths(run.records, SCORES)
@@ -235,7 +248,7 @@ def _finish(
             scores, predictor.bundle.taxonomy, models_of(predictor.bundle), n_scored
         )
         sentences += more
-    metrics = _beside(output, METRICS)
+    metrics = beside(output, METRICS)
     if found:
         write_metrics(metrics, found)
     elif metrics.exists():
@@ -246,11 +259,13 @@ def _finish(
         whole = found[list(found)[-1]].scalars["accuracy"] if found else None
         sentences += shift.sentences(whole)
         manifest["shift"] = shift.to_dict()
+    remove_report(output)
     elapsed = perf_counter() - begin
     result = PredictResult(
         output=output,
         metrics=metrics if found else None,
         rejects=rejects,
+        report=None,
         n_objects=n_objects,
         n_scored=n_scored,
         n_unscored=n_objects - n_scored,
@@ -270,13 +285,8 @@ def _finish(
         "sentences": sentences,
         **manifest,
     }
-    write_metrics(_beside(output, MANIFEST), content)
+    write_metrics(beside(output, MANIFEST), content)
     return result, found
-
-
-def _beside(output: Path, kind: str) -> Path:
-    """Return the place of a file that goes with the predictions."""
-    return output.with_name(f"{output.stem}.{kind}")
 
 
 def _without_probabilities(
@@ -313,3 +323,5 @@ def _say(result: PredictResult, found: dict[str, Evaluation], published: bool) -
     say(f"Predictions: {result.output}")
     if result.metrics is not None:
         say(f"Metrics: {result.metrics}")
+    if result.report is not None:
+        say(f"Report: {result.report}")

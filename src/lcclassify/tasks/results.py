@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -49,7 +49,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # The members that Table 3 of the paper is about, by the names its YAMLs give them.
-_TABLE_3 = {"paper_dense": "2DSubM", "paper_bigru": "3DSubM"}
+TABLE_3: Final = {"paper_dense": "2DSubM", "paper_bigru": "3DSubM"}
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def report(
         *([] if worth is None else [worth.table("members of the stack")]),
     ]
     if inputs.published and is_of_plasticc(final):
-        published = {_TABLE_3.get(name, name): cv.accuracy for name, cv in crossed.items()}
+        published = {TABLE_3.get(name, name): cv.accuracy for name, cv in crossed.items()}
         tables.append(paper_comparison(final, published))
     try:
         write_metrics(
@@ -181,7 +181,7 @@ def report(
         )
         better = [] if worth is None else worth.sentences()
         text = [
-            *(inputs.line, "", *_remarks(run, steps.sentences(taxonomy))),
+            *(inputs.line, "", *_spaced(remarks(run, steps.sentences(taxonomy)))),
             *([] if redshifts is None else redshifts.sentences()),
             *(text_of(table) for table in tables),
             *better,
@@ -222,7 +222,7 @@ def report(
     return evaluations
 
 
-def _remarks(run: Run, sentences: Sequence[str]) -> list[str]:
+def remarks(run: Run, sentences: Sequence[str]) -> list[str]:
     """Return how training objects were drawn, and what was made of the probabilities."""
     augment = run.plan.augment
     used = "metadata, brightness and cadences" if augment.target == "metadata" else "nothing"
@@ -230,11 +230,15 @@ def _remarks(run: Run, sentences: Sequence[str]) -> list[str]:
         f"Training objects were drawn anew for every epoch (augment={augment.name}); of the "
         f"objects to be classified {used} went into that."
     )
-    said = [
+    return [
         *([drawn] if augment.steps else []),
         *sentences,
     ]
-    return [*said, ""] if said else []
+
+
+def _spaced(sentences: list[str]) -> list[str]:
+    """Return sentences with an empty line behind them, if there are any."""
+    return [*sentences, ""] if sentences else []
 
 
 def _evaluations(scored: Scored, taxonomy: Taxonomy) -> dict[str, Evaluation]:

@@ -9,8 +9,9 @@ import polars as pl
 
 from lcclassify.evaluation.metrics import Evaluation, evaluate
 from lcclassify.parquet import read_parquet
-from lcclassify.schema import LABEL, SUBSET, Taxonomy
+from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, Taxonomy
 from lcclassify.tasks.jobs import score_column
+from lcclassify.tasks.report_folder import BRIGHTNESS, REDSHIFT
 
 
 def evaluations(
@@ -30,8 +31,46 @@ def evaluations(
     Returns:
         Evaluations by name, in this order, and sentences on what is left out.
     """
-    sentences = []
     truth = pl.concat([read_parquet(path, columns=[LABEL, SUBSET]) for path in paths])
+    label = truth[LABEL]
+    used, sentences = _used(truth, taxonomy)
+    if not used.any():
+        sentences.append("Nothing was evaluated: no object has probabilities and a known label.")
+        return {}, sentences
+    without = n_scored - len(truth)
+    if without:
+        sentences.append(f"{without:,} objects without a label are left out of the evaluation.")
+    targets = label.filter(used).replace_strict(
+        list(taxonomy.classes), list(range(len(taxonomy))), return_dtype=pl.Int64
+    )
+    found = {}
+    # One model at a time: all of them may not fit into the memory.
+    for model in models:
+        columns = [score_column(model, label) for label in taxonomy.classes]
+        table = pl.concat([read_parquet(path, columns=columns) for path in paths])
+        probabilities = table.filter(used).to_numpy()
+        found[model] = evaluate(probabilities, targets.to_numpy(), taxonomy)
+    return found, sentences
+
+
+def evaluated_objects(paths: Sequence[Path], taxonomy: Taxonomy) -> pl.DataFrame:
+    """Return the objects that `evaluations` are of.
+
+    Args:
+        paths: As of `evaluations`.
+        taxonomy: As of `evaluations`.
+
+    Returns:
+        `object_id`, `label` and the quantities that the tables hold of them.
+    """
+    columns = [OBJECT_ID, LABEL, SUBSET, REDSHIFT, BRIGHTNESS]
+    truth = pl.concat([read_parquet(path, columns=columns) for path in paths])
+    return truth.filter(_used(truth, taxonomy)[0]).drop(SUBSET)
+
+
+def _used(truth: pl.DataFrame, taxonomy: Taxonomy) -> tuple[pl.Series, list[str]]:
+    """Return which objects are evaluated, and sentences on those that are not."""
+    sentences = []
     label = truth[LABEL]
     known = label.is_in(list(taxonomy.classes))
     foreign = label.filter(~known)
@@ -50,20 +89,4 @@ def evaluations(
             f"The evaluation is of the {used.sum():,} objects that the survey marks as test "
             "objects."
         )
-    if not used.any():
-        sentences.append("Nothing was evaluated: no object has probabilities and a known label.")
-        return {}, sentences
-    without = n_scored - len(truth)
-    if without:
-        sentences.append(f"{without:,} objects without a label are left out of the evaluation.")
-    targets = label.filter(used).replace_strict(
-        list(taxonomy.classes), list(range(len(taxonomy))), return_dtype=pl.Int64
-    )
-    found = {}
-    # One model at a time: all of them may not fit into the memory.
-    for model in models:
-        columns = [score_column(model, label) for label in taxonomy.classes]
-        table = pl.concat([read_parquet(path, columns=columns) for path in paths])
-        probabilities = table.filter(used).to_numpy()
-        found[model] = evaluate(probabilities, targets.to_numpy(), taxonomy)
-    return found, sentences
+    return used, sentences

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,18 +13,9 @@ from numpy.typing import NDArray
 
 from lcclassify.errors import DataError
 from lcclassify.evaluation.figures.style import LEGEND_SIZE, new_figure, plain
+from lcclassify.evaluation.passband_styles import LSST_STYLES
 
 FloatArray = NDArray[np.float64]
-
-# Colours and markers of ugrizy in the Rubin Observatory's own figures (RTN-045).
-LSST_STYLES: Final = {
-    "u": ("#0c71ff", "o"),
-    "g": ("#49be61", "^"),
-    "r": ("#c61c00", "v"),
-    "i": ("#ffc200", "s"),
-    "z": ("#f341a2", "*"),
-    "y": ("#5d0000", "p"),
-}
 
 _PANEL = (3.0, 2.0)  # inches
 
