@@ -230,11 +230,15 @@ def test_a_table_alone(tmp_path):
             "predicted_class": ["x", None, "y"],
             "reason": [None, "no <usable> observation", None],
             "unknown": [0.5, None, 0.25],
+            "set_90": [["x"], None, ["x", "y"]],
+            "abstained": [None, None, "no class is <probable> enough"],
         }
     )
     table.write_parquet(tmp_path / "table.parquet")
     text = report_of(tmp_path / "table.parquet").read_text()
     assert "no &lt;usable&gt; observation" in text
+    assert "no class is &lt;probable&gt; enough" in text
+    assert "Sets of classes</caption>" in text
     table.select("object_id").write_csv(tmp_path / "ids.csv")
     with pytest.raises(DataError, match="it has no column class_"):
         report_of(tmp_path / "ids.csv")
