@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -199,8 +198,9 @@ def report() -> None:
         from lcclassify.tasks.surveying import require
 
         require(cfg, {"run": "a run's folder or a file of predictions, such as run=outputs/run"})
-        run = import_module("lcclassify.tasks.report").report_of
-        print(f"report: {_short(run(Path(str(cfg.run)).expanduser()))}")
+        from lcclassify.tasks.report import report_of
+
+        print(f"report: {_short(report_of(Path(str(cfg.run)).expanduser()))}")
 
     _command("report", task)
 
