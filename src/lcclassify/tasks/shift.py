@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lcclassify.inference.bundle import Bundle
 from lcclassify.inference.conditions import Difference, differences, quantities, told
 from lcclassify.inference.expected import ExpectedAccuracy, expected_accuracy
 from lcclassify.inference.predictions import CLASS_PREFIX, REASON
 from lcclassify.parquet import read_parquet
 from lcclassify.tasks.chunked import ChunkedResult
+
+if TYPE_CHECKING:
+    from lcclassify.inference.bundle import Bundle
 
 _MOST_READ: Final = 50_000  # objects whose probabilities are looked at
 _WARNING: Final = 0.2  # distance of distributions from which a survey is said to be another one
