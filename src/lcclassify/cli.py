@@ -150,6 +150,8 @@ def train() -> None:
         result = run(cfg, overrides, said=said)
         print(f"run: {_short(result.folder)} ({result.seconds:.0f} s)")
         print(f"bundle: {_short(result.bundle)}")
+        if result.report is not None:
+            print(f"report: {_short(result.report)}")
         return None
 
     _command("train", task)

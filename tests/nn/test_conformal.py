@@ -47,7 +47,8 @@ def test_a_class_is_in_a_set_if_its_p_value_is_large_enough():
         for n in range(len(new)):
             p_value = (1 + (given < float(new[n, k])).sum()) / (len(given) + 1)
             # Of objects like it, those as strange or stranger.
-            assert found[n, k] == (p_value > 0.2 or np.isclose(p_value, 0.2) or len(given) < 4)
+            assert len(given) >= 4
+            assert found[n, k] == (p_value > 0.2 or np.isclose(p_value, 0.2))
 
 
 def test_sets_grow_with_the_level():
@@ -57,16 +58,21 @@ def test_sets_grow_with_the_level():
     assert (sizes[1] <= sizes[2]).all()
 
 
-def test_few_objects_promise_nothing_and_none_is_no_class():
+def test_few_objects_follow_all_and_none_is_no_class():
     probabilities, targets = sample(200, 6, shares=(0.98, 0.02, 0.0))
     made = PredictionSets.fitted(probabilities, targets, [1.0] * K)
     assert 0 < (targets == 1).sum() < 9
-    thresholds = made.thresholds(0.9, "class")
-    assert thresholds[1] == 0
-    assert thresholds[2] == torch.inf
-    found = made.sets(sample(50, 7)[0], 0.9, "class")
-    assert found[:, 1].all()
-    assert not found[:, 2].any()
+    of_class, of_all = (made.thresholds(0.9, by) for by in ("class", "all"))
+    assert of_class[1] == of_all[0] == of_all[1]
+    assert of_class[0] != of_all[0]
+    assert of_class[2] == of_all[2] == torch.inf
+    assert not made.sets(sample(50, 7)[0], 0.9, "class")[:, 2].any()
+
+
+def test_too_few_in_all_leave_nothing_out():
+    made = PredictionSets.fitted(*sample(5, 6, shares=(0.5, 0.5, 0.0)), [1.0] * K)
+    found = made.sets(sample(50, 7)[0], 0.9, "all")
+    assert found[:, sorted(set(made.targets.tolist()))].all()
 
 
 def test_whole_weights_are_repeated_objects():

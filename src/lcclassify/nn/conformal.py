@@ -72,8 +72,10 @@ class PredictionSets(nn.Module):
     def thresholds(self, level: float, by: str = "class") -> Tensor:
         """Return the least probability of each class in a set, ``(K,) float64``.
 
-        0 of a class with too few objects for the level: it is in every set. Infinite of a
-        class without any: nothing is known of it, and it is in none.
+        Of a class with too few objects for the level it is that of all together: nothing can
+        be promised of the class by itself, and to have it in every set would help nobody. With too
+        few objects in all it is 0. Infinite of a class without any: nothing is known of it, and it
+        is in no set.
 
         Raises:
             ConfigError: The level is not between 0 and 1, or `by` none of `BY`.
@@ -82,10 +84,12 @@ class PredictionSets(nn.Module):
         if by not in BY:
             raise ConfigError(f"sets_by cannot be '{by}': {did_you_mean(str(by), BY)}")
         found = torch.full((self.n_classes,), torch.inf, dtype=torch.float64)
+        of_all = _threshold(self.given, self.weights, level) or 0.0
         targets = self.targets.to(torch.int64)
         for k in sorted(set(targets.tolist())):
-            own = targets == k if by == "class" else torch.ones_like(targets, dtype=torch.bool)
-            found[k] = _threshold(self.given[own], self.weights[own], level)
+            own = targets == k
+            alone = _threshold(self.given[own], self.weights[own], level) if by == "class" else None
+            found[k] = of_all if alone is None else alone
         return found
 
     def sets(self, probabilities: Tensor, level: float, by: str = "class") -> Tensor:
@@ -118,12 +122,15 @@ def check_level(level: object) -> float:
     return float(level)
 
 
-def _threshold(given: Tensor, weights: Tensor, level: float) -> float:
-    """Return the weighted quantile, the object to be classified counted as one more."""
+def _threshold(given: Tensor, weights: Tensor, level: float) -> float | None:
+    """Return the weighted quantile, the object to be classified counted as one more.
+
+    None where even all objects are too few to leave any out.
+    """
     order = given.argsort()
     mass = weights[order].cumsum(0)
     # The new object's own weight is unknown: the mean one.
     allowed = (1 - level) * (float(mass[-1]) + float(weights.mean()))
     # Of n + 1 objects as many lie below the k-th lowest as k - 1, whichever is the new one.
     number = int((mass <= allowed * (1 + 1e-12)).sum())
-    return float(given[order][number - 1]) if number else 0.0
+    return float(given[order][number - 1]) if number else None

@@ -46,7 +46,7 @@ def finish_report(
     remarks: list[str],
     console: Console,
 ) -> Path | None:
-    """Make the report of a run at its end, if it is wanted, and say where it is.
+    """Make the report of a run at its end, if it is wanted, and say why where it is not made.
 
     Args:
         run: The run.
@@ -67,7 +67,8 @@ def finish_report(
             file, said = make_report(run.folder)
         except (DataError, OutputError) as error:  # the run is finished all the same
             said = f"The report was not made: {error}"
-    console.print(Text(said), highlight=False, soft_wrap=True)
+    if file is None:
+        console.print(Text(said), highlight=False, soft_wrap=True)
     return file
 
 
