@@ -38,7 +38,7 @@ def test_the_promise_is_kept(level):
 
 def test_a_class_is_in_a_set_if_its_p_value_is_large_enough():
     """The definition of label-conditional conformal prediction, object by object."""
-    probabilities, targets = sample(60, 3)
+    probabilities, targets = sample(150, 3)
     made = PredictionSets.fitted(probabilities, targets, [1.0] * K)
     new, _ = sample(50, 4)
     found = made.sets(new, 0.8, "class").numpy()
@@ -59,14 +59,15 @@ def test_sets_grow_with_the_level():
 
 
 def test_few_objects_follow_all_and_none_is_no_class():
-    probabilities, targets = sample(200, 6, shares=(0.98, 0.02, 0.0))
+    probabilities, targets = sample(200, 6, shares=(0.58, 0.4, 0.02))
     made = PredictionSets.fitted(probabilities, targets, [1.0] * K)
-    assert 0 < (targets == 1).sum() < 9
+    assert 0 < (targets == 2).sum() < 9
     of_class, of_all = (made.thresholds(0.9, by) for by in ("class", "all"))
-    assert of_class[1] == of_all[0] == of_all[1]
-    assert of_class[0] != of_all[0]
-    assert of_class[2] == of_all[2] == torch.inf
-    assert not made.sets(sample(50, 7)[0], 0.9, "class")[:, 2].any()
+    assert of_class[2] == of_all[2] == of_all[0]
+    assert of_class[0] > of_all[0] > of_class[1]
+    none = PredictionSets.fitted(*sample(200, 6, shares=(0.6, 0.4, 0.0)), [1.0] * K)
+    assert none.thresholds(0.9, "class")[2] == none.thresholds(0.9, "all")[2] == torch.inf
+    assert not none.sets(sample(50, 7)[0], 0.9, "class")[:, 2].any()
 
 
 def test_too_few_in_all_leave_nothing_out():
