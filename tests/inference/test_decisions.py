@@ -65,6 +65,16 @@ def test_written(form, predictions, tmp_path):
         assert path.read_text().splitlines()[2].endswith("a,a|<d>,")
 
 
+def test_a_submission_says_what_it_lacks(predictions, tmp_path):
+    frame = predictions.to_frame(("42", "90", "99"))
+    sets = np.ones((4, 3), dtype=bool)
+    decisions = Decisions(sets=0.9, below=0.5)
+    whole = decisions.decided(frame, predictions, ("42", "90", "99"), sets)
+    said = write_predictions(whole, tmp_path / "out.csv", "plasticc")
+    assert said[-1] == "A submission has no set_90 and no abstained."
+    assert write_predictions(frame, tmp_path / "out.csv", "plasticc") == said[:-1]
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [

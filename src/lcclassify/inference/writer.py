@@ -11,6 +11,7 @@ import polars as pl
 
 from lcclassify.errors import ConfigError, OutputError, did_you_mean
 from lcclassify.growing import GrowingTable
+from lcclassify.inference.decisions import ABSTAINED, SET_PREFIX
 from lcclassify.inference.predictions import CLASS_PREFIX, REASON
 from lcclassify.parquet import parquet_schema, read_parquet, scan_parquet
 from lcclassify.schema import OBJECT_ID
@@ -93,10 +94,13 @@ def write_predictions(
         return ()
     unscored = 0
     absent: Sequence[str] = ()
+    dropped: Sequence[str] = ()
 
     def submissions() -> Iterator[pl.DataFrame]:
-        nonlocal unscored, absent
+        nonlocal unscored, absent, dropped
         for part in parts:
+            names = part.columns
+            dropped = [n for n in names if n == ABSTAINED or n.startswith(SET_PREFIX)]
             submission, absent = plasticc_submission(part)
             unscored += int(part[REASON].is_not_null().sum())
             yield submission
@@ -113,6 +117,8 @@ def write_predictions(
             f"The bundle does not know the classes {', '.join(absent)}: their probability is 0 "
             "in the submission."
         )
+    if dropped:
+        sentences.append(f"A submission has no {' and no '.join(dropped)}.")
     return tuple(sentences)
 
 
