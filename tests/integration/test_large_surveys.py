@@ -174,6 +174,7 @@ def test_a_damaged_shard_is_made_again(sky, classify, start, wait_for_chunks, tm
 
 
 def test_a_full_disk_ends_in_one_sentence_and_can_be_gone_on_with(sky, classify, start, tmp_path):
+    sky = [*sky, "report=false"]  # whose light curves are in the shards
     expected = classify(sky)[0].output.read_bytes()
     process = start(sky, largest_file=12_000)  # a shard is smaller, the table is not
     _, error = process.communicate()
@@ -199,7 +200,8 @@ def test_dask_gives_the_same_table_and_keeps_its_logs_to_itself(
     )
     assert (done.returncode, done.stderr) == (0, "")
     said = done.stdout
-    assert [line.split(":")[0] for line in said.splitlines()[-2:]] == ["Time", "Predictions"]
+    last = [line.split(":")[0] for line in said.splitlines()[-3:]]
+    assert last == ["Time", "Predictions", "Report"]
     assert "Scheduler" not in said
     assert (tmp_path / "out.parquet").read_bytes() == expected
 
