@@ -38,6 +38,8 @@ SUBSET: Final = "subset"
 
 OBSERVATION_COLUMNS: Final = (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR, DETECTED)
 
+SETS_BY: Final = ("class", "all")  # of what objects prediction sets hold the true class so often
+
 STACK: Final = "stack"  # the model of several members, whatever they and its head are
 
 UNKNOWN_TARGET: Final = -1  # integer target of an object without a label

@@ -37,7 +37,7 @@ def test_what_is_apart_is_found():
     strange, known = found.detector(apart), found.detector(new)
     assert float(strange.median()) > 3 * float(known.median())
     # Known objects are unknown about as often as stated, on average.
-    assert float(known.mean()) < 0.08
+    assert abs(float(known.mean()) - 0.05) < 0.03
     assert found.detector.unseen == [5]
 
 

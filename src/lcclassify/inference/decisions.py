@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from lcclassify.errors import BundleError, ConfigError, check_keys, did_you_mean
 from lcclassify.inference.predictions import PREDICTED_CLASS, Predictions
+from lcclassify.schema import SETS_BY
 
 SET_PREFIX: Final = "set_"
 ABSTAINED: Final = "abstained"
-SETS_BY: Final = ("class", "all")
 
 UNLIKE: Final = "unlike the training objects"
 UNSURE: Final = "no class is probable enough"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from lcclassify.errors import ConfigError, did_you_mean
-from lcclassify.schema import PlainConfig
-
-BY: Final = ("class", "all")
+from lcclassify.schema import SETS_BY, PlainConfig
 
 
 class PredictionSets(nn.Module):
@@ -78,11 +75,11 @@ class PredictionSets(nn.Module):
         is in no set.
 
         Raises:
-            ConfigError: The level is not between 0 and 1, or `by` none of `BY`.
+            ConfigError: The level is not between 0 and 1, or `by` none of `SETS_BY`.
         """
         check_level(level)
-        if by not in BY:
-            raise ConfigError(f"sets_by cannot be '{by}': {did_you_mean(str(by), BY)}")
+        if by not in SETS_BY:
+            raise ConfigError(f"sets_by cannot be '{by}': {did_you_mean(str(by), SETS_BY)}")
         found = torch.full((self.n_classes,), torch.inf, dtype=torch.float64)
         of_all = _threshold(self.given, self.weights, level) or 0.0
         targets = self.targets.to(torch.int64)

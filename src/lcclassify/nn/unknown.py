@@ -39,7 +39,7 @@ class UnknownDetector(nn.Module):
 
     References:
         Lee et al. 2018, arXiv:1807.03888 (distances to classes); Gupta et al. 2024,
-        arXiv:2403.13888 (one detector a class for transients).
+        arXiv:2403.14742 (one detector a class for transients).
     """
 
     projection: Tensor

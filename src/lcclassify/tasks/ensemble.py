@@ -210,8 +210,12 @@ def _has_test(context: TrainingContext, plan: Plan) -> bool:
 
 
 def _is_cross_fitted(context: TrainingContext, plan: Plan, head: HeadSettings) -> bool:
-    """Tell whether the head is fitted over folds as well: for a score, or prediction sets."""
-    return not _has_test(context, plan) or head.shrinkage is not None
+    """Tell whether the head is fitted over folds as well: for a score, or prediction sets.
+
+    Sets that are made with draws need no such fits, and with epochs they would take too long.
+    """
+    is_drawn = context.stream is not None and context.held_out_draws > 0
+    return not _has_test(context, plan) or (head.shrinkage is not None and not is_drawn)
 
 
 def _fit_all(

@@ -45,7 +45,8 @@ from lcclassify.tasks.chunked import (
 from lcclassify.tasks.engines import Engine
 from lcclassify.tasks.input_line import input_line
 from lcclassify.tasks.jobs import PREDICTIONS, SCORES, ClassifyJob, models_of
-from lcclassify.tasks.prediction_report import FOLDER, REPORT, beside
+from lcclassify.tasks.prediction_report import beside
+from lcclassify.tasks.report_folder import FOLDER, REPORT
 from lcclassify.tasks.reporting import remove_report, report_prediction
 from lcclassify.tasks.scores import evaluations
 from lcclassify.tasks.shift import shift_of

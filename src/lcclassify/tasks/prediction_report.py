@@ -17,15 +17,14 @@ from lcclassify.inference.predictions import CLASS_PREFIX, REASON, UNKNOWN
 from lcclassify.parquet import read_parquet
 from lcclassify.schema import LABEL, OBJECT_ID
 from lcclassify.tasks.report_folder import (
+    FOLDER,
+    REPORT,
     ReportFolder,
     quantities_of,
     read_json,
     targets_of,
     unknown_of,
 )
-
-REPORT: Final = "report.html"
-FOLDER: Final = "report"
 
 _COUNTS: Final = {
     "objects": "objects",

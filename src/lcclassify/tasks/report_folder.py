@@ -19,6 +19,9 @@ from lcclassify.inference.writer import write_table
 from lcclassify.parquet import read_parquet
 from lcclassify.schema import FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND, LightCurves
 
+REPORT: Final = "report.html"  # the page, and the folder of what it needs besides
+FOLDER: Final = "report"
+
 ACCOUNT: Final = "account.json"
 CURVES: Final = "light_curves.parquet"
 OBJECTS: Final = "objects.parquet"

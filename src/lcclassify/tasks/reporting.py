@@ -10,9 +10,15 @@ from lcclassify.surveys.base import Survey
 from lcclassify.tasks.chunked import ChunkedResult
 from lcclassify.tasks.jobs import EXAMPLES, PREDICTIONS, SCORES
 from lcclassify.tasks.prediction_examples import chosen_curves
-from lcclassify.tasks.prediction_report import FOLDER, REPORT, beside
+from lcclassify.tasks.prediction_report import beside
 from lcclassify.tasks.report import make_report
-from lcclassify.tasks.report_folder import ReportFolder, no_curves, quantity_names
+from lcclassify.tasks.report_folder import (
+    FOLDER,
+    REPORT,
+    ReportFolder,
+    no_curves,
+    quantity_names,
+)
 from lcclassify.tasks.scores import evaluated_objects
 
 if TYPE_CHECKING:

@@ -23,6 +23,8 @@ from lcclassify.schema import LABEL, OBJECT_ID
 from lcclassify.tasks.inputs import TrainingInputs
 from lcclassify.tasks.report import make_report
 from lcclassify.tasks.report_folder import (
+    FOLDER,
+    REPORT,
     ReportFolder,
     quantities_of,
     read_json,
@@ -33,9 +35,7 @@ from lcclassify.tasks.results import TABLE_3
 from lcclassify.tasks.runs import BUNDLE, CONFIG, FITS, SPLITS, Run
 from lcclassify.terminal import working
 
-REPORT: Final = "report.html"
 METRICS: Final = "metrics.json"
-_FOLDER: Final = "report"
 _PROBABILITIES: Final = "probabilities.parquet"
 
 
@@ -105,7 +105,7 @@ def keep_for_report(run: Run, inputs: TrainingInputs, seconds: float, remarks: l
         "passbands": list(kept.passbands),
         "quantities": kept.names,
     }
-    ReportFolder(run.folder / _FOLDER).write(account, kept.of(shown), kept.quantities)
+    ReportFolder(run.folder / FOLDER).write(account, kept.of(shown), kept.quantities)
 
 
 def run_report(folder: Path) -> Path:
@@ -127,7 +127,7 @@ def run_report(folder: Path) -> Path:
             f"'{folder}' must be the folder of a finished training run, but it has no metrics.json "
             "with models"
         )
-    own = ReportFolder(folder / _FOLDER)
+    own = ReportFolder(folder / FOLDER)
     kept = own.account()
     objects, held_out = _objects(folder, metrics, own.objects(), kept)
     curves = own.curves()
