@@ -28,6 +28,7 @@ from lcclassify.nn.unknown import UnknownDetector
 from lcclassify.representations.representation import Representation
 from lcclassify.schema import Passbands, Taxonomy
 from lcclassify.surveys.canonical import canonicalise
+from lcclassify.training.mismatch import grow_mismatch
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -227,7 +228,7 @@ def estimator(prepared, representation, with_error=True):
     return made
 
 
-def detector(prepared, unseen):
+def detector(prepared, unseen, mismatch=None):
     """A detector of unknown objects about the middles of two random classes."""
     generator = torch.Generator().manual_seed(6)
     n_features = prepared.features.shape[1]
@@ -238,7 +239,11 @@ def detector(prepared, unseen):
         n_known=2,
         fraction=0.1,
         unseen=unseen,
+        mismatch=None if mismatch is None else mismatch.config(),
     )
+    if mismatch is not None:
+        made.mismatch.load_state_dict(mismatch.state_dict())
+        made.mismatch_slope.fill_(0.7)
     made.features.fit(prepared.features)
     for buffer in (made.projection, made.centres, made.whitening):
         buffer.normal_(generator=generator)
@@ -323,9 +328,14 @@ def test_it_says_what_the_predictor_says(bundle, prepared):
     assert expected.std(axis=0).min() > 0.01  # they say different things of different objects
 
 
+@pytest.mark.parametrize("has_trees", [False, True])
 @pytest.mark.parametrize("unseen", [[], [0, 2]])
-def test_objects_of_no_known_class(unseen, submodel, bundle_of, prepared):
-    bundle = bundle_of([[submodel("trees")]], unknown=detector(prepared, unseen))
+def test_objects_of_no_known_class(unseen, has_trees, submodel, bundle_of, prepared):
+    trees = None
+    if has_trees:
+        features = prepared.features
+        trees = grow_mismatch(features, np.roll(features, 3, axis=1), seed=0)
+    bundle = bundle_of([[submodel("trees")]], unknown=detector(prepared, unseen, trees))
     predictor = Predictor(bundle, accelerator="cpu", threads=1)
     expected = predictor.score(prepared, prepared.object_ids)
     found = run(onnx_model(bundle).SerializeToString(), batch_of(prepared))

@@ -220,10 +220,12 @@ def test_missing_parts(folder, tmp_path):
     refused(folder, "has no file bundle.yaml")
 
 
-@pytest.mark.parametrize("version", [7, 0, "1", None, True])
+@pytest.mark.parametrize("version", [8, 0, "1", None, True])
 def test_another_format_version(folder, version):
     rewrite(folder, lambda document: document.update(format_version=version))
-    refused(folder, f"has the format version {version!r}.* reads format versions 1, 2, 3, 4, 5, 6")
+    refused(
+        folder, f"has the format version {version!r}.* reads format versions 1, 2, 3, 4, 5, 6, 7"
+    )
 
 
 def test_version_5_told_no_unknown_objects(bundle, tmp_path, light_curves):
@@ -243,6 +245,19 @@ def test_version_5_told_no_unknown_objects(bundle, tmp_path, light_curves):
     assert found.equals(expected.drop("unknown"))
 
 
+def test_version_6_knew_no_mismatched_redshifts(bundle, tmp_path, light_curves):
+    folder = save(bundle, tmp_path / "bundle")
+
+    def age(document):
+        document["format_version"] = 6
+        del document["ensemble"]["unknown"]["mismatch"]
+
+    rewrite(folder, age)
+    found = Predictor(load(folder), accelerator="cpu").predict_light_curves(light_curves)
+    expected = Predictor(bundle, accelerator="cpu").predict_light_curves(light_curves)
+    assert found.equals(expected)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -250,6 +265,7 @@ def test_version_5_told_no_unknown_objects(bundle, tmp_path, light_curves):
         (lambda d: d["ensemble"]["unknown"].update(unseen=[7]), "unseen must be numbers"),
         (lambda d: d["ensemble"]["unknown"].update(n_components=3), "weights .unknown"),
         (lambda d: d["ensemble"]["unknown"].update(n_classes=2), "unknown is of 2 classes"),
+        (lambda d: d["ensemble"]["unknown"].update(mismatch=3), "mismatch must be the shape"),
         (lambda d: d["ensemble"]["sets"].update(n_objects=-1), "n_objects must be a whole"),
         (lambda d: d["ensemble"]["sets"].update(more=1), "invalid value"),
         (lambda d: d["conditions"]["quantiles"].update(nothing=[0.0] * 41), "damaged"),

@@ -12,8 +12,11 @@ from lcclassify.nn.unknown import UnknownDetector, check_fraction
 SHAPE = {"n_features": 3, "n_components": 2, "n_classes": 4, "n_known": 3}
 
 
-def make(unseen=(3,), fraction=0.01):
-    detector = UnknownDetector(**SHAPE, fraction=fraction, unseen=list(unseen))
+TREES = {"n_trees": 2, "n_splits": 2, "n_leaves": 4}
+
+
+def make(unseen=(3,), fraction=0.01, mismatch=None):
+    detector = UnknownDetector(**SHAPE, fraction=fraction, unseen=list(unseen), mismatch=mismatch)
     numbers = {
         "projection": [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]],
         "centres": [[0.0, 0.0], [2.0, 0.0], [0.0, 3.0]],
@@ -62,6 +65,33 @@ def test_the_share_expected_moves_the_odds(features):
     torch.testing.assert_close(odds, torch.full_like(odds, (0.2 / 0.8) / (0.01 / 0.99)))
 
 
+def with_trees(**changes):
+    """Two trees that ask for features 0 and 1 and add 0.5 or -2, and 2 or -0.5."""
+    detector = make(mismatch=TREES, **changes)
+    numbers = {
+        "roots": [0, 1],
+        "feature": [0, 1],
+        "threshold": [0.0, 0.5],
+        "undefined_left": [True, False],
+        "left": [-1, -3],
+        "right": [-2, -4],
+        "leaves": [0.5, -2.0, 2.0, -0.5],
+    }
+    for name, values in numbers.items():
+        buffer = getattr(detector.mismatch, name)
+        buffer.copy_(torch.tensor(values, dtype=buffer.dtype))
+    detector.mismatch_slope.fill_(0.8)
+    return detector
+
+
+def test_trees_add_what_they_say_but_never_that_all_is_well(features):
+    first = torch.where(features[:, 0] <= 0, 0.5, -2.0)
+    second = torch.where(features[:, 1] <= 0.5, 2.0, -0.5)  # undefined ones go to the right
+    expected = make().log_ratio(features) + 0.8 * (first + second).clamp(min=-1.0)
+    torch.testing.assert_close(with_trees().log_ratio(features), expected)
+    assert {0.8 * float(v) for v in (first + second).unique() if v < -1} != set()
+
+
 def test_columns_behind_its_own_are_not_read(features):
     detector = make()
     wider = torch.cat([features, torch.randn(40, 2, dtype=torch.float64)], dim=1)
@@ -82,8 +112,8 @@ def test_classes_without_training_objects_have_the_probability(features):
     assert make(unseen=()).shared_out(probabilities, unknown) is probabilities
 
 
-def test_built_again_it_says_the_same(features):
-    detector = make()
+@pytest.mark.parametrize("detector", [make(), with_trees()], ids=["distances", "trees too"])
+def test_built_again_it_says_the_same(features, detector):
     again = UnknownDetector(**json.loads(json.dumps(detector.config())))
     again.load_state_dict(detector.state_dict())
     assert torch.equal(again(features), detector(features))
@@ -103,6 +133,8 @@ def test_impossible_shares(value):
         ({"unseen": [4]}, "unseen must be numbers of classes below 4"),
         ({"unseen": [True]}, "unseen must be numbers"),
         ({"fraction": 1.0}, "between 0 and 1"),
+        ({"mismatch": 3}, "mismatch must be the shape of trees"),
+        ({"mismatch": {**TREES, "n_leaves": 3}}, "cannot be for 1 classes"),
     ],
 )
 def test_impossible_shapes(change, message):

@@ -6,6 +6,7 @@ import torch
 
 from lcclassify.nn.normalisation import FeatureTransform
 from lcclassify.schema import Taxonomy
+from lcclassify.training.mismatch import Mismatched
 from lcclassify.training.unknown_fit import fit_unknown
 
 TAXONOMY = Taxonomy(("a", "b", "c", "d", "e", "never"))
@@ -92,3 +93,54 @@ def test_small_classes_are_not_left_out_but_known():
 def test_no_features():
     features, targets = sample()
     assert fit(features[:, :0], targets) is None
+
+
+def mismatched(features, targets, seed=5):
+    """Objects whose last feature is another's, far from that of their class."""
+    rng = np.random.default_rng(seed)
+    owners = rng.choice(len(targets), 400, replace=False)
+    given = features.numpy()[owners].copy()
+    given[:, 4] += 5 * rng.choice([-1, 1], 400)
+    return Mismatched(given, owners * 2)
+
+
+def test_what_goes_with_no_redshift_is_found():
+    features, targets = sample()
+    found = fit(features, targets, mismatched=mismatched(features, targets))
+    new, classes = sample(seed=2)
+    strange = torch.as_tensor(mismatched(new, classes).features)
+    known = float(found.detector(new).median())
+    assert float(found.detector(strange).median()) >= known
+    assert found.detector.config()["mismatch"]["n_trees"] > 0
+    assert found.held_out.shape == (600,)
+
+
+def test_trees_do_not_see_the_light_curves_of_what_they_judge(monkeypatch):
+    """Neither a class left out, nor a fold held out, is among mismatched objects."""
+    from lcclassify.training import unknown_fit
+
+    features, targets = sample()
+    seen = []
+    grow = unknown_fit.grow_mismatch
+
+    def watched(known, strange, seed):
+        seen.append((known, strange))
+        return grow(known, strange, seed)
+
+    monkeypatch.setattr(unknown_fit, "grow_mismatch", watched)
+    fit(features, targets, mismatched=mismatched(features, targets))
+    assert len(seen) == 5 + 5 + 1  # classes left out, folds, all
+    for known, strange in seen:
+        # The first features of a mismatched object are those of its owner.
+        owners = {row.tobytes() for row in np.nan_to_num(known[:, :4])}
+        assert all(row.tobytes() in owners for row in np.nan_to_num(strange[:, :4]))
+
+
+def test_trees_that_tell_nothing_have_no_say():
+    features, targets = sample()
+    owners = np.arange(0, 600, 2)
+    same = Mismatched(features.numpy()[owners], owners * 2)
+    found = fit(features, targets, mismatched=same)
+    plain = fit(features, targets)
+    assert abs(found.median - plain.median) < 0.05
+    assert float(found.detector.mismatch_slope) >= 0

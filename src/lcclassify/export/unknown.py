@@ -6,16 +6,16 @@ import math
 
 import numpy as np
 
-from lcclassify.export import transforms
+from lcclassify.export import transforms, trees
 from lcclassify.export.graph import Graph
-from lcclassify.nn.unknown import SOFTENING, UnknownDetector
+from lcclassify.nn.unknown import LEAST_MISMATCH, SOFTENING, UnknownDetector
 
 
 def probability(graph: Graph, detector: UnknownDetector, features: str) -> str:
     """Return the probability of no known class, ``(N,) float64``, of raw ``(N, >= F)``."""
     own = np.arange(detector.n_features)
-    values = graph.op("Gather", features, graph.whole(own), axis=1)
-    values = graph.cast(transforms.features(graph, detector.features, values), np.float64)
+    raw = graph.op("Gather", features, graph.whole(own), axis=1)
+    values = graph.cast(transforms.features(graph, detector.features, raw), np.float64)
     place = graph.op("MatMul", values, graph.double(detector.projection.cpu().numpy()))
     # (classes, N, D), so that each class has a matrix of its own to be multiplied with.
     place = graph.op("Unsqueeze", place, graph.whole([0]))
@@ -30,6 +30,12 @@ def probability(graph: Graph, detector: UnknownDetector, features: str) -> str:
     odds = math.log(detector.fraction) - math.log1p(-detector.fraction)
     ratio = graph.op("Mul", softened, graph.double(detector.slope.cpu().numpy()))
     ratio = graph.op("Add", ratio, graph.double(float(detector.intercept) + odds))
+    if detector.mismatch is not None:
+        mismatch = trees.logits(graph, detector.mismatch, raw)
+        mismatch = graph.op("Squeeze", mismatch, graph.whole([1]))
+        mismatch = graph.op("Max", mismatch, graph.double(LEAST_MISMATCH))
+        slope = graph.double(detector.mismatch_slope.cpu().numpy())
+        ratio = graph.op("Add", ratio, graph.op("Mul", mismatch, slope))
     return graph.op("Sigmoid", ratio)
 
 

@@ -16,11 +16,12 @@ import yaml
 from lcclassify.errors import BundleError
 from lcclassify.schema import PlainConfig
 
-FORMAT_VERSION: Final = 6  # raise when a bundle written now cannot be read by older code
+FORMAT_VERSION: Final = 7  # raise when a bundle written now cannot be read by older code
 # 1: the input transforms had no clip; 2: the ensemble had no calibration;
 # 3: names of features had numbers of passbands; 4: one set of features, no trees, no
-# estimated redshift; 5: no unknown objects, no prediction sets.
-READABLE_VERSIONS: Final = (1, 2, 3, 4, 5, 6)
+# estimated redshift; 5: no unknown objects, no prediction sets;
+# 6: unknown objects told by distances alone.
+READABLE_VERSIONS: Final = (1, 2, 3, 4, 5, 6, 7)
 
 DOCUMENT: Final = "bundle.yaml"
 WEIGHTS: Final = "weights.safetensors"

@@ -80,7 +80,11 @@ class BoostedTrees(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits ``(N, K) float64`` of raw features ``(N, F)``, NaN if undefined."""
-        features = batch.features.to(torch.float64)
+        return self.sums(batch.features)
+
+    def sums(self, features: Tensor) -> Tensor:
+        """Return the sums ``(N, K) float64`` of raw features ``(N, F)``, NaN if undefined."""
+        features = features.to(torch.float64)
         if features.device.type == "cpu":
             return torch.from_numpy(self.logits(features.numpy()))
         return self._on_device(features)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import torch
@@ -10,10 +11,14 @@ from torch import Tensor, nn
 
 from lcclassify.errors import ConfigError
 from lcclassify.nn.normalisation import FeatureTransform
-from lcclassify.schema import PlainConfig
+from lcclassify.nn.trees import BoostedTrees
+from lcclassify.schema import InputSizes, PlainConfig
 
 # Added to a score before its logarithm: differences among ordinary objects mean little.
 SOFTENING: Final = 10.0
+# The least that trees say of an object whose light curve and redshift go together: how well they
+# do is no evidence for a known class, stars of any kind being at redshift 0.
+LEAST_MISMATCH: Final = -1.0
 
 
 class UnknownDetector(nn.Module):
@@ -21,9 +26,10 @@ class UnknownDetector(nn.Module):
 
     Features are normalised and projected; an object's score is its smallest squared distance
     to a class, in units of that class's spread, each class's counting for the more the rarer
-    it is: a rare class excuses what lies about it less than a frequent one does. A logistic
-    regression turns the score into a likelihood ratio, and a stated share of unknown objects
-    that into a probability.
+    it is: a rare class excuses what lies about it less than a frequent one does. Where objects
+    have redshifts, trees say how much an object looks like a training object that was given
+    the redshift of another. A logistic regression turns both into a likelihood ratio, and a
+    stated share of unknown objects that into a probability.
 
     Args:
         n_features: F, the features that it reads, the first of a batch's.
@@ -33,6 +39,8 @@ class UnknownDetector(nn.Module):
         fraction: Share of unknown objects expected, between 0 and 1.
         unseen: The classes without training objects, which the probability is dealt out to;
             where there are none, it stands beside those of the classes.
+        mismatch: The shape of trees that tell light curves with another object's redshift, as
+            `BoostedTrees.config` gives it; None for none.
 
     Raises:
         ConfigError: A value is impossible.
@@ -49,6 +57,7 @@ class UnknownDetector(nn.Module):
     lowest: Tensor
     slope: Tensor
     intercept: Tensor
+    mismatch_slope: Tensor
 
     def __init__(
         self,
@@ -59,6 +68,7 @@ class UnknownDetector(nn.Module):
         n_known: int,
         fraction: float,
         unseen: list[int],
+        mismatch: PlainConfig | None = None,
     ) -> None:
         super().__init__()
         numbers = {"n_features": n_features, "n_components": n_components, "n_known": n_known}
@@ -84,6 +94,13 @@ class UnknownDetector(nn.Module):
         }
         for name, shape in shapes.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+        self.mismatch: BoostedTrees | None = None
+        if mismatch is not None:
+            if not isinstance(mismatch, Mapping):
+                raise ConfigError(f"mismatch must be the shape of trees, got {mismatch!r}")
+            numbers = {key: value for key, value in mismatch.items() if key != "_target_"}
+            self.mismatch = BoostedTrees(InputSizes(n_features, 0, 0, 1, 1), **numbers)
+            self.register_buffer("mismatch_slope", torch.zeros((), dtype=torch.float64))
 
     @torch.no_grad()
     def components(self, features: Tensor) -> Tensor:
@@ -98,16 +115,20 @@ class UnknownDetector(nn.Module):
         distances = torch.einsum("nkd,kde->nke", apart, self.whitening).square().sum(2)
         return (distances + self.offsets).min(dim=1).values
 
-    def log_ratio(self, score: Tensor) -> Tensor:
+    @torch.no_grad()
+    def log_ratio(self, features: Tensor) -> Tensor:
         """Return the logarithm of the likelihood ratio of unknown to known, ``(N,)``."""
+        score = self.score(features)
         ratio: Tensor = self.intercept + self.slope * softened(score, self.lowest)
-        return ratio
+        if self.mismatch is None:
+            return ratio
+        return ratio + self.mismatch_slope * mismatch(self.mismatch, features)
 
     @torch.no_grad()
     def forward(self, features: Tensor) -> Tensor:
         """Return the probability of no known class, ``(N,) float64``, of raw features."""
         odds = math.log(self.fraction) - math.log1p(-self.fraction)
-        return torch.sigmoid(self.log_ratio(self.score(features)) + odds)
+        return torch.sigmoid(self.log_ratio(features) + odds)
 
     def shared_out(self, probabilities: Tensor, unknown: Tensor) -> Tensor:
         """Return probabilities ``(N, K)`` in which classes without training objects have theirs.
@@ -133,6 +154,7 @@ class UnknownDetector(nn.Module):
             "n_known": len(self.centres),
             "fraction": self.fraction,
             "unseen": self.unseen,
+            "mismatch": None if self.mismatch is None else self.mismatch.config(),
         }
 
 
@@ -152,3 +174,8 @@ def check_fraction(value: object) -> float:
 def softened(score: Tensor, lowest: Tensor) -> Tensor:
     """Return what the logistic regression is linear in, of scores ``(N,)``."""
     return ((score - lowest).clamp(min=0.0) + SOFTENING).log()
+
+
+def mismatch(trees: BoostedTrees, features: Tensor) -> Tensor:
+    """Return how little light curve and redshift go together, ``(N,)``, of ``(N, >= F)``."""
+    return trees.sums(features[:, : trees.n_features])[:, 0].clamp(min=LEAST_MISMATCH)

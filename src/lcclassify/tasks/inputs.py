@@ -27,12 +27,15 @@ from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.augmenting import make_stream, select
 from lcclassify.tasks.input_line import input_line
 from lcclassify.tasks.kept_curves import KeptCurves, keep_curves
+from lcclassify.tasks.mismatching import mismatched_objects
 from lcclassify.tasks.redshift import truth_column
 from lcclassify.tasks.runs import SPLITS, Run, check_same_data
 from lcclassify.terminal import working
+from lcclassify.training.mismatch import Mismatched
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.splits import Split, encode_labels, split_objects
 from lcclassify.training.streams import DrawnStream
+from lcclassify.training.unknown_fit import can_leave_classes_out
 
 _PART: Final = 50_000  # objects that are prepared at a time
 
@@ -57,6 +60,8 @@ class TrainingInputs:
         redshift: ``(N,)`` the best redshift of each, where one is read to learn from, else NaN.
         account: How the survey was read, in sentences.
         kept: Light curves that the report shows some of, or None.
+        mismatched: Training objects with the redshifts of others, which teach what is unlike
+            any class, or None.
     """
 
     taxonomy: Taxonomy
@@ -74,6 +79,7 @@ class TrainingInputs:
     redshift: NDArray[np.float64]
     account: tuple[str, ...]
     kept: KeptCurves | None
+    mismatched: Mismatched | None
 
 
 def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInputs, PreparedSet]:
@@ -175,10 +181,18 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
                 len(curves.objects),
                 len(curves.observations),
             )
-            if not augment.steps:
-                del curves, training
             if _keep(prepared, folder, console):  # a file's memory can be given back
                 prepared = PreparedSet.load(folder, check=False) or prepared
+    mismatched = None
+    if run.plan.unknown is not None and can_leave_classes_out(targets[split.rows("train")]):
+        with working(console, "giving training objects the redshifts of others"):
+            mismatched = mismatched_objects(
+                curves,
+                observed,
+                split.rows("train"),
+                representation,
+                derive_seed(seed, "mismatched"),
+            )
     stream = drawn = None
     if augment.steps:
         with working(console, "fitting what training objects are drawn from"):
@@ -208,6 +222,7 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
         redshift,
         account,
         kept,
+        mismatched,
     )
     return inputs, prepared
 

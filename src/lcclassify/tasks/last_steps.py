@@ -100,6 +100,7 @@ def detect_unknown(
             plan.unknown,
             derive_seed(plan.seed, "unknown"),
             context.transforms(None).features if is_fitted else None,
+            inputs.mismatched,
         )
     if found is not None:
         classifier.unknown = found.detector

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcclassify.nn.normalisation import FeatureTransform
-from lcclassify.nn.unknown import UnknownDetector, softened
+from lcclassify.nn.trees import BoostedTrees
+from lcclassify.nn.unknown import UnknownDetector, mismatch, softened
 from lcclassify.schema import Taxonomy
+from lcclassify.training.class_gaussians import ClassGaussians
+from lcclassify.training.mismatch import Mismatched, grow_mismatch
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -22,11 +25,6 @@ _FEWEST_CLASSES: Final = 4  # of which three are left to span a plane when one i
 _FEWEST_OBJECTS: Final = 8  # of a class that is left out
 _MOST_OBJECTS: Final = 20_000  # read; more make the Gaussians no better
 _FOLDS: Final = 5
-# Of covariances: in the space's within-class one towards the features' variances, in a
-# class's towards a sphere.
-_SHRINKAGE: Final = 0.5
-# Logarithms of shares count twice what Gaussian mixtures would count them (docs/method.md).
-_SHARE_WEIGHT: Final = 4.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +71,11 @@ class FittedUnknown:
         return [f"{found} {share} before anything is seen (unknown.fraction)."]
 
 
+def can_leave_classes_out(targets: IntArray) -> bool:
+    """Tell whether objects of the classes ``(n,)`` are of enough classes to leave any out."""
+    return int((np.bincount(targets) >= _FEWEST_OBJECTS).sum()) >= _FEWEST_CLASSES
+
+
 def fit_unknown(
     features: Tensor,
     targets: IntArray,
@@ -81,6 +84,7 @@ def fit_unknown(
     fraction: float,
     seed: int,
     fitted: FeatureTransform | None = None,
+    mismatched: Mismatched | None = None,
 ) -> FittedUnknown | None:
     """Fit a detector on training objects.
 
@@ -90,17 +94,18 @@ def fit_unknown(
         rows: ``(n,)`` their rows in the run, ascending.
         taxonomy: The K classes.
         fraction: Share of unknown objects expected.
-        seed: Of the folds.
+        seed: Of the folds and trees.
         fitted: A transform of these features that is fitted already; its numbers are taken
             where they are those of a power transform with medians.
+        mismatched: Some of them with the redshifts of others, or None.
 
     Returns:
         None where fewer than four classes have eight objects: too few to leave any out.
     """
     counts = np.bincount(targets, minlength=len(taxonomy))
-    usable = np.flatnonzero(counts >= _FEWEST_OBJECTS)
-    if len(usable) < _FEWEST_CLASSES or features.shape[1] == 0:
+    if not can_leave_classes_out(targets) or features.shape[1] == 0:
         return None
+    usable = np.flatnonzero(counts >= _FEWEST_OBJECTS)
     rng = np.random.default_rng(seed)
     if len(rows) > _MOST_OBJECTS:
         kept = _thinned(targets, _MOST_OBJECTS, rng)
@@ -108,31 +113,27 @@ def fit_unknown(
     transform = _transform(features, fitted)
     with torch.inference_mode():
         values = transform(features).to(torch.float64).numpy()
+    sample = _Sample(features.numpy(), values, targets, rows, mismatched, seed)
     folds = rng.permutation(np.arange(len(rows)) % _FOLDS)
 
-    auroc: dict[str, float] = {}
-    scores, unknown, weights = [], [], []
+    found, unknown, groups = [], [], []
     for turn, k in enumerate(usable):
         own, held = targets == k, folds == turn % _FOLDS
-        gaussians = _Gaussians.fitted(values[~own & ~held], targets[~own & ~held])
-        left_out, known = gaussians.scores(values[own]), gaussians.scores(values[~own & held])
-        both = np.concatenate([left_out, known])
-        truth = np.arange(len(both)) < len(left_out)
-        auroc[taxonomy.classes[k]] = _auroc(truth, both)
-        scores.append(both)
-        unknown.append(truth)
-        # Each class left out counts alike, and as much as what it is told from.
-        weights.append(np.where(truth, 1 / len(left_out), 1 / max(len(known), 1)))
-    every = np.concatenate(scores)
-    lowest = float(np.quantile(every, 0.001))
-    slope, intercept = _logistic(
-        softened(torch.as_tensor(every), torch.tensor(lowest)).numpy(),
-        np.concatenate(unknown),
-        np.concatenate(weights),
-    )
+        evidence = sample.fitted(~own & ~held)
+        chosen = np.concatenate([np.flatnonzero(own), np.flatnonzero(~own & held)])
+        found.append(evidence.of(sample, chosen))
+        unknown.append(np.arange(len(chosen)) < own.sum())
+        groups.append(np.full(len(chosen), k))
+    truth, group, scores = np.concatenate(unknown), np.concatenate(groups), np.concatenate(found)
+    lowest = float(np.quantile(scores[:, 0], 0.001))
+    scores[:, 0] = softened(torch.as_tensor(scores[:, 0]), torch.tensor(lowest)).numpy()
+    slopes, intercept = _logistic(scores, truth, _alike(truth, group))
+    log_odds = scores @ slopes
+    auroc = {taxonomy.classes[k]: _auroc(truth[group == k], log_odds[group == k]) for k in usable}
 
     def detector(chosen: NDArray[np.bool_]) -> UnknownDetector:
-        gaussians = _Gaussians.fitted(values[chosen], targets[chosen])
+        evidence = sample.fitted(chosen)
+        gaussians, trees = evidence.gaussians, evidence.trees
         made = UnknownDetector(
             n_features=features.shape[1],
             n_components=gaussians.projection.shape[1],
@@ -140,6 +141,7 @@ def fit_unknown(
             n_known=len(gaussians.centres),
             fraction=fraction,
             unseen=np.flatnonzero(counts == 0).tolist(),
+            mismatch=None if trees is None else trees.config(),
         )
         made.features.load_state_dict(transform.state_dict())
         numbers = {
@@ -148,9 +150,12 @@ def fit_unknown(
             "whitening": gaussians.whitening,
             "offsets": gaussians.offsets,
             "lowest": lowest,
-            "slope": slope,
+            "slope": slopes[0],
             "intercept": intercept,
         }
+        if made.mismatch is not None and trees is not None:
+            made.mismatch.load_state_dict(trees.state_dict())
+            numbers["mismatch_slope"] = slopes[1]
         for name, number in numbers.items():
             getattr(made, name).copy_(torch.as_tensor(number, dtype=torch.float64))
         return made.eval()
@@ -163,50 +168,39 @@ def fit_unknown(
 
 
 @dataclass(frozen=True)
-class _Gaussians:
-    """A Gaussian for each class of some objects, in the space that separates these classes.
+class _Sample:
+    """Training objects, `features` as they are and `values` normalised, and mismatched ones."""
 
-    Attributes:
-        projection: ``(F, D)``, onto the space.
-        centres: ``(k, D)`` means.
-        whitening: ``(k, D, D)``; the square of a whitened difference is a distance.
-        offsets: ``(k,)`` what is added to a class's distances.
-    """
+    features: FloatArray
+    values: FloatArray
+    targets: IntArray
+    rows: IntArray
+    mismatched: Mismatched | None
+    seed: int
 
-    projection: FloatArray
-    centres: FloatArray
-    whitening: FloatArray
-    offsets: FloatArray
+    def fitted(self, chosen: NDArray[np.bool_]) -> _Evidence:
+        """Fit to the chosen ``(n,)`` objects, and mismatched ones with their light curves."""
+        gaussians = ClassGaussians.fitted(self.values[chosen], self.targets[chosen])
+        if self.mismatched is None:
+            return _Evidence(gaussians, None)
+        own = np.isin(self.mismatched.owners, self.rows[chosen])
+        trees = grow_mismatch(self.features[chosen], self.mismatched.features[own], self.seed)
+        return _Evidence(gaussians, trees)
 
-    @classmethod
-    def fitted(cls, values: FloatArray, targets: IntArray) -> _Gaussians:
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-        analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=_SHRINKAGE)
-        analysis.fit(values, targets)
-        labels = analysis.classes_
-        projection = np.ascontiguousarray(analysis.scalings_[:, : len(labels) - 1])
-        places = values @ projection
-        centres, whitening, offsets = [], [], []
-        for label in labels:
-            own = places[targets == label]
-            spread = np.eye(own.shape[1])  # as all classes together have it, about
-            if len(own) > 1:
-                found = np.atleast_2d(np.cov(own.T))
-                level = np.trace(found) / len(found)
-                spread = (1 - _SHRINKAGE) * found + _SHRINKAGE * max(level, 1e-6) * spread
-            share = len(own) / len(values)
-            centres.append(own.mean(axis=0))
-            whitening.append(np.linalg.inv(np.linalg.cholesky(spread)).T)
-            offsets.append(np.linalg.slogdet(spread)[1] - _SHARE_WEIGHT * np.log(share))
-        return cls(projection, np.array(centres), np.array(whitening), np.array(offsets))
+@dataclass(frozen=True)
+class _Evidence:
+    """What tells that an object is unlike known ones."""
 
-    def scores(self, values: FloatArray) -> FloatArray:
-        """Return the scores ``(n,)`` of normalised features ``(n, F)``."""
-        apart = (values @ self.projection)[:, None] - self.centres
-        distances = np.square(np.einsum("nkd,kde->nke", apart, self.whitening)).sum(axis=2)
-        lowest: FloatArray = (distances + self.offsets).min(axis=1)
-        return lowest
+    gaussians: ClassGaussians
+    trees: BoostedTrees | None
+
+    def of(self, sample: _Sample, chosen: IntArray) -> FloatArray:
+        """Return the scores ``(m, 1 or 2)`` of the chosen ``(m,)`` objects of a sample."""
+        scores = [self.gaussians.scores(sample.values[chosen])]
+        if self.trees is not None:
+            scores.append(mismatch(self.trees, torch.as_tensor(sample.features[chosen])).numpy())
+        return np.stack(scores, axis=1)
 
 
 def _transform(features: Tensor, fitted: FeatureTransform | None) -> FeatureTransform:
@@ -231,18 +225,35 @@ def _thinned(targets: IntArray, wanted: int, rng: np.random.Generator) -> IntArr
     return found
 
 
+def _alike(unknown: NDArray[np.bool_], group: IntArray) -> FloatArray:
+    """Return weights: each class left out counts alike, and as much as what it is told from."""
+    weights = np.zeros(len(group))
+    for k in np.unique(group):
+        for chosen in ((group == k) & unknown, (group == k) & ~unknown):
+            weights[chosen] = 1 / max(chosen.sum(), 1)
+    return weights
+
+
 def _logistic(
-    values: FloatArray, unknown: NDArray[np.bool_], weights: FloatArray
-) -> tuple[float, float]:
-    """Return slope and intercept of the log-odds at equal shares; 0 where scores tell nothing."""
+    scores: FloatArray, unknown: NDArray[np.bool_], weights: FloatArray
+) -> tuple[FloatArray, float]:
+    """Return slopes of scores ``(m, S)`` and intercept of the log-odds at equal shares.
+
+    A score that would tell the contrary of what it stands for is left out, with a slope of 0.
+    """
     from sklearn.linear_model import LogisticRegression
 
     weights = np.where(unknown, weights / weights[unknown].sum(), weights / weights[~unknown].sum())
-    model = LogisticRegression(C=1e4).fit(
-        values[:, None], unknown, sample_weight=weights * len(values) / 2
-    )
-    slope = float(model.coef_[0, 0])
-    return (slope, float(model.intercept_[0])) if slope > 0 else (0.0, 0.0)
+    slopes, used = np.zeros(scores.shape[1]), np.arange(scores.shape[1])
+    while len(used):
+        model = LogisticRegression(C=1e4).fit(
+            scores[:, used], unknown, sample_weight=weights * len(scores) / 2
+        )
+        if (model.coef_[0] > 0).all():
+            slopes[used] = model.coef_[0]
+            return slopes, float(model.intercept_[0])
+        used = np.delete(used, model.coef_[0].argmin())
+    return slopes, 0.0
 
 
 def _auroc(truth: NDArray[np.bool_], scores: FloatArray) -> float:

@@ -1,0 +1,40 @@
+"""Trees that tell light curves to which their redshift does not fit."""
+
+import numpy as np
+import torch
+
+from lcclassify.training.mismatch import grow_mismatch
+
+
+def sample(n, seed=0):
+    """A redshift, and a brightness that goes with it."""
+    rng = np.random.default_rng(seed)
+    redshift = rng.uniform(0, 2, n)
+    known = np.c_[redshift, -redshift + rng.normal(0, 0.1, n), rng.normal(0, 1, (n, 8))]
+    return known, np.c_[rng.permutation(redshift), known[:, 1:]]
+
+
+def test_they_tell_objects_with_the_redshifts_of_others():
+    # What goes together is told by one feature here, as absolute magnitudes do.
+    known, mismatched = (np.c_[part, part[:, 0] + part[:, 1]] for part in sample(600))
+    trees = grow_mismatch(known, mismatched, seed=1)
+    new, strange = (np.c_[part, part[:, 0] + part[:, 1]] for part in sample(400, seed=2))
+    found = [trees.sums(torch.as_tensor(part))[:, 0] for part in (new, strange)]
+    assert float((found[0][:, None] < found[1]).float().mean()) > 0.85
+
+
+def test_both_count_alike():
+    known, mismatched = sample(500)
+    trees = grow_mismatch(known, np.repeat(mismatched[:50], 3, axis=0) * np.nan, seed=1)
+    undefined = trees.sums(torch.full((1, 10), torch.nan, dtype=torch.float64))
+    assert float(undefined) > 1
+    # Nothing to tell apart: the odds are even on average, not one to five.
+    same = grow_mismatch(known, sample(100, seed=8)[0], seed=1)
+    new = torch.as_tensor(sample(400, seed=9)[0])
+    assert abs(float(same.sums(new).mean())) < 0.8
+
+
+def test_the_same_twice():
+    known, mismatched = sample(300)
+    one, two = (grow_mismatch(known, mismatched, seed=4) for _ in range(2))
+    assert all(torch.equal(one.state_dict()[k], two.state_dict()[k]) for k in one.state_dict())
