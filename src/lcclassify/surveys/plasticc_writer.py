@@ -8,7 +8,7 @@ from typing import Final, Self
 
 import polars as pl
 
-from lcclassify.growing import GrowingTable
+from lcclassify.files import GrowingTable
 from lcclassify.schema import DETECTED, OBJECT_ID
 from lcclassify.simulation.tables import TARGET, Chunk
 from lcclassify.surveys import options

@@ -15,6 +15,7 @@ from typing import Any, Final
 import polars as pl
 
 from lcclassify.errors import ConfigError, DataError, OutputError
+from lcclassify.files import unwritable
 from lcclassify.inference.shards import ShardRecord, ShardStore
 from lcclassify.locking import Lock
 from lcclassify.parquet import read_parquet
@@ -211,7 +212,7 @@ def working_folder(work: Path) -> Iterator[None]:
     try:
         taken = lock.acquire(wait=False)
     except OSError as error:
-        raise OutputError(f"'{work}' cannot be written: {error.strerror or error}") from error
+        raise unwritable(work, error) from error
     if not taken:
         raise ConfigError(f"another process is writing to '{work}'")
     try:

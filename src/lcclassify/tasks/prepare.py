@@ -17,6 +17,7 @@ from lcclassify import __version__
 from lcclassify.build import instantiate, make_survey
 from lcclassify.errors import ConfigError, DataError, OutputError, check_flag, did_you_mean
 from lcclassify.evaluation.report import write_metrics
+from lcclassify.files import unwritable
 from lcclassify.inference.document import fingerprint, read_document
 from lcclassify.inference.shards import ShardStore
 from lcclassify.inference.writer import check_writable, write_table
@@ -180,7 +181,7 @@ def prepare(cfg: DictConfig, overrides: Sequence[str] = ()) -> PrepareResult:
             else:
                 (output / REJECTS).unlink(missing_ok=True)
         except OSError as error:
-            raise OutputError(f"'{output}' cannot be written: {error.strerror or error}") from error
+            raise unwritable(output, error) from error
         content = {
             "survey": survey.name,
             "files": tables,

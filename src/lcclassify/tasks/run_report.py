@@ -15,7 +15,7 @@ from rich.text import Text
 from lcclassify.errors import BundleError, DataError, OutputError
 from lcclassify.evaluation.examples import choose_examples
 from lcclassify.evaluation.html import ReportObjects, RunAccount, training_html
-from lcclassify.evaluation.writing import write_whole
+from lcclassify.files import write_result
 from lcclassify.inference.document import read_document
 from lcclassify.inference.predictions import CLASS_PREFIX, UNKNOWN
 from lcclassify.parquet import parquet_schema, scan_parquet
@@ -141,7 +141,7 @@ def run_report(folder: Path) -> Path:
         bands,
         _histories(folder / FITS),
     )
-    return write_whole(folder / REPORT, text.encode())
+    return write_result(folder / REPORT, text.encode())
 
 
 def _objects(

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lcclassify.errors import DataError, TrainingError
+from lcclassify.files import replaced_file
 from lcclassify.parquet import read_parquet
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, UNKNOWN_TARGET, Taxonomy
 from lcclassify.training.seeds import derive_seed
@@ -75,9 +76,8 @@ class Split:
 
     def save(self, path: Path) -> None:
         """Write the split as Parquet, whole or not at all."""
-        partial = path.with_name(f".{path.name}.part")
-        self.table.write_parquet(partial)
-        partial.replace(path)
+        with replaced_file(path) as partial:
+            self.table.write_parquet(partial)
 
     @classmethod
     def load(cls, path: Path, object_ids: pl.Series) -> Split:
