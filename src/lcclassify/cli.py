@@ -16,8 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
 from lcclassify.build import config_dir, note_survey_name
+from lcclassify.checks import check_flag
 from lcclassify.composing import sentence
-from lcclassify.errors import ConfigError, LcclassifyError, TrainingError, check_flag
+from lcclassify.errors import ConfigError, LcclassifyError, TrainingError
 from lcclassify.interrupts import heard_interrupts, interrupts_kept
 from lcclassify.terminal import endure_closed_output, substitute_unprintable, terminal, typed
 

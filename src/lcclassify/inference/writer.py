@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from lcclassify.checks import check_choice
 from lcclassify.errors import ConfigError, OutputError, did_you_mean
 from lcclassify.files import GrowingTable, replaced_file, unfinished, unwritable
 from lcclassify.inference.decisions import ABSTAINED, SET_PREFIX
@@ -35,9 +36,7 @@ def output_format(path: Path, form: str | None) -> str:
         ConfigError: The format is unknown, or none was given and the suffix tells none.
     """
     if form is not None:
-        if form not in FORMATS:
-            raise ConfigError(f"format cannot be '{form}': {did_you_mean(str(form), FORMATS)}")
-        return form
+        return check_choice("format", form, FORMATS)
     if path.suffix.lower() not in _SUFFIXES:
         raise ConfigError(
             f"output='{path}' must end in {', '.join(_SUFFIXES)}, or format must be one of "

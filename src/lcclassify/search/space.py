@@ -22,6 +22,7 @@ from optuna.distributions import (
 )
 from optuna.trial import Trial
 
+from lcclassify.checks import is_number, is_whole
 from lcclassify.errors import ConfigError
 
 Scalar = bool | int | float | str | None
@@ -161,7 +162,7 @@ class Number:
     def default(self, lookup: Lookup) -> Params | None:
         """Return the parameters that leave the configuration as it is, if there are any."""
         value = lookup(self.key)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not is_number(value):
             return None
         if not self.low <= value <= self.high or (self.whole and value != int(value)):
             return None
@@ -193,7 +194,7 @@ class Layers:
 
     def __post_init__(self) -> None:
         for name, values, least in (("count", self.counts, 0), ("choices", self.widths, 1)):
-            whole = all(isinstance(v, int) and not isinstance(v, bool) for v in values)
+            whole = all(is_whole(v) for v in values)
             if not values or not whole or min(values) < least or len(set(values)) != len(values):
                 raise ConfigError(
                     f"the {name} of the layers '{self.key}' must be distinct whole numbers of at "

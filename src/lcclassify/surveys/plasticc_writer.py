@@ -8,10 +8,10 @@ from typing import Final, Self
 
 import polars as pl
 
+from lcclassify.checks import check_choice, check_whole
 from lcclassify.files import GrowingTable
 from lcclassify.schema import DETECTED, OBJECT_ID
 from lcclassify.simulation.tables import TARGET, Chunk
-from lcclassify.surveys import options
 from lcclassify.surveys.plasticc import UNKNOWN
 
 NAMINGS: Final = ("zenodo", "kaggle")
@@ -64,10 +64,10 @@ class PlasticcWriter:
         n_objects: int,
         objects_per_file: int = 320_000,
     ) -> None:
-        self.part = options.choice(part, ("train", "test"), "part")
-        self.naming = options.choice(naming, NAMINGS, "naming")
-        self.form = options.choice(form, FORMATS, "format")
-        self.objects_per_file = options.whole(objects_per_file, "objects_per_file", 1)
+        self.part = check_choice("part", part, ("train", "test"))
+        self.naming = check_choice("naming", naming, NAMINGS)
+        self.form = check_choice("format", form, FORMATS)
+        self.objects_per_file = check_whole("objects_per_file", objects_per_file, 1)
         self._several = n_objects > objects_per_file
         self._folder = folder
         one, numbered, metadata = _STEMS[naming, part]

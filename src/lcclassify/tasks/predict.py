@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from lcclassify import __version__
 from lcclassify.build import instantiate, make_survey
-from lcclassify.errors import check_flag
+from lcclassify.checks import check_flag
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.report import (
     comparison_table,

@@ -15,7 +15,8 @@ from omegaconf import DictConfig
 
 from lcclassify import __version__
 from lcclassify.build import instantiate, make_survey
-from lcclassify.errors import ConfigError, DataError, OutputError, check_flag, did_you_mean
+from lcclassify.checks import check_choice, check_flag, check_whole
+from lcclassify.errors import ConfigError, DataError, OutputError
 from lcclassify.evaluation.report import write_metrics
 from lcclassify.files import unwritable
 from lcclassify.inference.document import fingerprint, read_document
@@ -44,7 +45,6 @@ from lcclassify.tasks.surveying import (
     write_rejects,
 )
 from lcclassify.terminal import say, tracked
-from lcclassify.training.settings import check_whole
 
 if TYPE_CHECKING:
     from lcclassify.inference.bundle import Bundle
@@ -112,8 +112,7 @@ def prepare(cfg: DictConfig, overrides: Sequence[str] = ()) -> PrepareResult:
     begin = perf_counter()
     require(cfg, _MANDATORY)
     output = Path(str(cfg.output)).expanduser().absolute()
-    if cfg.format not in FORMATS:
-        raise ConfigError(f"format cannot be '{cfg.format}': {did_you_mean(cfg.format, FORMATS)}")
+    check_choice("format", cfg.format, FORMATS)
     if output.exists() and not output.is_dir():
         raise OutputError(f"output='{output}' must be a folder, but it is a file")
     check_writable(output / MANIFEST)

@@ -11,7 +11,8 @@ from time import perf_counter
 from omegaconf import DictConfig
 
 from lcclassify.build import instantiate
-from lcclassify.errors import ConfigError, OutputError, check_flag
+from lcclassify.checks import check_flag
+from lcclassify.errors import ConfigError, OutputError
 from lcclassify.files import new_folder, unwritable
 from lcclassify.simulation.simulator import CHUNK_SIZE, training_ids, wide_ids
 from lcclassify.surveys.origin import write_origin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lcclassify.simulation.arguments import require_not_negative, require_positive
+from lcclassify.checks import require_not_negative, require_positive
 from lcclassify.simulation.diffusion import diffuse, photosphere
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import FloatArray, Parameters

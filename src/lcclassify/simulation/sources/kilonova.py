@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from lcclassify.simulation.arguments import require_not_negative, require_positive
+from lcclassify.checks import require_not_negative, require_positive
 from lcclassify.simulation.diffusion import SOLAR_MASS, diffuse, diffusion_time, photosphere
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sed import DAY, LIGHT

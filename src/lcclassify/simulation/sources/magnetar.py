@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcclassify.simulation.arguments import require_not_negative, require_positive
+from lcclassify.checks import require_not_negative, require_positive
 from lcclassify.simulation.diffusion import diffuse, diffusion_time, photosphere
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sed import DAY

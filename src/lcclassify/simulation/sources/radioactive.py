@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lcclassify.checks import require_not_negative, require_positive
 from lcclassify.errors import ConfigError
-from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.diffusion import (
     diffuse,
     diffusion_time,
