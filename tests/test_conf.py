@@ -9,9 +9,9 @@ import yaml
 
 from lcclassify.build import config_dir, instantiate, to_plain
 from lcclassify.errors import ConfigError
+from lcclassify.jobs.engines import DaskEngine, LocalEngine
 from lcclassify.nn.build import build_loss
 from lcclassify.search.storage import open_storage
-from lcclassify.tasks.engines import DaskEngine, LocalEngine
 from lcclassify.tasks.plan import make_plan
 
 GROUPS = sorted(

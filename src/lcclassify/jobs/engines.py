@@ -13,7 +13,7 @@ from lcclassify import __version__
 from lcclassify.checks import check_whole
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError
-from lcclassify.inference.shards import ShardRecord
+from lcclassify.jobs.shards import ShardRecord
 
 
 class ChunkJob(Protocol):

@@ -11,19 +11,15 @@ import polars as pl
 import pytest
 
 from lcclassify.errors import ConfigError, DataError
-from lcclassify.inference.shards import ShardStore
+from lcclassify.jobs import engines
+from lcclassify.jobs.account import ORPHANS, REJECTS
+from lcclassify.jobs.chunked import _Ledger, remove_work, run_chunks, working_folder
+from lcclassify.jobs.engines import DaskEngine, LocalEngine
+from lcclassify.jobs.result import stage_shares
+from lcclassify.jobs.shards import ShardStore
 from lcclassify.locking import Lock
 from lcclassify.surveys.chunks import REJECT_SCHEMA, SurveyChunks
-from lcclassify.tasks import engines
-from lcclassify.tasks.chunked import (
-    _Ledger,
-    remove_work,
-    run_chunks,
-    stage_shares,
-    working_folder,
-)
-from lcclassify.tasks.engines import DaskEngine, LocalEngine
-from lcclassify.tasks.jobs import FEATURES, ORPHANS, REJECTS
+from lcclassify.tasks.prepare_job import FEATURES
 
 N_CHUNKS = 6
 
