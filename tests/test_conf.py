@@ -48,8 +48,10 @@ def words_for(group, choice):
         return ["survey=simulated", f"population@survey.classes.6={choice}"]
     if group in ("cadence", "hosts"):
         return ["survey=simulated", f"{group}@survey.{group}={choice}"]
-    if group == "redshift":
-        return [f"redshift@model.redshift={choice}"]
+    if group in ("redshift", "head"):
+        return [f"{group}@model.{group}={choice}"]
+    if group == "search/base":  # what every search is built on
+        return ["search=dense"]
     if group == "quick":
         survey, _, model = choice.partition("_")
         return [f"survey={survey}", f"model={model}"]
