@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lcclassify.inference.decisions import Decisions
-from lcclassify.inference.predictions import (
-    NO_OBJECT_ROW,
-    NO_OBSERVATION,
-    with_unscored,
-)
+from lcclassify.inference.predictions import NO_OBJECT_ROW, NO_OBSERVATION, with_unscored
 from lcclassify.jobs.account import Stages, account_of, account_tables
 from lcclassify.jobs.shards import ShardRecord, ShardStore
 from lcclassify.schema import LABEL, OBJECT_ID
@@ -19,9 +15,6 @@ from lcclassify.surveys.chunks import SurveyChunks
 from lcclassify.tasks.prediction_examples import example_curves
 from lcclassify.tasks.scores import SCORES, scores
 from lcclassify.tasks.surveying import with_flux_factor
-
-if TYPE_CHECKING:
-    pass
 
 # Tables of a shard.
 PREDICTIONS: Final = "predictions"
