@@ -72,7 +72,7 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
             if folder.exists():
                 folder.rename(earlier)
     except BaseException:
-        if earlier.exists():
+        if earlier.exists() and not folder.exists():
             earlier.rename(folder)
         raise
     shutil.rmtree(earlier, ignore_errors=True)

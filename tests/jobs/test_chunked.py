@@ -117,6 +117,22 @@ def test_all_chunks_once_and_in_order(run, workers):
     assert stage_shares(result.seconds).startswith("read 25%, infer 75%, write 0%")
 
 
+def test_an_account_ends_a_job(run, tmp_path):
+    result, _ = run(chunks=Numbers(rows=64))
+    account = result.account(FEATURES, ["Told before."])
+    assert account.unobserved.to_list() == []
+    assert "Told before." in account.sentences
+    rejects = account.write_rejects(tmp_path / "rejects.csv")
+    assert pl.read_csv(rejects)["rows"].to_list() == [4]
+    assert account.sentences[-1] == "4 rows of the files could not be read: see rejects.csv."
+    counts = account.counts()
+    assert (counts["rows_read"], counts["rows_rejected"], counts["chunks"]) == (60, 4, N_CHUNKS)
+    manifest = account.manifest(rejects, 1.23456)
+    assert list(manifest) == ["rejects", "elapsed_seconds", "stage_seconds", "sentences"]
+    assert (manifest["rejects"], manifest["elapsed_seconds"]) == ("rejects.csv", 1.235)
+    assert manifest["sentences"] == account.sentences
+
+
 def test_the_account_is_that_of_the_whole(run):
     result, _ = run(chunks=Numbers(rows=64))
     report = result.report(5)
