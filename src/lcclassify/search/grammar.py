@@ -22,7 +22,8 @@ from hydra.errors import HydraException
 
 from lcclassify.checks import check_flag, check_keys, is_whole
 from lcclassify.errors import ConfigError, did_you_mean
-from lcclassify.search.space import Choice, Entry, Layers, Number, Scalar, Space
+from lcclassify.search.entries import Choice, Entry, Layers, Number, Scalar
+from lcclassify.search.space import Space
 
 _LAYER_KEYS = ("count", "choices", "narrowing")
 _TAGS = ("log",)

@@ -28,7 +28,8 @@ from optuna.trial import FrozenTrial
 
 from lcclassify.checks import check_keys, is_whole
 from lcclassify.errors import ConfigError, did_you_mean
-from lcclassify.search.space import Params, Space
+from lcclassify.search.entries import Params
+from lcclassify.search.space import Space
 
 _OPTUNA: Final[Mapping[str, type[BaseSampler]]] = {"tpe": TPESampler, "cma_es": CmaEsSampler}
 SAMPLERS: Final = ("random", "grid", *_OPTUNA)

@@ -21,11 +21,12 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from lcclassify.errors import ConfigError
 from lcclassify.files import write_json
 from lcclassify.locking import Lock
+from lcclassify.search.entries import Params
 from lcclassify.search.locks import SearchLocks
 from lcclassify.search.pruners import make_pruner
 from lcclassify.search.samplers import make_sampler, most_trials
 from lcclassify.search.settings import SearchSettings
-from lcclassify.search.space import Params, Space, suggest
+from lcclassify.search.space import Space, suggest
 from lcclassify.search.storage import open_storage
 
 SEARCH: Final = "search.json"
