@@ -9,9 +9,9 @@ import yaml
 
 from lcclassify.build import config_dir, instantiate, to_plain
 from lcclassify.errors import ConfigError
+from lcclassify.jobs.engines import DaskEngine, LocalEngine
 from lcclassify.nn.build import build_loss
 from lcclassify.search.storage import open_storage
-from lcclassify.tasks.engines import DaskEngine, LocalEngine
 from lcclassify.tasks.plan import make_plan
 
 GROUPS = sorted(
@@ -48,8 +48,10 @@ def words_for(group, choice):
         return ["survey=simulated", f"population@survey.classes.6={choice}"]
     if group in ("cadence", "hosts"):
         return ["survey=simulated", f"{group}@survey.{group}={choice}"]
-    if group == "redshift":
-        return [f"redshift@model.redshift={choice}"]
+    if group in ("redshift", "head"):
+        return [f"{group}@model.{group}={choice}"]
+    if group == "search/base":  # what every search is built on
+        return ["search=dense"]
     if group == "quick":
         survey, _, model = choice.partition("_")
         return [f"survey={survey}", f"model={model}"]

@@ -141,11 +141,11 @@ GROUPS = {
     "conf/paths": ["paths/*.yaml"],
     "conf/trainer": ["trainer/*.yaml"],
     "conf/augment": ["augment/*.yaml"],
-    "conf/model": ["model/*.yaml"],
+    "conf/model": ["model/*.yaml", "head/*.yaml"],
     "conf/loss": ["loss/*.yaml"],
     "conf/optimizer": ["optimizer/*.yaml"],
     "conf/representation": ["representation/*.yaml"],
-    "conf/search": ["search/*.yaml"],
+    "conf/search": ["search/**/*.yaml"],
     "conf/survey: snphotcc": ["survey/snphotcc.yaml"],
     "conf/survey: snana": ["survey/snana.yaml", "survey/des.yaml", "survey/sdss.yaml"],
     "conf/survey: plasticc": ["survey/plasticc.yaml"],
@@ -175,11 +175,12 @@ def keys_of(patterns: list[str]) -> set[str]:
             config = yaml.safe_load(file.read_text())
             defaults = config.pop("defaults", [])
             placed = [next(iter(item)) if isinstance(item, dict) else item for item in defaults]
-            found |= {key.partition("@")[2] for key in placed if "@" in key}
-            # A group that stands in a place of its own name is documented by itself.
-            prefix = f"{file.parent.name}" if file.parent.name == "engine" else ""
-            if prefix:
+            # These stand in a place of their own name, where their keys are documented.
+            prefix = file.parent.name if file.parent.name in ("engine", "head") else ""
+            if prefix == "engine":
                 del config["_target_"]
+            places = {key.partition("@")[2] for key in placed if "@" in key} - {"head"}
+            found |= {f"{prefix}.{place}" if prefix else place for place in places}
             found |= {key for key in leaves(config, prefix) if not key.startswith("hydra")}
     return found
 

@@ -16,8 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
 from lcclassify.build import config_dir, note_survey_name
-from lcclassify.composing import sentence
-from lcclassify.errors import ConfigError, LcclassifyError, TrainingError, check_flag
+from lcclassify.checks import check_flag
+from lcclassify.errors import ConfigError, LcclassifyError, TrainingError
+from lcclassify.hydra_errors import is_null_choice, sentence
 from lcclassify.interrupts import heard_interrupts, interrupts_kept
 from lcclassify.terminal import endure_closed_output, substitute_unprintable, terminal, typed
 
@@ -95,10 +96,9 @@ def _command(name: str, task: Task) -> None:
             raise
         fail(error)
     except ValueError as error:
-        # Hydra's own checks of its command line are plain ones.
-        if "Config group override must be" not in str(error):
+        if not is_null_choice(error):
             raise
-        fail(ConfigError("a choice cannot be null: name one, such as survey=plasticc"))
+        fail(error)
     except KeyboardInterrupt as stop:
         say(str(stop) or "interrupted")
         sys.exit(EXIT_INTERRUPTED)

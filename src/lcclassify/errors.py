@@ -59,31 +59,3 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     near = get_close_matches(str(word), known, n=1, cutoff=0.6)
     listed = ", ".join(known) if known else "none"
     return f"did you mean '{near[0]}'? known: {listed}" if near else f"known: {listed}"
-
-
-def check_keys(where: str, config: Iterable[object], known: Iterable[str]) -> None:
-    """Check that a mapping has known keys only.
-
-    Args:
-        where: The mapping's own name, as the user would write it.
-        config: The mapping, or its keys.
-        known: The keys it may have.
-
-    Raises:
-        ConfigError: It has another one.
-    """
-    known = tuple(known)
-    for key in config:
-        if key not in known:
-            raise ConfigError(f"{where} has no key '{key}': {did_you_mean(str(key), known)}")
-
-
-def check_flag(key: str, value: object) -> bool:
-    """Return a truth value after checking that it is one.
-
-    Raises:
-        ConfigError: It is something else, such as the text "false".
-    """
-    if not isinstance(value, bool):
-        raise ConfigError(f"{key} must be true or false, got {value!r}")
-    return value

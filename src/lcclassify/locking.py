@@ -1,7 +1,11 @@
-"""A lock that ends with its process, however it ends.
+"""A lock that ends with its process, however it ends, and with its file.
 
 The operating system frees a `flock` when the process that holds it is gone, so that
-work whose process was killed can be told from work that still runs.
+work whose process was killed can be told from work that still runs. A folder of finished
+work is renamed and then removed, with the lock's file in it: from then on the lock is held no
+longer, though its owner has not given it back, and whoever waited for it asks at its place again.
+The locks of the package filelock notice a removed file only, not one in a renamed folder, and
+wait by asking time and again.
 """
 
 from __future__ import annotations
@@ -9,7 +13,6 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 
@@ -71,10 +74,5 @@ class Lock:
         self.acquire(wait=True)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.release()

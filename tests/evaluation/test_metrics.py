@@ -229,3 +229,16 @@ def test_unusable_weights_are_refused(weights):
 def test_row_without_any_probability_is_refused():
     with pytest.raises(DataError, match="positive sum"):
         metrics.plasticc_log_loss([[0.0, 0.0]], [0])
+
+
+def test_an_evaluation_checks_and_counts_once(monkeypatch, make_synthetic):
+    calls = []
+
+    def counted(name):
+        function = getattr(metrics, name)
+        monkeypatch.setattr(metrics, name, lambda *a, **k: calls.append(name) or function(*a, **k))
+
+    for name in ("check_labelled", "_confusion"):
+        counted(name)
+    metrics.evaluate(*make_synthetic(3, 50), Taxonomy(("a", "b", "c")))
+    assert calls == ["check_labelled", "_confusion"]

@@ -107,7 +107,7 @@ def test_killed_at_random_moments(
     done = train_command(*todo, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert outcome(folder) == alone
-    assert not list(folder.rglob("*.part"))
+    assert not list(folder.rglob(".*.part*"))
     assert not list(folder.rglob(".lock"))
     assert not (folder / ".tensors.pt").exists()
 

@@ -9,9 +9,10 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from lcclassify.build import config_dir
 from lcclassify.errors import ConfigError
+from lcclassify.search.entries import ABSENT, Choice, Layers, Number
 from lcclassify.search.grammar import entry_of, read_space
 from lcclassify.search.samplers import from_uniform
-from lcclassify.search.space import ABSENT, Choice, Layers, Number, Space
+from lcclassify.search.space import Space
 
 
 def entry(text):

@@ -1,16 +1,8 @@
 """Impossible numbers are refused by the name of their argument."""
 
-import re
-
 import pytest
 
 from lcclassify.errors import ConfigError
-from lcclassify.simulation.arguments import (
-    require_finite,
-    require_not_negative,
-    require_positive,
-    require_share,
-)
 from lcclassify.simulation.sources.agn import AGN
 from lcclassify.simulation.sources.eclipsing import EclipsingBinary
 from lcclassify.simulation.sources.flares import MDwarfFlares
@@ -20,23 +12,6 @@ from lcclassify.simulation.sources.rr_lyrae import RRLyrae
 from lcclassify.simulation.sources.stars import Stars
 
 STARS = Stars("r", [16.0, 18.0, 20.0], [[1.8, 0.2, 0.0, 0.0, 0.0], [2.0, 0.6, 0.3, 0.1, 0.1]])
-
-
-@pytest.mark.parametrize(
-    ("require", "good", "bad"),
-    [
-        (require_finite, [-1, 0.0, 2.5], []),
-        (require_positive, [1, 1e-9], [0, 0.0, -1.0]),
-        (require_not_negative, [0, 0.0, 7], [-1e-9]),
-        (require_share, [0, 0.5, 1], [-0.1, 1.1]),
-    ],
-)
-def test_a_check_lets_good_numbers_pass_and_names_bad_ones(require, good, bad):
-    for number in good:
-        require(depth=number)
-    for number in (*bad, float("nan"), float("inf"), None, "1", True, [1.0]):
-        with pytest.raises(ConfigError, match=f"depth must be .*, got {re.escape(repr(number))}"):
-            require(width=0.5, depth=number)
 
 
 def test_a_number_out_of_range_is_refused_by_name(kind, kind_settings):

@@ -246,7 +246,7 @@ def test_files_of_two_runs_are_never_mixed(survey, tmp_path, monkeypatch):
         table.write_parquet(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr("lcclassify.inference.shards.write_shard_file", sequences_fail)
+        patch.setattr("lcclassify.jobs.shards.write_shard_file", sequences_fail)
         with pytest.raises(OutputError, match="No space left"):
             prepare(config(*survey, f"output={out}"))
     assert contents(out) == before

@@ -58,7 +58,7 @@ def test_a_run_has_a_report_and_the_light_curves_that_it_shows(run, survey_folde
         assert np.allclose(curve.mjd, own["mjd"])
         assert np.allclose(curve.flux, own["flux"])
         assert curve.passband == own["passband"].to_list()
-    assert not [path for path in run.folder.iterdir() if path.name.endswith(".part")]
+    assert not [path for path in run.folder.iterdir() if path.name.endswith((".part", ".partial"))]
     metrics = json.loads((run.folder / "metrics.json").read_text())
     assert f"{metrics['models']['dense']['metrics']['log_loss']:.4f}" in text
     for section in ("Confusion matrix", "Training curves", "Accuracy by redshift", "seed: 0"):

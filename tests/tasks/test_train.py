@@ -30,7 +30,7 @@ def test_a_stack_from_files_to_bundle(tmp_path, run_train, stack_words, survey_f
         "config.yaml", "data.json", "splits.parquet", "fits", "bundle", "figures",
         "metrics.json", "report.txt", "probabilities.parquet",
     }  # fmt: skip
-    assert not any(name.endswith(".part") for name in names)
+    assert not any(name.endswith((".part", ".partial")) for name in names)
     split = pl.read_parquet(tmp_path / "run" / "splits.parquet")
     stored = pl.read_parquet(tmp_path / "run" / "probabilities.parquet")
     test_ids = split.filter(role="test")["object_id"]

@@ -57,6 +57,16 @@ def left_processes():
     return multiprocessing.active_children()
 
 
+def test_what_killed_fits_left_unfinished_is_removed(context, new_member):
+    fits = held_out_fits(context, new_member("dense"), "oof")
+    for fit in fits:
+        fit.folder.mkdir(parents=True)
+        (fit.folder / ".history.json.0123abcd.partial").touch()
+    run_fits(fits, 1, context.reporter)
+    assert all(fit.is_finished() for fit in fits)
+    assert not list(context.folder.rglob(".*"))
+
+
 @pytest.mark.parametrize("workers", [2, 4])
 def test_the_number_of_workers_changes_no_bit(side_by_side, new_member, new_head, workers):
     members = [replace(new_member("dense"), replicas=2), new_member("bigru", network=GRU)]

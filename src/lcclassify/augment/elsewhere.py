@@ -26,10 +26,16 @@ from lcclassify.augment.processes import SPECTRA, Processes, Sources
 from lcclassify.augment.proportions import kept_shares, proportionate, redshift_bins
 from lcclassify.augment.redshifts import NEAREST, PhotometricScatter, RedshiftDensity, dimming
 from lcclassify.augment.steps import Sample
+from lcclassify.checks import (
+    check_choice,
+    check_whole,
+    require_not_negative,
+    require_positive,
+    require_share,
+)
 from lcclassify.cosmology import MAX_REDSHIFT, distance_modulus
 from lcclassify.errors import ConfigError
-from lcclassify.simulation.arguments import require_not_negative, require_positive, require_share
-from lcclassify.surveys.options import choice, numbers, whole, words
+from lcclassify.surveys.options import numbers, words
 
 _PILOT: Final = 8_000  # draws that are compared with the target
 _PILOT_DRAWS: Final = 100  # of each object, at most
@@ -91,13 +97,13 @@ class ObserveElsewhere:
         for name in ("before", "after", "dark", "shift"):
             require_not_negative(**{f"augment: {name}": getattr(self, name)})
         require_share(**{"augment: untouched": self.untouched})
-        whole(self.attempts, "augment: attempts", 1)
+        check_whole("augment: attempts", self.attempts, 1)
         single = isinstance(self.spectra, str)
         spectra = words([self.spectra] if single else self.spectra, "augment: spectra")
         if not spectra or len(set(spectra)) < len(spectra):
             raise ConfigError(f"augment: spectra must be distinct words, got {list(spectra)}")
         for word in spectra:
-            choice(word, SPECTRA, "augment: spectra")
+            check_choice("augment: spectra", word, SPECTRA)
         object.__setattr__(self, "spectra", spectra)
         fainter = numbers(self.fainter, "augment: fainter")
         if len(fainter) != 2 or fainter[1] < 0:

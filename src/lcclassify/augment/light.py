@@ -16,7 +16,7 @@ from lcclassify import hashing
 from lcclassify.augment.curves import BoolArray
 from lcclassify.augment.drawn import Drawn, Keys, row_keys, uniform
 from lcclassify.augment.steps import Sample
-from lcclassify.simulation.arguments import require_not_negative, require_share
+from lcclassify.checks import require_not_negative, require_share
 
 _LEAST: int = 3  # observations that are left of every object, if it has as many
 

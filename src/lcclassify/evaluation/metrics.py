@@ -23,10 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lcclassify.errors import DataError
-from lcclassify.evaluation.calibration import (
-    classwise_calibration_error,
-    expected_calibration_error,
-)
+from lcclassify.evaluation.calibration import reliability_curve
 from lcclassify.evaluation.inputs import check_labelled
 from lcclassify.schema import Taxonomy
 
@@ -39,6 +36,7 @@ NO_WEIGHT = "no class with objects has a weight above 0"
 NO_CLASS_DEFINED = "undefined for every class"
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
 def predicted_classes(probabilities: FloatArray) -> NDArray[np.int64]:
@@ -48,10 +46,7 @@ def predicted_classes(probabilities: FloatArray) -> NDArray[np.int64]:
 
 def confusion_matrix(probabilities: ArrayLike, targets: ArrayLike) -> NDArray[np.int64]:
     """Return counts ``(K, K) int64``: true class in rows, predicted class in columns."""
-    p, y = check_labelled(probabilities, targets)
-    k = p.shape[1]
-    counts = np.bincount(y * k + predicted_classes(p), minlength=k * k)
-    return counts.reshape(k, k).astype(np.int64)
+    return _confusion(*check_labelled(probabilities, targets))
 
 
 def accuracy(probabilities: ArrayLike, targets: ArrayLike) -> float:
@@ -62,8 +57,7 @@ def accuracy(probabilities: ArrayLike, targets: ArrayLike) -> float:
 
 def recall(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
     """Return ``(K,)``: the fraction of a class's objects found; NaN without objects."""
-    counts = confusion_matrix(probabilities, targets)
-    return _ratio(np.diag(counts), counts.sum(axis=1))
+    return _recall(confusion_matrix(probabilities, targets))
 
 
 def precision(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
@@ -71,17 +65,12 @@ def precision(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
 
     NaN for a class that is never predicted or has no objects.
     """
-    counts = confusion_matrix(probabilities, targets)
-    values = _ratio(np.diag(counts), counts.sum(axis=0))
-    return np.where(counts.sum(axis=1) > 0, values, np.nan)
+    return _precision(confusion_matrix(probabilities, targets))
 
 
 def f1(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
     """Return ``(K,)``: 2 TP / (2 TP + FP + FN), 0 if never predicted; NaN without objects."""
-    counts = confusion_matrix(probabilities, targets)
-    objects = counts.sum(axis=1)
-    values = _ratio(2 * np.diag(counts), objects + counts.sum(axis=0))
-    return np.where(objects > 0, values, np.nan)
+    return _f1(confusion_matrix(probabilities, targets))
 
 
 def balanced_accuracy(probabilities: ArrayLike, targets: ArrayLike) -> float:
@@ -96,9 +85,7 @@ def macro_recall(probabilities: ArrayLike, targets: ArrayLike) -> float:
 
 def macro_precision(probabilities: ArrayLike, targets: ArrayLike) -> float:
     """Return the mean precision over the classes that have objects, 0 if never predicted."""
-    counts = confusion_matrix(probabilities, targets)
-    values = np.nan_to_num(precision(probabilities, targets), nan=0.0)
-    return float(values[counts.sum(axis=1) > 0].mean())
+    return _macro_precision(confusion_matrix(probabilities, targets))
 
 
 def macro_f1(probabilities: ArrayLike, targets: ArrayLike) -> float:
@@ -135,7 +122,10 @@ def plasticc_log_loss(
     References:
         Malz et al. 2019, arXiv:1809.11145; Kaggle, "PLAsTiCC-2018", evaluation.
     """
-    p, y = check_labelled(probabilities, targets, sums_to_one=False)
+    return _weighted_log_loss(*check_labelled(probabilities, targets, sums_to_one=False), weights)
+
+
+def _weighted_log_loss(p: FloatArray, y: IntArray, weights: ArrayLike | None) -> float:
     k = p.shape[1]
     w = np.ones(k) if weights is None else np.asarray(weights, dtype=np.float64)
     if w.shape != (k,) or not np.isfinite(w).all() or (w < 0).any():
@@ -152,7 +142,10 @@ def plasticc_log_loss(
 
 def brier_score(probabilities: ArrayLike, targets: ArrayLike) -> float:
     """Return the mean over objects of Σ_k (p_k - y_k)², 0 (best) to 2."""
-    p, y = check_labelled(probabilities, targets)
+    return _brier_score(*check_labelled(probabilities, targets))
+
+
+def _brier_score(p: FloatArray, y: IntArray) -> float:
     # Σ(p - y)² = Σp² - 2 p_true + 1, without an (N, K) table of ones and zeros.
     squares = np.einsum("nk,nk->n", p, p) - 2 * p[np.arange(y.size), y] + 1
     return float(squares.mean())
@@ -163,24 +156,29 @@ def roc_auc(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
 
     NaN for a class without objects, or without objects of another class beside it.
     """
+    return _roc_auc(*check_labelled(probabilities, targets))
+
+
+def _roc_auc(p: FloatArray, y: IntArray) -> FloatArray:
     from sklearn.metrics import roc_auc_score
 
-    return _one_vs_rest(roc_auc_score, probabilities, targets)
+    return _one_vs_rest(roc_auc_score, p, y)
 
 
 def average_precision(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
     """Return ``(K,)``: each class's one-vs-rest average precision; NaN as in `roc_auc`."""
+    return _average_precision(*check_labelled(probabilities, targets))
+
+
+def _average_precision(p: FloatArray, y: IntArray) -> FloatArray:
     from sklearn.metrics import average_precision_score
 
-    return _one_vs_rest(average_precision_score, probabilities, targets)
+    return _one_vs_rest(average_precision_score, p, y)
 
 
 def _one_vs_rest(
-    score: Callable[[NDArray[np.bool_], FloatArray], float],
-    probabilities: ArrayLike,
-    targets: ArrayLike,
+    score: Callable[[NDArray[np.bool_], FloatArray], float], p: FloatArray, y: IntArray
 ) -> FloatArray:
-    p, y = check_labelled(probabilities, targets)
     values = np.full(p.shape[1], np.nan)
     for k in range(p.shape[1]):
         is_class = y == k
@@ -189,13 +187,39 @@ def _one_vs_rest(
     return values
 
 
-def _ratio(numerator: NDArray[np.int64], denominator: NDArray[np.int64]) -> FloatArray:
+def _confusion(p: FloatArray, y: IntArray) -> IntArray:
+    k = p.shape[1]
+    counts = np.bincount(y * k + predicted_classes(p), minlength=k * k)
+    return counts.reshape(k, k).astype(np.int64)
+
+
+def _recall(counts: IntArray) -> FloatArray:
+    return _ratio(np.diag(counts), counts.sum(axis=1))
+
+
+def _precision(counts: IntArray) -> FloatArray:
+    values = _ratio(np.diag(counts), counts.sum(axis=0))
+    return np.where(counts.sum(axis=1) > 0, values, np.nan)
+
+
+def _f1(counts: IntArray) -> FloatArray:
+    objects = counts.sum(axis=1)
+    values = _ratio(2 * np.diag(counts), objects + counts.sum(axis=0))
+    return np.where(objects > 0, values, np.nan)
+
+
+def _macro_precision(counts: IntArray) -> float:
+    values = np.nan_to_num(_precision(counts), nan=0.0)
+    return float(values[counts.sum(axis=1) > 0].mean())
+
+
+def _ratio(numerator: IntArray, denominator: IntArray) -> FloatArray:
     values: FloatArray = np.full(numerator.shape, np.nan)
     np.divide(numerator, denominator, out=values, where=denominator > 0)
     return values
 
 
-def _negative_log(p: FloatArray, y: NDArray[np.int64]) -> FloatArray:
+def _negative_log(p: FloatArray, y: IntArray) -> FloatArray:
     chosen = np.clip(p[np.arange(y.size), y], CLIP, 1 - CLIP)
     return np.asarray(-np.log(chosen), dtype=np.float64)
 
@@ -271,26 +295,27 @@ def evaluate(probabilities: ArrayLike, targets: ArrayLike, taxonomy: Taxonomy) -
             f"probabilities must have a column for each of the taxonomy's {len(taxonomy)} classes "
             f"({', '.join(taxonomy.classes)}), got {p.shape[1]} columns"
         )
-    counts = confusion_matrix(p, y)
+    counts = _confusion(p, y)
     objects = counts.sum(axis=1)
     per_class = {
-        "precision": precision(p, y),
-        "recall": recall(p, y),
-        "f1": f1(p, y),
-        "roc_auc": roc_auc(p, y),
-        "average_precision": average_precision(p, y),
+        "precision": _precision(counts),
+        "recall": _recall(counts),
+        "f1": _f1(counts),
+        "roc_auc": _roc_auc(p, y),
+        "average_precision": _average_precision(p, y),
     }
+    each_class = [reliability_curve(p[:, k], y == k) for k in range(len(taxonomy))]
     values: dict[str, float] = {
-        "accuracy": accuracy(p, y),
-        "balanced_accuracy": balanced_accuracy(p, y),
-        "macro_precision": macro_precision(p, y),
-        "macro_recall": macro_recall(p, y),
-        "macro_f1": macro_f1(p, y),
-        "log_loss": log_loss(p, y),
-        "weighted_log_loss": plasticc_log_loss(p, y, taxonomy.weight_vector()),
-        "brier": brier_score(p, y),
-        "ece": expected_calibration_error(p, y),
-        "classwise_ece": classwise_calibration_error(p, y),
+        "accuracy": float(np.diag(counts).sum() / len(y)),
+        "balanced_accuracy": float(np.nanmean(per_class["recall"])),
+        "macro_precision": _macro_precision(counts),
+        "macro_recall": float(np.nanmean(per_class["recall"])),
+        "macro_f1": float(np.nanmean(per_class["f1"])),
+        "log_loss": float(_negative_log(p, y).mean()),
+        "weighted_log_loss": _weighted_log_loss(p, y, taxonomy.weight_vector()),
+        "brier": _brier_score(p, y),
+        "ece": reliability_curve(p.max(axis=1), predicted_classes(p) == y).calibration_error,
+        "classwise_ece": float(np.mean([curve.calibration_error for curve in each_class])),
         "macro_roc_auc": _mean_of_defined(per_class["roc_auc"]),
         "macro_average_precision": _mean_of_defined(per_class["average_precision"]),
     }

@@ -17,7 +17,7 @@ from rich.text import Text
 from lcclassify.errors import DataError
 from lcclassify.evaluation import published
 from lcclassify.evaluation.metrics import Evaluation
-from lcclassify.evaluation.writing import write_whole
+from lcclassify.files import write_result
 from lcclassify.terminal import terminal
 
 MISSING = "-"
@@ -171,7 +171,7 @@ def write_metrics(path: Path, metrics: Mapping[str, Any]) -> Path:
         OutputError: If the file cannot be written.
     """
     text = json.dumps(_plain(metrics, "metrics"), indent=2, ensure_ascii=False, allow_nan=False)
-    return write_whole(path, (text + "\n").encode())
+    return write_result(path, (text + "\n").encode())
 
 
 def new_table(title: str, caption: str) -> Table:

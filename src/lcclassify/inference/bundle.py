@@ -8,16 +8,13 @@ unpickled, and only networks of `lcclassify.nn` are ever built from one.
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 import torch
 import yaml
@@ -27,6 +24,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from lcclassify.errors import BundleError, LcclassifyError, OutputError
+from lcclassify.files import replaced_folder
 from lcclassify.inference.conditions import TrainingConditions
 from lcclassify.inference.document import (
     DOCUMENT,
@@ -141,20 +139,16 @@ def save(bundle: Bundle, folder: str | Path) -> Path:
         }
     )
     document = _document(bundle, hashlib.sha256(weights).hexdigest())
-    partial = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.partial")
     try:
-        partial.mkdir(parents=True)
-        (partial / WEIGHTS).write_bytes(weights)
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
-        (partial / DOCUMENT).write_text(text, encoding="utf-8")
-        (partial / CARD).write_text(model_card(document), encoding="utf-8")
-        _put_in_place(partial, folder)
+        with replaced_folder(folder) as partial:
+            (partial / WEIGHTS).write_bytes(weights)
+            text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+            (partial / DOCUMENT).write_text(text, encoding="utf-8")
+            (partial / CARD).write_text(model_card(document), encoding="utf-8")
     except OSError as error:
         raise OutputError(
             f"the bundle '{folder}' cannot be written: {error.strerror or error}"
         ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 
@@ -262,21 +256,6 @@ def _plain(value: Any, where: str) -> Any:
 
 def _is_empty(folder: Path) -> bool:
     return folder.is_dir() and next(folder.iterdir(), None) is None
-
-
-def _put_in_place(partial: Path, folder: Path) -> None:
-    """Rename a complete folder into its place; what was there goes only afterwards."""
-    if not folder.exists():
-        os.replace(partial, folder)
-        return
-    earlier = partial.with_suffix(".earlier")
-    os.replace(folder, earlier)
-    try:
-        os.replace(partial, folder)
-    except OSError:
-        os.replace(earlier, folder)
-        raise
-    shutil.rmtree(earlier, ignore_errors=True)
 
 
 # --- reading ------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lcclassify.errors import BundleError, ConfigError, check_keys, did_you_mean
+from lcclassify.checks import check_choice, check_keys, is_number
+from lcclassify.errors import BundleError, ConfigError
 from lcclassify.inference.predictions import PREDICTED_CLASS, Predictions
 from lcclassify.schema import SETS_BY
 
@@ -45,13 +46,9 @@ class Decisions:
         for name in ("sets", "below", "unknown"):
             value = getattr(self, name)
             key = name if name == "sets" else f"abstain.{name}"
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (is_number and 0 < value < 1):
+            if value is not None and not (is_number(value) and 0 < value < 1):
                 raise ConfigError(f"{key} must be a number between 0 and 1, or null, got {value!r}")
-        if self.sets_by not in SETS_BY:
-            raise ConfigError(
-                f"sets_by cannot be '{self.sets_by}': {did_you_mean(str(self.sets_by), SETS_BY)}"
-            )
+        check_choice("sets_by", self.sets_by, SETS_BY)
 
     @classmethod
     def from_config(cls, sets: Any, sets_by: Any, abstain: Any) -> Decisions:

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from lcclassify.errors import ConfigError, DataError, check_keys, did_you_mean
+from lcclassify.checks import check_keys
+from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.inference.door import light_curves
 from lcclassify.inference.frames import flux_ratio, name_in, to_polars
 from lcclassify.inference.loaded import loaded_predictor

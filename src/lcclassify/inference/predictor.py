@@ -13,6 +13,7 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
+from lcclassify.checks import check_choice, is_whole
 from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.inference.bundle import Bundle, load
 from lcclassify.inference.decisions import Decisions
@@ -117,13 +118,10 @@ class Predictor:
             threads = torch.get_num_threads()
         sizes = {"batch_size": batch_size, "chunk_size": chunk_size, "threads": threads}
         for key, size in sizes.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            if not is_whole(size) or size < 1:
                 raise ConfigError(f"{key} must be an integer of at least 1, got {size!r}")
         self.bundle = bundle
-        if str(precision) not in PRECISIONS:
-            raise ConfigError(
-                f"precision cannot be '{precision}': {did_you_mean(str(precision), PRECISIONS)}"
-            )
+        check_choice("precision", str(precision), PRECISIONS)
         if precision == "int8" and self.device.type != "cpu":
             raise ConfigError(
                 "precision=int8 is for a CPU: take accelerator=cpu, or precision=bf16 for a GPU"

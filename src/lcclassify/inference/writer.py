@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 import polars as pl
 
+from lcclassify.checks import check_choice
 from lcclassify.errors import ConfigError, OutputError, did_you_mean
-from lcclassify.growing import GrowingTable
+from lcclassify.files import GrowingTable, replaced_file, unfinished, unwritable
 from lcclassify.inference.decisions import ABSTAINED, SET_PREFIX
 from lcclassify.inference.predictions import CLASS_PREFIX, REASON
 from lcclassify.parquet import parquet_schema, read_parquet, scan_parquet
@@ -36,9 +36,7 @@ def output_format(path: Path, form: str | None) -> str:
         ConfigError: The format is unknown, or none was given and the suffix tells none.
     """
     if form is not None:
-        if form not in FORMATS:
-            raise ConfigError(f"format cannot be '{form}': {did_you_mean(str(form), FORMATS)}")
-        return form
+        return check_choice("format", form, FORMATS)
     if path.suffix.lower() not in _SUFFIXES:
         raise ConfigError(
             f"output='{path}' must end in {', '.join(_SUFFIXES)}, or format must be one of "
@@ -60,13 +58,15 @@ def check_writable(path: Path) -> None:
             raise OutputError(
                 f"output='{path}' cannot be written: '{parent}' is a file, not a folder"
             )
-    probe = _beside(path)
+    probe = unfinished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise OutputError(f"output='{path}' cannot be written: {_reason(error)}") from error
+        raise OutputError(
+            f"output='{path}' cannot be written: {error.strerror or error}"
+        ) from error
 
 
 def write_predictions(
@@ -209,25 +209,13 @@ def write_table(frames: pl.DataFrame | Iterable[pl.DataFrame], path: Path, form:
     """
     if path.is_dir():
         raise OutputError(f"'{path}' cannot be written: it is a folder")
-    partial = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with GrowingTable(partial, parquet=form == "parquet") as table:
+        with (
+            replaced_file(path) as partial,
+            GrowingTable(partial, parquet=form == "parquet") as table,
+        ):
             for frame in [frames] if isinstance(frames, pl.DataFrame) else frames:
                 table.write(frame)
-        partial.replace(path)
     except (OSError, pl.exceptions.ComputeError) as error:
-        raise OutputError(f"'{path}' cannot be written: {_reason(error)}") from error
-    finally:
-        if partial.parent.is_dir():
-            partial.unlink(missing_ok=True)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error).split())
+        raise unwritable(path, error) from error

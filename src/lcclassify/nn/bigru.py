@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcclassify.errors import ConfigError, check_flag
+from lcclassify.checks import check_flag
+from lcclassify.errors import ConfigError
 from lcclassify.nn.gru import GRULayer
 from lcclassify.nn.layers import (
     DenseStack,

@@ -17,7 +17,8 @@ from typing import Any
 from torch import nn
 
 import lcclassify.nn
-from lcclassify.errors import ConfigError, check_keys, did_you_mean
+from lcclassify.checks import check_keys
+from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import InputSizes, PlainConfig
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.checks import check_choice, check_whole, is_number
+from lcclassify.errors import ConfigError
 from lcclassify.schema import SETS_BY, PlainConfig
 
 
@@ -39,8 +40,7 @@ class PredictionSets(nn.Module):
     def __init__(self, n_objects: int, n_classes: int) -> None:
         super().__init__()
         for name, number in (("n_objects", n_objects), ("n_classes", n_classes)):
-            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ConfigError(f"{name} must be a whole number of at least 1, got {number!r}")
+            check_whole(name, number, 1)
         self.n_classes = n_classes
         self.register_buffer("given", torch.zeros(n_objects, dtype=torch.float64))
         self.register_buffer("targets", torch.zeros(n_objects, dtype=torch.int32))
@@ -78,8 +78,7 @@ class PredictionSets(nn.Module):
             ConfigError: The level is not between 0 and 1, or `by` none of `SETS_BY`.
         """
         check_level(level)
-        if by not in SETS_BY:
-            raise ConfigError(f"sets_by cannot be '{by}': {did_you_mean(str(by), SETS_BY)}")
+        check_choice("sets_by", by, SETS_BY)
         found = torch.full((self.n_classes,), torch.inf, dtype=torch.float64)
         of_all = _threshold(self.given, self.weights, level) or 0.0
         targets = self.targets.to(torch.int64)
@@ -114,7 +113,7 @@ def check_level(level: object) -> float:
     Raises:
         ConfigError: It is not a number between 0 and 1, both excluded.
     """
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
+    if not is_number(level) or not 0 < level < 1:
         raise ConfigError(f"sets must be a number between 0 and 1, such as 0.9, got {level!r}")
     return float(level)
 

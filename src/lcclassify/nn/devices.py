@@ -8,7 +8,8 @@ from typing import Final
 
 import torch
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.checks import check_choice
+from lcclassify.errors import ConfigError
 from lcclassify.schema import PlainConfig
 
 ACCELERATORS: Final = ("auto", "cpu", "cuda", "gpu")  # the last two are the same
@@ -28,10 +29,7 @@ def chosen_device(accelerator: str) -> torch.device:
     Raises:
         ConfigError: It is none of them, or there is no GPU.
     """
-    if accelerator not in ACCELERATORS:
-        raise ConfigError(
-            f"accelerator cannot be '{accelerator}': {did_you_mean(str(accelerator), ACCELERATORS)}"
-        )
+    check_choice("accelerator", accelerator, ACCELERATORS)
     has_gpu = torch.cuda.is_available()
     if accelerator in ("cuda", "gpu") and not has_gpu:
         raise ConfigError(

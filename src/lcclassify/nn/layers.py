@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcclassify.errors import ConfigError, check_flag, did_you_mean
+from lcclassify.checks import check_flag, check_not_negative, check_share, is_whole
+from lcclassify.errors import ConfigError, did_you_mean
 
 ACTIVATIONS: Final[dict[str, Callable[[], nn.Module]]] = {
     "tanh": nn.Tanh,
@@ -51,32 +52,9 @@ def check_units(key: str, units: Sequence[int]) -> list[int]:
     if isinstance(units, str) or not isinstance(units, Sequence):
         raise ConfigError(f"{key} must be a list of layer widths, got {units!r}")
     for width in units:
-        if isinstance(width, bool) or not isinstance(width, int) or width < 1:
+        if not is_whole(width) or width < 1:
             raise ConfigError(f"{key} must hold positive integers, got {width!r} in {list(units)}")
     return list(units)
-
-
-def check_probability(key: str, value: float) -> float:
-    """Return a dropout probability in [0, 1) after checking it.
-
-    Raises:
-        ConfigError: It lies outside.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ConfigError(f"{key} must be a number from 0 to below 1, got {value!r}")
-    return float(value)
-
-
-def check_not_negative(key: str, value: float) -> float:
-    """Return a finite number of at least 0 after checking it.
-
-    Raises:
-        ConfigError: It is negative, infinite or not a number.
-    """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value < float("inf"):
-        raise ConfigError(f"{key} must be a finite number of at least 0, got {value!r}")
-    return float(value)
 
 
 def check_choice(key: str, value: str, choices: Sequence[str]) -> str:
@@ -130,7 +108,7 @@ class SpatialDropout(nn.Module):
 
     def __init__(self, probability: float) -> None:
         super().__init__()
-        self.probability = check_probability("spatial_dropout", probability)
+        self.probability = check_share("spatial_dropout", probability)
 
     def forward(self, sequences: Tensor) -> Tensor:
         """Return ``(N, T, C)`` with dropped channels zero and the others scaled up."""
@@ -192,7 +170,7 @@ class DenseStack(nn.Sequential):
     ) -> None:
         layers: list[nn.Module] = []
         activation_layer(activation)
-        check_probability("dropout", dropout)
+        check_share("dropout", dropout)
         check_flag("batch_norm", batch_norm)
         width_in = n_in
         for width in units:

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lcclassify.errors import ConfigError, check_keys
+from lcclassify.checks import check_keys, is_number, is_whole
+from lcclassify.errors import ConfigError
 from lcclassify.nn.posterior import GRID_END, posteriors
 from lcclassify.nn.trees import BoostedTrees
 from lcclassify.schema import Batch, InputSizes, PlainConfig
@@ -59,7 +60,7 @@ class PosteriorSettings:
                 f"got {self.error_limits!r}"
             )
         for name in ("spread", "freedom", "least_spread"):
-            if not (_is_number(value := getattr(self, name)) and value > 0):
+            if not (is_number(value := getattr(self, name)) and value > 0):
                 raise ConfigError(f"redshift.{name} must be a number above 0, got {value!r}")
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "error_limits", limits)
@@ -119,14 +120,14 @@ class RedshiftEstimator(nn.Module):
         self.posterior = PosteriorSettings(**posterior)
         self.n_features = n_features
         for name, column in (("photometric", photometric), ("error", error)):
-            if column is not None and not (_is_whole(column) and 0 <= column < n_features):
+            if column is not None and not (is_whole(column) and 0 <= column < n_features):
                 raise ConfigError(
                     f"redshift.{name} must be one of {n_features} columns, got {column!r}"
                 )
         self.photometric, self.error = photometric, error
-        if not (_is_whole(n_errors) and n_errors >= 1):
+        if not (is_whole(n_errors) and n_errors >= 1):
             raise ConfigError(f"redshift.n_errors must be at least 1, got {n_errors!r}")
-        if not (_is_whole(n_deviations) and n_deviations >= 2):
+        if not (is_whole(n_deviations) and n_deviations >= 2):
             raise ConfigError(f"redshift.n_deviations must be at least 2, got {n_deviations!r}")
         self.register_buffer("log_errors", torch.zeros(n_errors, dtype=torch.float64))
         self.register_buffer("deviations", torch.zeros(n_deviations, dtype=torch.float64))
@@ -239,18 +240,10 @@ def _check_loaded(module: RedshiftEstimator, _: object) -> None:
 
 
 def _numbers(values: object) -> tuple[float, ...]:
-    if not isinstance(values, Sequence) or not all(_is_number(value) for value in values):
+    if not isinstance(values, Sequence) or not all(is_number(value) for value in values):
         return ()
     return tuple(float(value) for value in values)
 
 
 def _ascending(values: Sequence[float]) -> bool:
     return all(low < high for low, high in pairwise(values))
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

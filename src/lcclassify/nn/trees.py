@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lcclassify.checks import check_whole
 from lcclassify.compiled import compiled
 from lcclassify.errors import ConfigError
 from lcclassify.schema import Batch, InputSizes, PlainConfig
@@ -60,8 +61,7 @@ class BoostedTrees(nn.Module):
         super().__init__()
         numbers = {"n_trees": n_trees, "n_splits": n_splits, "n_leaves": n_leaves}
         for name, number in numbers.items():
-            if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-                raise ConfigError(f"{name} must be a whole number of at least 0, got {number!r}")
+            check_whole(name, number, 0)
         if n_trees % sizes.n_classes or n_leaves != n_splits + n_trees:
             raise ConfigError(
                 f"{n_trees} trees of {n_splits} splits and {n_leaves} leaves cannot be for "

@@ -9,6 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from lcclassify.checks import check_whole, is_number
 from lcclassify.errors import ConfigError
 from lcclassify.nn.normalisation import FeatureTransform
 from lcclassify.nn.trees import BoostedTrees
@@ -73,8 +74,7 @@ class UnknownDetector(nn.Module):
         super().__init__()
         numbers = {"n_features": n_features, "n_components": n_components, "n_known": n_known}
         for name, number in numbers.items():
-            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ConfigError(f"{name} must be a whole number of at least 1, got {number!r}")
+            check_whole(name, number, 1)
         check_fraction(fraction)
         if any(isinstance(k, bool) or k not in range(n_classes) for k in unseen):
             raise ConfigError(f"unseen must be numbers of classes below {n_classes}, got {unseen}")
@@ -164,7 +164,7 @@ def check_fraction(value: object) -> float:
     Raises:
         ConfigError: It is not a number between 0 and 1, both excluded.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+    if not is_number(value) or not 0 < value < 1:
         raise ConfigError(
             f"unknown.fraction must be a number between 0 and 1, or null, got {value!r}"
         )

@@ -12,14 +12,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shutil import rmtree
 from typing import Any, Final
-from uuid import uuid4
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lcclassify.files import replaced_folder, sha256, write_json
 from lcclassify.parquet import read_parquet
 from lcclassify.representations.arrays import map_arrays, write_arrays
 from lcclassify.schema import OBJECT_ID
@@ -108,10 +107,7 @@ class PreparedSet:
         Raises:
             OSError: The folder cannot be written.
         """
-        partial = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
-        replaced = partial.with_suffix(".old")
-        partial.mkdir(parents=True)
-        try:
+        with replaced_folder(folder) as partial:
             arrays: dict[str, NDArray[Any]] = {
                 "features": self.features,
                 "context": self.context,
@@ -122,23 +118,12 @@ class PreparedSet:
             self.object_ids.to_frame(OBJECT_ID).write_parquet(partial / OBJECTS)
             names = {
                 "format_version": FORMAT_VERSION,
-                "sha256": {name: _digest(partial / name) for name in (ARRAYS, OBJECTS)},
+                "sha256": {name: sha256(partial / name) for name in (ARRAYS, OBJECTS)},
                 "features": self.feature_names,
                 "context": self.context_names,
                 "channels": self.channel_names,
             }
-            (partial / NAMES).write_text(json.dumps(names), encoding="utf-8")
-            if folder.exists():
-                folder.rename(replaced)
-            try:
-                partial.rename(folder)
-            except BaseException:
-                if replaced.exists():
-                    replaced.rename(folder)
-                raise
-        finally:
-            rmtree(partial, ignore_errors=True)
-            rmtree(replaced, ignore_errors=True)
+            write_json(partial / NAMES, names)
 
     @classmethod
     def load(cls, folder: Path, *, check: bool = True) -> PreparedSet | None:
@@ -153,7 +138,7 @@ class PreparedSet:
             if names["format_version"] != FORMAT_VERSION:
                 return None
             files = (ARRAYS, OBJECTS) if check else ()
-            if any(_digest(folder / name) != names["sha256"][name] for name in files):
+            if any(sha256(folder / name) != names["sha256"][name] for name in files):
                 return None
             arrays = map_arrays(folder / ARRAYS)
             ids = read_parquet(folder / OBJECTS)[OBJECT_ID]
@@ -176,11 +161,6 @@ class PreparedSet:
             offsets=arrays["offsets"],
             channel_names=tuple(names["channels"]),
         )
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def cache_key(parts: dict[str, Any]) -> str:

@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from lcclassify.errors import ConfigError, DataError, check_keys, did_you_mean
+from lcclassify.checks import check_choice, check_keys, check_number
+from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.representations.context import (
     CONTEXT_KINDS,
     context_matrix,
@@ -102,7 +103,7 @@ class Representation:
             if len(set(words)) < len(words):
                 raise ConfigError(f"{where} has a word twice: {list(words)}")
             for word in words:
-                options.choice(word, known, where)
+                check_choice(where, word, known)
         if not self.features:
             raise ConfigError(
                 f"representation.features must name at least one set: {', '.join(SETS)}"
@@ -116,20 +117,20 @@ class Representation:
                     f"got {list(values)}"
                 )
             object.__setattr__(self, "flux_range", values)
-        if options.number(self.noise, "representation.noise") < 0:
+        if check_number("representation.noise", self.noise) < 0:
             raise ConfigError(f"representation.noise must be at least 0, got {self.noise}")
-        if options.number(self.night_length, "representation.night_length") <= 0:
+        if check_number("representation.night_length", self.night_length) <= 0:
             raise ConfigError(
                 f"representation.night_length must be positive days, got {self.night_length}"
             )
-        options.choice(self.flux_scaling, FLUX_SCALINGS, "representation.flux_scaling")
-        options.choice(self.feature_bands, FEATURE_BANDS, "representation.feature_bands")
+        check_choice("representation.flux_scaling", self.flux_scaling, FLUX_SCALINGS)
+        check_choice("representation.feature_bands", self.feature_bands, FEATURE_BANDS)
         if not isinstance(self.transforms, Mapping):
             raise ConfigError(
                 f"representation.transforms must be a mapping, got {self.transforms!r}"
             )
         for kind, arguments in self.transforms.items():
-            options.choice(kind, tuple(TRANSFORMS), "representation.transforms")
+            check_choice("representation.transforms", kind, tuple(TRANSFORMS))
             where = f"representation.transforms.{kind}"
             check_keys(where, dict(options.pairs(arguments, where)), TRANSFORMS[kind])
 
@@ -158,7 +159,7 @@ class Representation:
             named = redshift if redshift in metadata else None
         elif named is not None:
             argument = "representation.sequences.redshift (a name of survey.metadata, auto or null)"
-            options.choice(named, metadata, argument)
+            check_choice(argument, named, metadata)
         return replace(self, sequences=replace(self.sequences, redshift=named))
 
     @property

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lcclassify.checks import check_keys
 from lcclassify.compiled import compiled
-from lcclassify.errors import ConfigError, check_keys, did_you_mean
+from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.representations.blocks import blocks_of
 from lcclassify.representations.nights import FloatArray, IntArray, Nights
 from lcclassify.schema import Passbands

@@ -9,6 +9,7 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from lcclassify.errors import ConfigError
+from lcclassify.files import write_text
 from lcclassify.schema import PlainConfig
 from lcclassify.search.settings import SearchSettings
 
@@ -69,9 +70,7 @@ def write_experiment(
         f"# The best of {n_trials} trials of the search '{settings.name}': trial {trial.number}, "
         f"{value}.\n#   python train.py --config-dir {_quoted(folder)} experiment={name}\n"
     )
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(text + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    partial.replace(path)
+    write_text(path, text + yaml.safe_dump(content, sort_keys=False))
     return path
 
 

@@ -20,8 +20,10 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from lcclassify.errors import ConfigError, check_keys, did_you_mean
-from lcclassify.search.space import Choice, Entry, Layers, Number, Scalar, Space
+from lcclassify.checks import check_flag, check_keys, is_whole
+from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.search.entries import Choice, Entry, Layers, Number, Scalar
+from lcclassify.search.space import Space
 
 _LAYER_KEYS = ("count", "choices", "narrowing")
 _TAGS = ("log",)
@@ -152,8 +154,7 @@ def _layers(word: str, value: Any) -> Layers:
     for key in _LAYER_KEYS:
         if key not in value:
             raise ConfigError(f"{where} needs the key '{key}'")
-    if not isinstance(value["narrowing"], bool):
-        raise ConfigError(f"{where}.narrowing must be true or false, got {value['narrowing']!r}")
+    check_flag(f"{where}.narrowing", value["narrowing"])
     counts = _whole_numbers(f"{where}.count", value["count"])
     widths = _whole_numbers(f"{where}.choices", value["choices"])
     return Layers(word, counts, tuple(sorted(widths)), value["narrowing"])
@@ -169,6 +170,6 @@ def _whole_numbers(where: str, value: Any) -> tuple[int, ...]:
         value = [entry.nth(index)["n"] for index in range(size)]
     values = list(value) if isinstance(value, list | tuple) else [value]
     for one in values:
-        if isinstance(one, bool) or not isinstance(one, int):
+        if not is_whole(one):
             raise ConfigError(f"{where} must be whole numbers, got {one!r}")
     return tuple(values)

@@ -7,7 +7,8 @@ from typing import Any
 
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import PlainConfig
-from lcclassify.search.space import ABSENT, Choice, Lookup, Space
+from lcclassify.search.entries import ABSENT, Choice, Lookup
+from lcclassify.search.space import Space
 
 Options = Callable[[str], list[str]]  # group -> its choices; none if it is no group
 

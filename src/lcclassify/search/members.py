@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import optuna
 
-from lcclassify.errors import ConfigError, check_keys
+from lcclassify.checks import check_keys, check_whole
+from lcclassify.errors import ConfigError
 from lcclassify.schema import PlainConfig
 from lcclassify.search.experiment import trial_config
 from lcclassify.search.metrics import METRICS
@@ -36,8 +37,7 @@ def expand_best(model: PlainConfig) -> PlainConfig:
     searches, top, fit = model["searches"], model.get("top"), model.get("fit") or {}
     if not isinstance(searches, list) or not searches:
         raise ConfigError(f"model.searches must be folders of searches, got {searches!r}")
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise ConfigError(f"model.top must be a whole number of at least 1, got {top!r}")
+    top = check_whole("model.top", top, 1)
     members: dict[str, Any] = {}
     for folder in searches:
         for name, member in best_members(Path(str(folder)).expanduser().absolute(), top).items():

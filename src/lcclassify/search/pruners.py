@@ -16,7 +16,8 @@ from optuna.pruners import (
     SuccessiveHalvingPruner,
 )
 
-from lcclassify.errors import ConfigError, check_keys, did_you_mean
+from lcclassify.checks import check_keys
+from lcclassify.errors import ConfigError, did_you_mean
 
 PRUNERS: Final[Mapping[str, type[BasePruner]]] = {
     "none": NopPruner,

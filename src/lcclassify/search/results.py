@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lcclassify.errors import OutputError
+from lcclassify.files import write_text
 from lcclassify.search.experiment import write_experiment
 from lcclassify.search.locks import SearchLocks
 from lcclassify.search.metrics import in_words
@@ -72,9 +73,7 @@ def _write_table(
         rows.append([*row, trial.user_attrs.get(SECONDS, ""), trial.user_attrs.get(REASON, "")])
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(text.getvalue(), encoding="utf-8")
-    partial.replace(path)
+    write_text(path, text.getvalue())
     return path
 
 

@@ -26,8 +26,10 @@ from optuna.samplers import BaseSampler, CmaEsSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from lcclassify.errors import ConfigError, check_keys, did_you_mean
-from lcclassify.search.space import Params, Space
+from lcclassify.checks import check_keys, is_whole
+from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.search.entries import Params
+from lcclassify.search.space import Space
 
 _OPTUNA: Final[Mapping[str, type[BaseSampler]]] = {"tpe": TPESampler, "cma_es": CmaEsSampler}
 SAMPLERS: Final = ("random", "grid", *_OPTUNA)
@@ -237,7 +239,7 @@ def check_sampler(config: Any, n_objectives: int) -> None:
     name, seed = config["name"], config["seed"]
     if name not in SAMPLERS:
         raise ConfigError(f"search.sampler.name is '{name}': {did_you_mean(str(name), SAMPLERS)}")
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    if not is_whole(seed):
         raise ConfigError(f"search.sampler.seed must be a whole number, got {seed!r}")
     arguments = {key: value for key, value in config.items() if key not in ("name", "seed")}
     known: list[str] = []

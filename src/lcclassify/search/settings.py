@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lcclassify.errors import ConfigError, check_keys, did_you_mean
+from lcclassify.checks import check_flag, check_keys, check_whole
+from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import PlainConfig
 from lcclassify.search.metrics import METRICS, Direction, Metric
 
@@ -67,17 +68,9 @@ class SearchSettings:
         if not isinstance(name, str) or not name or set(name) & set("/\\ "):
             raise ConfigError(f"search.name must be a plain word, got {name!r}")
         for key in ("n_trials", "n_jobs", "repeats"):
-            value = config[key]
-            if key == "n_jobs" and value == "auto":
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(
-                    f"search.{key} must be a whole number of at least 1, got {value!r}"
-                )
-        if not isinstance(config["include_default"], bool):
-            raise ConfigError(
-                f"search.include_default must be true or false, got {config['include_default']!r}"
-            )
+            if key != "n_jobs" or config[key] != "auto":
+                check_whole(f"search.{key}", config[key], 1)
+        check_flag("search.include_default", config["include_default"])
         storage = config["storage"]
         if storage not in ("sqlite", "journal") and "://" not in str(storage):
             raise ConfigError(

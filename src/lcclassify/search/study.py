@@ -19,12 +19,14 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lcclassify.errors import ConfigError
+from lcclassify.files import write_json
 from lcclassify.locking import Lock
+from lcclassify.search.entries import Params
 from lcclassify.search.locks import SearchLocks
 from lcclassify.search.pruners import make_pruner
 from lcclassify.search.samplers import make_sampler, most_trials
 from lcclassify.search.settings import SearchSettings
-from lcclassify.search.space import Params, Space, suggest
+from lcclassify.search.space import Space, suggest
 from lcclassify.search.storage import open_storage
 
 SEARCH: Final = "search.json"
@@ -182,9 +184,7 @@ def _same_search(folder: Path, settings: SearchSettings, fingerprint: dict[str, 
                 "objective": list(settings.objectives),
                 "settings": now,
             }
-            partial = path.with_name(f".{SEARCH}.part")
-            partial.write_text(json.dumps(before, indent=1), encoding="utf-8")
-            partial.replace(path)
+            write_json(path, before, indent=1)
         old = before["settings"]
         identity, name, storage = (before[key] for key in ("identity", "name", "storage"))
     except (ValueError, KeyError, TypeError) as error:

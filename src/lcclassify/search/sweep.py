@@ -13,6 +13,7 @@ from rich.text import Text
 
 from lcclassify.errors import ConfigError, TrainingError
 from lcclassify.interrupts import interrupts_kept
+from lcclassify.search.entries import Params
 from lcclassify.search.fingerprint import fingerprint
 from lcclassify.search.grammar import read_space
 from lcclassify.search.job import reason_of
@@ -22,7 +23,7 @@ from lcclassify.search.memory import limited_memory
 from lcclassify.search.results import show_results, write_results
 from lcclassify.search.samplers import RandomSearch
 from lcclassify.search.settings import SearchSettings
-from lcclassify.search.space import Params, Space
+from lcclassify.search.space import Space
 from lcclassify.search.study import REASON, SearchStudy
 from lcclassify.terminal import working
 from lcclassify.training.memory import is_out_of_memory

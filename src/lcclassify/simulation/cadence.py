@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lcclassify.checks import require_finite, require_positive
 from lcclassify.errors import ConfigError
 from lcclassify.simulation import conditions, sky
-from lcclassify.simulation.arguments import require_finite, require_positive
 from lcclassify.simulation.conditions import Nights
 from lcclassify.simulation.fields import (
     DEEP_CENTRES,

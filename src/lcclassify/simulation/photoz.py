@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lcclassify.checks import require_not_negative, require_positive, require_share
 from lcclassify.errors import ConfigError
-from lcclassify.simulation.arguments import require_not_negative, require_positive, require_share
 from lcclassify.simulation.draws import Draws
 
 FloatArray = NDArray[np.float64]

@@ -8,15 +8,16 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.cosmology import MAX_REDSHIFT, volumetric_redshift
-from lcclassify.errors import ConfigError, did_you_mean
-from lcclassify.simulation import passbands
-from lcclassify.simulation.arguments import (
+from lcclassify.checks import (
+    check_choice,
     require_finite,
     require_not_negative,
     require_positive,
     require_share,
 )
+from lcclassify.cosmology import MAX_REDSHIFT, volumetric_redshift
+from lcclassify.errors import ConfigError
+from lcclassify.simulation import passbands
 from lcclassify.simulation.sources.base import Source
 
 FloatArray = NDArray[np.float64]
@@ -67,11 +68,7 @@ class Spectroscopy:
     passband: str = "i"
 
     def __post_init__(self) -> None:
-        if self.passband not in passbands.NAMES:
-            raise ConfigError(
-                f"spectroscopy.passband cannot be '{self.passband}': "
-                f"{did_you_mean(self.passband, passbands.NAMES)}"
-            )
+        check_choice("spectroscopy.passband", self.passband, passbands.NAMES)
         require_finite(**{"spectroscopy.limit": self.limit})
         require_positive(**{"spectroscopy.width": self.width})
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from lcclassify.checks import check_choice, check_number
 from lcclassify.errors import ConfigError
 from lcclassify.schema import Passbands
 from lcclassify.surveys import options
@@ -91,10 +92,10 @@ class Brightness:
             ConfigError: If the kind is unknown, or softening is absent, not positive,
                 for an unknown passband, or given without asinh magnitudes.
         """
-        options.choice(kind, ("flux", "magnitude", "asinh"), "survey.brightness")
+        check_choice("survey.brightness", kind, ("flux", "magnitude", "asinh"))
         stated = DEFAULT_ZEROPOINT if kind != "flux" else None
         if zeropoint is not None:
-            stated = options.number(zeropoint, "survey.zeropoint")
+            stated = check_number("survey.zeropoint", zeropoint)
         if kind != "asinh":
             if softening is not None:
                 raise ConfigError("survey.softening has a meaning with brightness=asinh only")
@@ -104,10 +105,10 @@ class Brightness:
         if isinstance(softening, Mapping):
             found = {}
             for name, value in options.pairs(softening, "survey.softening"):
-                options.choice(name, passbands.names, "a key of survey.softening")
-                found[name] = options.number(value, "survey.softening")
+                check_choice("a key of survey.softening", name, passbands.names)
+                found[name] = check_number("survey.softening", value)
         else:
-            found = dict.fromkeys(passbands.names, options.number(softening, "survey.softening"))
+            found = dict.fromkeys(passbands.names, check_number("survey.softening", softening))
         for name in passbands.names:
             if found.get(name, 0.0) <= 0.0:
                 raise ConfigError(f"survey.softening must be positive for the passband '{name}'")

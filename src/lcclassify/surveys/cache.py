@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
+from lcclassify.files import replaced_folder, sha256, write_json
 from lcclassify.parquet import read_parquet
 
 _CHECKSUMS: Final = "checksums.json"
@@ -73,7 +71,7 @@ def load(entry: Path) -> dict[str, pl.DataFrame] | None:
         tables = {}
         for name, checksum in checksums.items():
             file = entry / f"{name}.parquet"
-            if _checksum(file) != checksum:
+            if sha256(file) != checksum:
                 return None
             tables[name] = read_parquet(file)
     except (OSError, ValueError, AttributeError, pl.exceptions.PolarsError):
@@ -91,23 +89,9 @@ def store(entry: Path, tables: Mapping[str, pl.DataFrame]) -> None:
     Raises:
         OSError: If it cannot be written; an entry half written never has its name.
     """
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{entry.name}-", dir=entry.parent))
-    try:
+    with replaced_folder(entry) as beside:
         checksums = {}
         for name, table in tables.items():
             table.write_parquet(beside / f"{name}.parquet")
-            checksums[name] = _checksum(beside / f"{name}.parquet")
-        (beside / _CHECKSUMS).write_text(json.dumps(checksums), encoding="utf-8")
-        if entry.exists():
-            damaged = beside.with_name(f"{beside.name}-old")
-            os.replace(entry, damaged)
-            shutil.rmtree(damaged, ignore_errors=True)
-        os.replace(beside, entry)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _checksum(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+            checksums[name] = sha256(beside / f"{name}.parquet")
+        write_json(beside / _CHECKSUMS, checksums)

@@ -14,8 +14,8 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import polars as pl
 
+from lcclassify.checks import check_choice, check_whole
 from lcclassify.schema import DETECTED, OBJECT_ID, LightCurves, Passbands, Taxonomy
-from lcclassify.surveys import options
 from lcclassify.surveys.canonical import check_common, clean_rows
 from lcclassify.surveys.objecttable import (
     canonical_objects,
@@ -59,8 +59,8 @@ def check_on_error(on_error: str, rows: int) -> None:
     Raises:
         ConfigError: One is none of those possible.
     """
-    options.choice(on_error, ON_ERROR, "on_error")
-    options.whole(rows, "chunk_rows", 1)
+    check_choice("on_error", on_error, ON_ERROR)
+    check_whole("chunk_rows", rows, 1)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from lcclassify.checks import check_choice, check_number
 from lcclassify.schema import LABEL, Taxonomy
 from lcclassify.surveys import options
 from lcclassify.surveys.casts import label_text
@@ -38,14 +39,14 @@ class Labels:
     ) -> None:
         self._names = options.texts(names, "survey.class_names")
         self._weights = {
-            label: options.number(weight, "survey.class_weights")
+            label: check_number("survey.class_weights", weight)
             for label, weight in options.pairs(weights, "survey.class_weights")
         }
         known = options.words(classes, "survey.classes")
         self.class_map = options.mapping(class_map, "survey.class_map")
         for label in self.class_map.values():
             if label is not None and known:
-                options.choice(label, known, "a value of survey.class_map")
+                check_choice("a value of survey.class_map", label, known)
         self.taxonomy = Taxonomy(known)
         if known:
             self.taxonomy = self._taxonomy(known)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any
 
+from lcclassify.checks import check_number
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.tables.textform import SEPARATORS, TextForm
 
@@ -45,28 +45,6 @@ def _word(value: object, what: str) -> str:
     raise ConfigError(f"{what} must be a text or a number, got {value!r}: quotes make a text of it")
 
 
-def number(value: object, argument: str) -> float:
-    """Return a finite number.
-
-    Raises:
-        ConfigError: If it is none.
-    """
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    raise ConfigError(f"{argument} must be a finite number, got {value!r}")
-
-
-def whole(value: object, argument: str, minimum: int = 0) -> int:
-    """Return a whole number of at least `minimum`.
-
-    Raises:
-        ConfigError: If it is none.
-    """
-    if isinstance(value, int) and not isinstance(value, bool) and value >= minimum:
-        return value
-    raise ConfigError(f"{argument} must be a whole number of at least {minimum}, got {value!r}")
-
-
 def numbers(value: Iterable[object] | None, argument: str) -> tuple[float, ...]:
     """Return a list of finite numbers.
 
@@ -77,19 +55,7 @@ def numbers(value: Iterable[object] | None, argument: str) -> tuple[float, ...]:
         return ()
     if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
         raise ConfigError(f"{argument} must be a list of numbers, got {value!r}")
-    return tuple(number(item, argument) for item in value)
-
-
-def choice(value: str, choices: Iterable[str], argument: str) -> str:
-    """Return `value` if it is one of the choices.
-
-    Raises:
-        ConfigError: If it is not.
-    """
-    known = list(choices)
-    if value not in known:
-        raise ConfigError(f"{argument} cannot be '{value}': {did_you_mean(str(value), known)}")
-    return value
+    return tuple(check_number(argument, item) for item in value)
 
 
 def texts(value: Mapping[Any, Any] | None, argument: str) -> dict[str, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from lcclassify.checks import is_number
 from lcclassify.errors import DataError
 from lcclassify.simulation.passbands import ZEROPOINT
 
@@ -45,6 +45,6 @@ def _stated(path: Path) -> float | None:
         value = json.loads(path.read_text(encoding="utf-8"))[_KEY]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(f"{path} is damaged ({error!r}): simulate the survey anew") from error
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_number(value):
         raise DataError(f"{path}: {_KEY} must be a finite number, got {value!r}")
     return float(value)

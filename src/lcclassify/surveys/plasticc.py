@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from lcclassify.checks import check_choice, check_number
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.schema import (
     DETECTED,
@@ -122,7 +123,7 @@ class PlasticcSurvey(Survey):
         detection_snr: float = DETECTION_SNR,
     ) -> None:
         self.root = None if root is None else Path(root)
-        self.part = options.choice(part, ("train", "test"), "survey.part")
+        self.part = check_choice("survey.part", part, ("train", "test"))
         self.observations = observations
         self.objects = objects
         self.metadata = options.words(metadata, "survey.metadata")
@@ -132,7 +133,7 @@ class PlasticcSurvey(Survey):
                     f"survey.metadata cannot contain '{column}': it is truth, which no classifier "
                     "may see"
                 )
-        self.detection_snr = options.number(detection_snr, "survey.detection_snr")
+        self.detection_snr = check_number("survey.detection_snr", detection_snr)
         self.detections = f"as stated, or else {from_snr(self.detection_snr)}"
 
     @property

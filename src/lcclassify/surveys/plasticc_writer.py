@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import polars as pl
 
-from lcclassify.growing import GrowingTable
+from lcclassify.checks import check_choice, check_whole
+from lcclassify.files import GrowingTable
 from lcclassify.schema import DETECTED, OBJECT_ID
 from lcclassify.simulation.tables import TARGET, Chunk
-from lcclassify.surveys import options
 from lcclassify.surveys.plasticc import UNKNOWN
 
 NAMINGS: Final = ("zenodo", "kaggle")
@@ -64,10 +63,10 @@ class PlasticcWriter:
         n_objects: int,
         objects_per_file: int = 320_000,
     ) -> None:
-        self.part = options.choice(part, ("train", "test"), "part")
-        self.naming = options.choice(naming, NAMINGS, "naming")
-        self.form = options.choice(form, FORMATS, "format")
-        self.objects_per_file = options.whole(objects_per_file, "objects_per_file", 1)
+        self.part = check_choice("part", part, ("train", "test"))
+        self.naming = check_choice("naming", naming, NAMINGS)
+        self.form = check_choice("format", form, FORMATS)
+        self.objects_per_file = check_whole("objects_per_file", objects_per_file, 1)
         self._several = n_objects > objects_per_file
         self._folder = folder
         one, numbered, metadata = _STEMS[naming, part]
@@ -83,12 +82,7 @@ class PlasticcWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         for table in (self._metadata, self._truth, self._curves):
             if table is not None:
                 table.close()

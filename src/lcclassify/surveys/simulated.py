@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lcclassify.checks import check_choice, check_whole
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET
 from lcclassify.simulation.cadence import CadenceSettings
@@ -102,13 +103,13 @@ class SimulatedSurvey(MemorySurvey):
         cache_dir: str | Path | None = None,
     ) -> None:
         self.cache_dir = None if cache_dir is None else Path(cache_dir)
-        self.part = options.choice(part, PARTS, "survey.part")
-        self.training = options.whole(training, "survey.training")
-        self.held_out = options.whole(held_out, "survey.held_out")
-        self.test = options.whole(test, "survey.test")
-        self.first = options.whole(first, "survey.first")
-        self.seed = options.whole(seed, "survey.seed")
-        self.workers = None if workers is None else options.whole(workers, "survey.workers", 1)
+        self.part = check_choice("survey.part", part, PARTS)
+        self.training = check_whole("survey.training", training)
+        self.held_out = check_whole("survey.held_out", held_out)
+        self.test = check_whole("survey.test", test)
+        self.first = check_whole("survey.first", first)
+        self.seed = check_whole("survey.seed", seed)
+        self.workers = None if workers is None else check_whole("survey.workers", workers, 1)
         self.metadata = options.words(metadata, "survey.metadata")
         for column in self.metadata:
             if column not in _CATALOGUE:
@@ -128,7 +129,7 @@ class SimulatedSurvey(MemorySurvey):
             raise ConfigError(f"a simulated survey of part '{self.part}' needs at least one object")
 
     def _add_column(self, name: str) -> None:
-        super()._add_column(options.choice(name, _CATALOGUE, "a column of survey=simulated"))
+        super()._add_column(check_choice("a column of survey=simulated", name, _CATALOGUE))
 
     def simulator(self) -> Simulator:
         """Return what makes the objects."""

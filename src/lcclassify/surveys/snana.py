@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from lcclassify.checks import check_choice, check_number, check_whole
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.schema import DETECTED, LABEL, OBJECT_ID, PASSBAND, SUBSET, Passbands, Taxonomy
 from lcclassify.surveys import cache, options, paths, snana_files
@@ -90,7 +91,7 @@ class SnanaSurvey(MemorySurvey):
         )
         self.aliases = options.texts(passband_aliases, "survey.passband_aliases")
         for name in self.aliases.values():
-            options.choice(name, self.passbands.names, "survey.passband_aliases")
+            check_choice("survey.passband_aliases", name, self.passbands.names)
         self.label_column = label_column
         self.class_map = options.mapping(class_map, "survey.class_map")
         classes = dict.fromkeys(label for label in self.class_map.values() if label is not None)
@@ -106,8 +107,8 @@ class SnanaSurvey(MemorySurvey):
         self._numbers = {self._redshift: False, **dict.fromkeys(self.metadata.values(), True)}
         self.photflag = detection_photflag
         if detection_photflag is not None:
-            options.whole(detection_photflag, "survey.detection_photflag", 1)
-        self.detection_snr = options.number(detection_snr, "survey.detection_snr")
+            check_whole("survey.detection_photflag", detection_photflag, 1)
+        self.detection_snr = check_number("survey.detection_snr", detection_snr)
         if detection_photflag is None:
             self.detections = from_snr(self.detection_snr)
         self.cache_dir = None if cache_dir is None else Path(cache_dir)

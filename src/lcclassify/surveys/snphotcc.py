@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from lcclassify.checks import check_choice
 from lcclassify.errors import DataError
 from lcclassify.schema import OBJECT_ID, Taxonomy
 from lcclassify.surveys import options
@@ -63,13 +64,13 @@ class SnphotccSurvey(SnanaSurvey):
             wavelengths=(472.0, 641.5, 783.5, 926.0),
             label_column="SIM_COMMENT",
             class_map=class_map or CLASS_MAP,
-            metadata={n: _KEYS[options.choice(n, METADATA, "survey.metadata")] for n in names},
+            metadata={n: _KEYS[check_choice("survey.metadata", n, METADATA)] for n in names},
             spectroscopic_redshift="REDSHIFT_SPEC",
             **settings,
         )
         # One set of parsed files for all options.
         self._numbers |= dict.fromkeys((*_KEYS.values(), _SPECTRUM), True)
-        self.split = options.choice(split, ("random", "challenge"), "survey.split")
+        self.split = check_choice("survey.split", split, ("random", "challenge"))
         classes = self.taxonomy.classes
         self.taxonomy = Taxonomy(classes, names={label: f"SN {label}" for label in classes})
 

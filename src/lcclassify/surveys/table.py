@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from lcclassify.checks import check_choice, check_number
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.schema import (
     DETECTED,
@@ -136,26 +137,26 @@ class TableSurvey(Survey):
         )
         self.brightness = Brightness.of(brightness, zeropoint, softening, self.passbands)
         self.zeropoint = self.brightness.zeropoint
-        self.id_type = options.choice(id_type, ("auto", "integer", "string"), "survey.id_type")
+        self.id_type = check_choice("survey.id_type", id_type, ("auto", "integer", "string"))
         self.labels = Labels(classes, class_names, class_weights, class_map)
         self.taxonomy = self.labels.taxonomy
         self.metadata = _metadata(metadata)
         self.redshift = redshift
         if redshift is not None:
-            options.choice(redshift, self.metadata, "survey.redshift (a name of survey.metadata)")
+            check_choice("survey.redshift (a name of survey.metadata)", redshift, self.metadata)
         words = options.words(missing, "survey.missing")
         self.missing = tuple(float(word) for word in words if _is_number(word))
         self.missing_words = tuple(word.strip().lower() for word in words if not _is_number(word))
-        if limit_sigmas is not None and options.number(limit_sigmas, "survey.limit_sigmas") <= 0:
+        if limit_sigmas is not None and check_number("survey.limit_sigmas", limit_sigmas) <= 0:
             raise ConfigError(f"survey.limit_sigmas must be positive, got {limit_sigmas}")
         self.photometry = Photometry(
             self.brightness,
-            options.number(time_offset, "survey.time_offset"),
+            check_number("survey.time_offset", time_offset),
             self._aliases(passband_aliases),
             options.numbers(missing_brightness, "survey.missing_brightness"),
             limit_sigmas,
         )
-        self.detection_snr = options.number(detection_snr, "survey.detection_snr")
+        self.detection_snr = check_number("survey.detection_snr", detection_snr)
         if self.columns[DETECTED] is None:
             self.detections = from_snr(self.detection_snr)
 
@@ -313,7 +314,7 @@ class TableSurvey(Survey):
     def _aliases(self, aliases: Mapping[str, str] | None) -> dict[str, str]:
         found = options.texts(aliases, "survey.passband_aliases")
         for target in found.values():
-            options.choice(target, self.passbands.names, "a value of survey.passband_aliases")
+            check_choice("a value of survey.passband_aliases", target, self.passbands.names)
         return found
 
     def _files(self) -> tuple[list[Path], list[Path]]:
@@ -370,7 +371,7 @@ def _columns(columns: Mapping[str, str | None] | None) -> dict[str, str | None]:
     """Return the file's name of every key, None where it is the default."""
     found = options.mapping(columns, "survey.columns")
     for key in found:
-        options.choice(key, _COLUMN_KEYS, "a key of survey.columns")
+        check_choice("a key of survey.columns", key, _COLUMN_KEYS)
     return {key: found.get(key) for key in _COLUMN_KEYS}
 
 

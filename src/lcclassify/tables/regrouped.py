@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 import numpy as np
 import polars as pl
 
 from lcclassify import hashing
-from lcclassify.errors import OutputError
-from lcclassify.growing import GrowingTable
+from lcclassify.files import GrowingTable, replaced_folder, unwritable
 from lcclassify.parquet import read_parquet
 from lcclassify.schema import OBJECT_ID
 from lcclassify.tables.rejects import no_rejects
@@ -50,8 +47,7 @@ class Buckets:
             try:
                 self._write(tracked(parts, size, "regrouping rows by object", "chunks"))
             except OSError as error:
-                reason = error.strerror or error
-                raise OutputError(f"'{folder}' cannot be written: {reason}") from error
+                raise unwritable(folder, error) from error
 
     def __len__(self) -> int:
         """Return the number of files."""
@@ -71,9 +67,7 @@ class Buckets:
     def _write(self, parts: Iterator[tuple[pl.DataFrame, pl.DataFrame]]) -> None:
         """Write the folder beside its place, then rename it."""
         folder = self._folder
-        beside = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.partial")
-        try:
-            beside.mkdir(parents=True)
+        with replaced_folder(folder) as beside:
             with ExitStack() as stack:
                 files = [
                     stack.enter_context(GrowingTable(beside / _bucket(number)))
@@ -89,11 +83,6 @@ class Buckets:
                 if frame is not None:  # there is a bucket even if no row is good
                     files[0].write(frame.clear())
             (beside / _COMPLETE).touch()
-            if folder.exists():
-                shutil.rmtree(folder)
-            beside.rename(folder)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
 
 
 def _kept(path: Path) -> pl.DataFrame | None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from lcclassify.build import instantiate
-from lcclassify.errors import ConfigError, check_keys, did_you_mean
-from lcclassify.training.settings import check_whole
+from lcclassify.checks import check_keys, check_whole
+from lcclassify.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from lcclassify.augment.steps import Step

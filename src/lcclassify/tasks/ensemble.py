@@ -37,9 +37,9 @@ from lcclassify.tasks.last_steps import (
 from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_count
 from lcclassify.tasks.redshift import with_redshifts
 from lcclassify.tasks.results import cross_validation, remarks, report
+from lcclassify.tasks.run_probabilities import Scoring
 from lcclassify.tasks.run_report import finish_report
 from lcclassify.tasks.runs import Run
-from lcclassify.tasks.scoring import Scoring
 from lcclassify.terminal import terminal, working
 from lcclassify.training.calibrating import wanted_shares
 from lcclassify.training.callbacks import EpochWatcher

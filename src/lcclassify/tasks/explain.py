@@ -18,8 +18,7 @@ from lcclassify.inference.writer import check_writable
 from lcclassify.schema import FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND, LightCurves
 from lcclassify.surveys.base import Survey
 from lcclassify.surveys.chunks import CHUNK_ROWS, SurveyChunks
-from lcclassify.tasks.jobs import with_flux_factor
-from lcclassify.tasks.surveying import check_apart, flux_factor, require
+from lcclassify.tasks.surveying import check_apart, flux_factor, require, with_flux_factor
 from lcclassify.terminal import say, tracked
 
 if TYPE_CHECKING:

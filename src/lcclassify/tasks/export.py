@@ -10,6 +10,7 @@ from typing import Final
 from omegaconf import DictConfig
 
 from lcclassify.errors import ConfigError, OutputError
+from lcclassify.files import write_result
 from lcclassify.inference.document import read_document
 from lcclassify.inference.writer import check_writable
 from lcclassify.tasks.surveying import check_apart, require
@@ -77,12 +78,7 @@ def export(cfg: DictConfig) -> ExportResult:
             f"the ONNX model's probabilities are up to {difference:.1g} from the classifier's, "
             f"more than {TOLERANCE:.0e}: it is not written"
         )
-    partial = output.with_name(f".{output.name}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_result(output, content)
     say(
         f"ONNX model, opset {OPSET} and {TREE_DOMAIN} {TREE_OPSET}, {len(content) / 1e6:.1f} MB: "
         f"probabilities up to {difference:.1g} from the classifier's on made-up inputs."

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from lcclassify.inference.shards import write_shard_file
+from lcclassify.jobs.shards import write_shard_file
 from lcclassify.parquet import scan_parquet
 from lcclassify.schema import OBJECT_ID, LightCurves
 from lcclassify.tables.sortedids import within

@@ -8,19 +8,14 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from lcclassify.build import SURVEY_NAME, instantiate
+from lcclassify.checks import check_flag, check_keys, check_whole
 from lcclassify.cores import n_cores
-from lcclassify.errors import ConfigError, check_keys, did_you_mean
+from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import STACK, InputSizes, PlainConfig
 from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.training.head_settings import HeadSettings
 from lcclassify.training.priors import Priors
-from lcclassify.training.settings import (
-    MODES,
-    AnyMember,
-    TreeSettings,
-    check_whole,
-    member_from_config,
-)
+from lcclassify.training.settings import MODES, AnyMember, TreeSettings, member_from_config
 from lcclassify.training.splits import SplitSettings
 
 if TYPE_CHECKING:
@@ -124,8 +119,7 @@ def make_plan(config: PlainConfig) -> Plan:
         ("evaluation.report", config["evaluation"].get("report", True)),
         ("tensorboard", config["tensorboard"]),
     ):
-        if not isinstance(flag, bool):
-            raise ConfigError(f"{where} must be true or false, got {flag!r}")
+        check_flag(where, flag)
     if config["matmul_precision"] not in _MATMUL:
         raise ConfigError(
             f"matmul_precision is '{config['matmul_precision']}': "

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from lcclassify import __version__
 from lcclassify.build import instantiate, make_survey
-from lcclassify.errors import check_flag
+from lcclassify.checks import check_flag
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.report import (
     comparison_table,
@@ -25,38 +25,26 @@ from lcclassify.evaluation.report import (
 from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.document import fingerprint, read_document
 from lcclassify.inference.predictions import NO_OBSERVATION, Predictions
-from lcclassify.inference.shards import ShardStore
 from lcclassify.inference.writer import (
     check_writable,
     output_format,
     sorted_parts,
     write_predictions,
 )
+from lcclassify.jobs.chunked import remove_work, run_chunks, working_folder
+from lcclassify.jobs.engines import Engine
+from lcclassify.jobs.result import ChunkedResult, stage_shares
+from lcclassify.jobs.shards import ShardStore
 from lcclassify.surveys.base import Survey
 from lcclassify.surveys.chunks import SurveyChunks
-from lcclassify.tasks.chunked import (
-    ChunkedResult,
-    account_of,
-    remove_work,
-    run_chunks,
-    stage_shares,
-    working_folder,
-)
-from lcclassify.tasks.engines import Engine
+from lcclassify.tasks.classify_job import PREDICTIONS, ClassifyJob
 from lcclassify.tasks.input_line import input_line
-from lcclassify.tasks.jobs import PREDICTIONS, SCORES, ClassifyJob, models_of
 from lcclassify.tasks.prediction_report import beside
 from lcclassify.tasks.report_folder import FOLDER, REPORT
 from lcclassify.tasks.reporting import remove_report, report_prediction
-from lcclassify.tasks.scores import evaluations
+from lcclassify.tasks.scores import SCORES, evaluations, models_of
 from lcclassify.tasks.shift import shift_of
-from lcclassify.tasks.surveying import (
-    check_apart,
-    flux_factor,
-    require,
-    unobserved_ids,
-    write_rejects,
-)
+from lcclassify.tasks.surveying import check_apart, flux_factor, require
 from lcclassify.terminal import say, terminal
 
 if TYPE_CHECKING:
@@ -224,23 +212,21 @@ def _finish(
     manifest: dict[str, Any],
 ) -> tuple[PredictResult, dict[str, Evaluation]]:
     """Bring the shards into their final form: the table, the metrics, the manifest."""
-    ids = run.ids(PREDICTIONS)
-    unobserved = unobserved_ids(run.chunks.objects, ids)
-    report = run.report(len(unobserved))
-    run.check()
-    sentences = [*report.sentences(), *sentences, *run.sentences]
-    n_objects = len(ids) + len(unobserved)
+    account = run.account(PREDICTIONS, sentences)
+    sentences = account.sentences
+    n_objects = sum(record.rows.get(PREDICTIONS, 0) for record in run.records)
+    n_objects += len(account.unobserved)
     n_scored = sum(record.account["scored"] for record in run.records)
 
     sentences += write_predictions(
         sorted_parts(
             run.store.paths(run.records, PREDICTIONS),
-            _without_probabilities(unobserved, predictor, decisions),
+            _without_probabilities(account.unobserved, predictor, decisions),
         ),
         output,
         form,
     )
-    rejects = write_rejects(run, beside(output, REJECTS), sentences)
+    rejects = account.write_rejects(beside(output, REJECTS))
 
     found: dict[str, Evaluation] = {}
     scores = run.store.paths(run.records, SCORES)
@@ -279,11 +265,8 @@ def _finish(
         "output": output.name,
         "objects": n_objects,
         "objects_scored": n_scored,
-        **account_of(run, report),
-        "rejects": None if rejects is None else rejects.name,
-        "elapsed_seconds": round(elapsed, 3),
-        "stage_seconds": {stage: round(value, 3) for stage, value in run.seconds.items()},
-        "sentences": sentences,
+        **account.counts(),
+        **account.manifest(rejects, elapsed),
         **manifest,
     }
     write_metrics(beside(output, MANIFEST), content)

@@ -11,7 +11,7 @@ import polars as pl
 
 from lcclassify.errors import DataError
 from lcclassify.evaluation.html import PredictionAccount, ReportObjects, prediction_html
-from lcclassify.evaluation.writing import write_whole
+from lcclassify.files import write_result
 from lcclassify.inference.decisions import ABSTAINED, SET_PREFIX
 from lcclassify.inference.predictions import CLASS_PREFIX, REASON, UNKNOWN
 from lcclassify.parquet import read_parquet
@@ -94,7 +94,7 @@ def prediction_report(output: Path) -> Path:
         (metrics or {}).get("sets") or manifest.get("sets"),
         (metrics or {}).get("intervals"),
     )
-    return write_whole(beside(output, REPORT), text.encode())
+    return write_result(beside(output, REPORT), text.encode())
 
 
 def _read(output: Path) -> pl.DataFrame:

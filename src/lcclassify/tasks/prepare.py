@@ -15,35 +15,24 @@ from omegaconf import DictConfig
 
 from lcclassify import __version__
 from lcclassify.build import instantiate, make_survey
-from lcclassify.errors import ConfigError, DataError, OutputError, check_flag, did_you_mean
+from lcclassify.checks import check_choice, check_flag, check_whole
+from lcclassify.errors import ConfigError, DataError, OutputError
 from lcclassify.evaluation.report import write_metrics
+from lcclassify.files import unwritable
 from lcclassify.inference.document import fingerprint, read_document
-from lcclassify.inference.shards import ShardStore
 from lcclassify.inference.writer import check_writable, write_table
+from lcclassify.jobs.chunked import remove_work, run_chunks, working_folder
+from lcclassify.jobs.engines import Engine
+from lcclassify.jobs.result import Account, ChunkedResult, stage_shares
+from lcclassify.jobs.shards import ShardStore
 from lcclassify.parquet import read_parquet
 from lcclassify.schema import LightCurves
-from lcclassify.surveys.base import ReadReport, Survey
+from lcclassify.surveys.base import Survey
 from lcclassify.surveys.chunks import SurveyChunks
-from lcclassify.tasks.chunked import (
-    ChunkedResult,
-    account_of,
-    remove_work,
-    run_chunks,
-    stage_shares,
-    working_folder,
-)
-from lcclassify.tasks.engines import Engine
 from lcclassify.tasks.input_line import input_line
-from lcclassify.tasks.jobs import CONTEXT, FEATURES, SEQUENCES, PrepareJob
-from lcclassify.tasks.surveying import (
-    check_apart,
-    flux_factor,
-    require,
-    unobserved_ids,
-    write_rejects,
-)
+from lcclassify.tasks.prepare_job import CONTEXT, FEATURES, SEQUENCES, PrepareJob
+from lcclassify.tasks.surveying import check_apart, flux_factor, require
 from lcclassify.terminal import say, tracked
-from lcclassify.training.settings import check_whole
 
 if TYPE_CHECKING:
     from lcclassify.inference.bundle import Bundle
@@ -111,8 +100,7 @@ def prepare(cfg: DictConfig, overrides: Sequence[str] = ()) -> PrepareResult:
     begin = perf_counter()
     require(cfg, _MANDATORY)
     output = Path(str(cfg.output)).expanduser().absolute()
-    if cfg.format not in FORMATS:
-        raise ConfigError(f"format cannot be '{cfg.format}': {did_you_mean(cfg.format, FORMATS)}")
+    check_choice("format", cfg.format, FORMATS)
     if output.exists() and not output.is_dir():
         raise OutputError(f"output='{output}' must be a folder, but it is a file")
     check_writable(output / MANIFEST)
@@ -166,11 +154,8 @@ def prepare(cfg: DictConfig, overrides: Sequence[str] = ()) -> PrepareResult:
         if bundle is None:
             longest = max(record.account.get("longest", 0) for record in run.records)
             fitted = replace(fitted, max_length=longest)
-        unobserved = unobserved_ids(run.chunks.objects, run.ids(FEATURES))
-        report = run.report(len(unobserved))
-        run.check()
-        sentences = [*report.sentences(), *sentences, *run.sentences]
-        rejects = write_rejects(run, work / REJECTS, sentences)
+        account = run.account(FEATURES, sentences)
+        rejects = account.write_rejects(work / REJECTS)
         n_nights = sum(record.rows.get(SEQUENCES, 0) for record in run.records)
         n_objects = sum(record.rows.get(FEATURES, 0) for record in run.records)
         try:
@@ -180,7 +165,7 @@ def prepare(cfg: DictConfig, overrides: Sequence[str] = ()) -> PrepareResult:
             else:
                 (output / REJECTS).unlink(missing_ok=True)
         except OSError as error:
-            raise OutputError(f"'{output}' cannot be written: {error.strerror or error}") from error
+            raise unwritable(output, error) from error
         content = {
             "survey": survey.name,
             "files": tables,
@@ -189,12 +174,9 @@ def prepare(cfg: DictConfig, overrides: Sequence[str] = ()) -> PrepareResult:
             "feature_names": fitted.feature_names,
             "context_names": fitted.context_names,
             "channel_names": fitted.channel_names,
-            "left_out": _left_out(report, unobserved),
-            "rejects": None if rejects is None else rejects.name,
-            "counts": account_of(run, report),
-            "elapsed_seconds": round(perf_counter() - begin, 3),
-            "stage_seconds": {stage: round(value, 3) for stage, value in run.seconds.items()},
-            "sentences": sentences,
+            "left_out": _left_out(account),
+            "counts": account.counts(),
+            **account.manifest(rejects, perf_counter() - begin),
             "bundle": None if bundle is None else str(cfg.bundle),
             "representation": fitted.state(),
         }
@@ -207,7 +189,7 @@ def prepare(cfg: DictConfig, overrides: Sequence[str] = ()) -> PrepareResult:
         n_nights=n_nights,
         elapsed=perf_counter() - begin,
         stages=run.seconds,
-        sentences=tuple(sentences),
+        sentences=tuple(account.sentences),
     )
     _say(result)
     return result
@@ -300,7 +282,8 @@ def _folder_of(files: Sequence[Path], folder: Path) -> Path:
     return folder
 
 
-def _left_out(report: ReadReport, unobserved: pl.Series) -> dict[str, Any]:
+def _left_out(account: Account) -> dict[str, Any]:
+    report = account.report
     return {
         "observations_read": report.rows_read,
         "observations_used": report.rows_kept,
@@ -310,7 +293,7 @@ def _left_out(report: ReadReport, unobserved: pl.Series) -> dict[str, Any]:
         "duplicates": report.duplicates,
         "orphan_rows": report.orphan_rows,
         "objects_without_a_row": report.orphan_ids.to_list(),
-        "objects_without_observations": unobserved.sort().to_list(),
+        "objects_without_observations": account.unobserved.sort().to_list(),
     }
 
 

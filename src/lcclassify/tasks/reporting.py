@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lcclassify.errors import OutputError
+from lcclassify.jobs.result import ChunkedResult
 from lcclassify.surveys.base import Survey
-from lcclassify.tasks.chunked import ChunkedResult
-from lcclassify.tasks.jobs import EXAMPLES, PREDICTIONS, SCORES
+from lcclassify.tasks.classify_job import EXAMPLES, PREDICTIONS
 from lcclassify.tasks.prediction_examples import chosen_curves
 from lcclassify.tasks.prediction_report import beside
 from lcclassify.tasks.report import make_report
@@ -19,7 +19,7 @@ from lcclassify.tasks.report_folder import (
     no_curves,
     quantity_names,
 )
-from lcclassify.tasks.scores import evaluated_objects
+from lcclassify.tasks.scores import SCORES, evaluated_objects
 
 if TYPE_CHECKING:
     from lcclassify.inference.predictor import Predictor

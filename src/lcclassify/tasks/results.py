@@ -34,6 +34,7 @@ from lcclassify.evaluation.report import (
 )
 from lcclassify.evaluation.tensorboard import log_figures, log_hparams, log_pr_curves
 from lcclassify.evaluation.worth import StackWorth
+from lcclassify.files import replaced_file, write_text
 from lcclassify.inference.predictions import UNKNOWN
 from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
 from lcclassify.tasks.inputs import TrainingInputs
@@ -186,7 +187,7 @@ def report(
             *(text_of(table) for table in tables),
             *better,
         ]
-        (run.folder / "report.txt").write_text("\n".join(text), encoding="utf-8")
+        write_text(run.folder / "report.txt", "\n".join(text))
         _write_probabilities(run, [scored, *([] if held_out is None else [held_out])], taxonomy)
         figures: dict[str, Any] = {}
         if run.config["evaluation"]["figures"]:
@@ -274,9 +275,8 @@ def _write_probabilities(run: Run, sets: Sequence[Scored], taxonomy: Taxonomy) -
                 )
             )
     path = run.folder / "probabilities.parquet"
-    partial = path.with_name(f".{path.name}.part")
-    pl.concat(frames).write_parquet(partial)
-    partial.replace(path)
+    with replaced_file(path) as partial:
+        pl.concat(frames).write_parquet(partial)
 
 
 def _unknown_column(scored: Scored, model: str) -> pl.Series:

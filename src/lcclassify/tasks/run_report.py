@@ -12,16 +12,15 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from lcclassify.errors import BundleError, DataError, OutputError
+from lcclassify.errors import BundleError, DataError, LcclassifyError
 from lcclassify.evaluation.examples import choose_examples
 from lcclassify.evaluation.html import ReportObjects, RunAccount, training_html
-from lcclassify.evaluation.writing import write_whole
+from lcclassify.files import write_result
 from lcclassify.inference.document import read_document
 from lcclassify.inference.predictions import CLASS_PREFIX, UNKNOWN
 from lcclassify.parquet import parquet_schema, scan_parquet
 from lcclassify.schema import LABEL, OBJECT_ID
 from lcclassify.tasks.inputs import TrainingInputs
-from lcclassify.tasks.report import make_report
 from lcclassify.tasks.report_folder import (
     FOLDER,
     REPORT,
@@ -60,12 +59,12 @@ def finish_report(
     """
     if not run.plan.report:
         return None
-    file = None
+    file, said = None, ""
     with working(console, "making the report"):
         try:
             keep_for_report(run, inputs, seconds, remarks)
-            file, said = make_report(run.folder)
-        except (DataError, OutputError) as error:  # the run is finished all the same
+            file = run_report(run.folder)
+        except (LcclassifyError, OSError) as error:  # the run is finished all the same
             said = f"The report was not made: {error}"
     if file is None:
         console.print(Text(said), highlight=False, soft_wrap=True)
@@ -141,7 +140,7 @@ def run_report(folder: Path) -> Path:
         bands,
         _histories(folder / FITS),
     )
-    return write_whole(folder / REPORT, text.encode())
+    return write_result(folder / REPORT, text.encode())
 
 
 def _objects(

@@ -15,6 +15,7 @@ from yaml import YAMLError
 
 from lcclassify.build import instantiate, make_survey, to_plain
 from lcclassify.errors import ConfigError, OutputError
+from lcclassify.files import write_text
 from lcclassify.schema import PlainConfig
 from lcclassify.tasks.plan import Plan, expand_model, make_plan
 from lcclassify.terminal import typed
@@ -110,7 +111,7 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
         folder.mkdir(parents=True, exist_ok=True)
         for earlier in (DATA, SPLITS):
             (folder / earlier).unlink(missing_ok=True)
-        _write(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(config)))
+        write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(config)))
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(f"the run's folder '{folder}' cannot be written: {reason}") from error
@@ -172,7 +173,7 @@ def _resume(cfg: DictConfig, overrides: Sequence[str]) -> Run:
         if run.plan.head is None:
             raise ConfigError(f"the run in '{folder}' has no head to train anew")
         rmtree(run.fits / run.plan.head.name, ignore_errors=True)
-        _write(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(plain)))
+        write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.create(plain)))
     return run
 
 
@@ -194,15 +195,9 @@ def check_same_data(run: Run, fingerprint: dict[str, Any]) -> None:
     except ValueError as error:
         raise ConfigError(f"{path} is damaged: start a new run") from error
     if before is None:
-        _write(path, text)
+        write_text(path, text)
     elif before != json.loads(text):
         raise ConfigError(
             f"the survey's files or options have changed since the run in '{run.folder}' began: "
             "start a new run"
         )
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

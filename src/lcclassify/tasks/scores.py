@@ -1,17 +1,51 @@
-"""The evaluation of a classified survey, from the shards' tables of scores."""
+"""Tables of scores: what the evaluation of a classified survey needs of labelled objects."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from lcclassify.evaluation.metrics import Evaluation, evaluate
+from lcclassify.inference.predictions import Predictions
 from lcclassify.parquet import read_parquet
-from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, Taxonomy
-from lcclassify.tasks.jobs import score_column
-from lcclassify.tasks.report_folder import BRIGHTNESS, REDSHIFT
+from lcclassify.schema import LABEL, OBJECT_ID, STACK, SUBSET, LightCurves, Taxonomy
+from lcclassify.tasks.report_folder import BRIGHTNESS, REDSHIFT, measured
+
+if TYPE_CHECKING:
+    from lcclassify.inference.bundle import Bundle
+    from lcclassify.inference.predictor import Predictor
+
+# Table of a shard: label, subset and every model's probabilities, of labelled objects.
+SCORES: Final = "scores"
+
+
+def models_of(bundle: Bundle) -> tuple[str, ...]:
+    """Return what of a bundle is evaluated, the whole last: members and stack, or one network."""
+    names = bundle.member_names
+    return names if len(names) == 1 and bundle.classifier.head is None else (*names, STACK)
+
+
+def scores(predictor: Predictor, predictions: Predictions, curves: LightCurves) -> pl.DataFrame:
+    """Return label, subset, quantities and probabilities of labelled objects that have them."""
+    objects, bundle = curves.objects, predictor.bundle
+    quantities = measured(
+        curves, bundle.representation.settings.sequences.redshift, bundle.zeropoint
+    )
+    *members, whole = models_of(predictor.bundle)
+    models = {whole: predictions.probabilities}
+    if predictions.members is not None:
+        models |= {name: predictions.members[:, m] for m, name in enumerate(members)}
+    columns = {
+        _column(model, label): values[:, k]
+        for model, values in models.items()
+        for k, label in enumerate(predictor.classes)
+    }
+    used = pl.Series(predictions.scored) & objects[LABEL].is_not_null()
+    known = objects.select(OBJECT_ID, LABEL, SUBSET).with_columns(**columns).filter(used)
+    return known.join(quantities, on=OBJECT_ID, how="left", maintain_order="left")
 
 
 def evaluations(
@@ -46,7 +80,7 @@ def evaluations(
     found = {}
     # One model at a time: all of them may not fit into the memory.
     for model in models:
-        columns = [score_column(model, label) for label in taxonomy.classes]
+        columns = [_column(model, label) for label in taxonomy.classes]
         table = pl.concat([read_parquet(path, columns=columns) for path in paths])
         probabilities = table.filter(used).to_numpy()
         found[model] = evaluate(probabilities, targets.to_numpy(), taxonomy)
@@ -90,3 +124,8 @@ def _used(truth: pl.DataFrame, taxonomy: Taxonomy) -> tuple[pl.Series, list[str]
             "objects."
         )
     return used, sentences
+
+
+def _column(model: str, label: str) -> str:
+    """Return the column of a model's probability of a class in the table of scores."""
+    return f"{model}:{label}"

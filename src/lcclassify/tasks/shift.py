@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from lcclassify.inference.conditions import Difference, differences, quantities, told
 from lcclassify.inference.expected import ExpectedAccuracy, expected_accuracy
 from lcclassify.inference.predictions import CLASS_PREFIX, REASON
+from lcclassify.jobs.result import ChunkedResult
 from lcclassify.parquet import read_parquet
-from lcclassify.tasks.chunked import ChunkedResult
 
 if TYPE_CHECKING:
     from lcclassify.inference.bundle import Bundle

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from uuid import uuid4
 
 from omegaconf import DictConfig
 
 from lcclassify.build import instantiate
-from lcclassify.errors import ConfigError, OutputError, check_flag
+from lcclassify.checks import check_flag
+from lcclassify.errors import ConfigError, OutputError
+from lcclassify.files import new_folder, unwritable
 from lcclassify.simulation.simulator import CHUNK_SIZE, training_ids, wide_ids
 from lcclassify.surveys.origin import write_origin
 from lcclassify.surveys.plasticc_writer import PlasticcWriter
@@ -115,15 +115,10 @@ def _appearing(output: Path) -> Iterator[Path]:
                 f"output='{output}' holds files already, and those of two surveys must not mix: "
                 "name another folder"
             )
-        partial = output.with_name(f".{output.name}.{uuid4().hex[:8]}.partial")
-        partial.mkdir(parents=True)
-        try:
+        with new_folder(output) as partial:
             yield partial
-            partial.replace(output)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
-        raise OutputError(f"'{output}' cannot be written: {error.strerror or error}") from error
+        raise unwritable(output, error) from error
 
 
 def _say(result: SimulateResult) -> None:

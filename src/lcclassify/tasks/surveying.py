@@ -1,20 +1,16 @@
-"""What classifying and preparing a survey have in common before and after the chunks."""
+"""What classifying and preparing a survey have in common before the chunks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 from omegaconf import DictConfig, OmegaConf
 
 from lcclassify.errors import ConfigError
-from lcclassify.inference.writer import write_table
-from lcclassify.parquet import read_parquet
-from lcclassify.schema import OBJECT_ID
-from lcclassify.surveys.report import counted
-from lcclassify.tasks.chunked import ChunkedResult
-from lcclassify.tasks.jobs import REJECTS
+from lcclassify.schema import FLUX, FLUX_ERR, LightCurves
 
 
 def require(cfg: DictConfig, meanings: dict[str, str]) -> None:
@@ -78,28 +74,9 @@ def flux_factor(own: float | None, wanted: float | None) -> tuple[float, list[st
     ]
 
 
-def unobserved_ids(objects: pl.DataFrame | None, ids: pl.Series) -> pl.Series:
-    """Return the ids of the object table that no chunk had."""
-    if objects is None:
-        return ids.clear()
-    if not len(ids):
-        return objects[OBJECT_ID]
-    return objects.select(OBJECT_ID).join(ids.to_frame(), on=OBJECT_ID, how="anti")[OBJECT_ID]
-
-
-def write_rejects(run: ChunkedResult, path: Path, sentences: list[str]) -> Path | None:
-    """Write the list of rejected rows, if there are any, and say so.
-
-    Args:
-        run: The finished job.
-        path: File to write; one of an earlier run is removed.
-        sentences: Where to say it.
-    """
-    files = run.store.paths(run.records, REJECTS)
-    if not files:
-        path.unlink(missing_ok=True)
-        return None
-    write_table((read_parquet(file) for file in files), path, "csv")
-    rows = counted(run.n_rejects(), "row of the files", "rows of the files")
-    sentences.append(f"{rows} could not be read: see {path.name}.")
-    return path
+def with_flux_factor(curves: LightCurves, factor: float) -> LightCurves:
+    """Return light curves with fluxes and errors multiplied by a factor."""
+    if factor == 1.0:
+        return curves
+    scaled = curves.observations.with_columns(pl.col(FLUX) * factor, pl.col(FLUX_ERR) * factor)
+    return replace(curves, observations=scaled)

@@ -15,6 +15,7 @@ from torch import nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from lcclassify.errors import ConfigError, TrainingError
+from lcclassify.files import write_json
 from lcclassify.schema import PlainConfig
 from lcclassify.training.averaging import AveragedWeights
 from lcclassify.training.callbacks import (
@@ -150,11 +151,7 @@ def fit_network(
 
 def write_history(result: FitResult, folder: Path) -> None:
     """Write what a fit left into its folder, whole or not at all."""
-    partial = folder / f".{HISTORY}.part"
-    partial.write_text(
-        json.dumps({"best": result.best_epoch, "epochs": result.history}), encoding="utf-8"
-    )
-    partial.replace(folder / HISTORY)
+    write_json(folder / HISTORY, {"best": result.best_epoch, "epochs": result.history})
 
 
 def load_history(folder: Path) -> FitResult | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from lcclassify.files import write_json
 from lcclassify.nn.build import build_head, build_loss
 from lcclassify.nn.losses import ClassificationLoss
 from lcclassify.nn.stack import LinearStackingHead
@@ -121,7 +121,7 @@ class HeadFit(ABC):
         )
         self.fit(head, loss, reporter)
         save_file(head.state_dict(), self.folder / WEIGHTS)
-        (self.folder / MARKER).write_text(json.dumps(self.settings.network), encoding="utf-8")
+        write_json(self.folder / MARKER, self.settings.network)
 
     def _new_head(self) -> nn.Module:
         return build_head(self.settings.network, *self.probabilities.shape[1:])

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, Final
 
-from lcclassify.errors import ConfigError, check_keys
+from lcclassify.checks import check_keys, check_whole, is_number
+from lcclassify.errors import ConfigError
 from lcclassify.schema import PlainConfig
-from lcclassify.training.settings import FitSettings, MemberSettings, check_whole, is_number
+from lcclassify.training.settings import FitSettings, MemberSettings
 
 LINEAR: Final = "lcclassify.nn.stack.LinearStackingHead"
 

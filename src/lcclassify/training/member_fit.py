@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lcclassify.errors import ConfigError
+from lcclassify.files import replaced_file, write_json
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
 from lcclassify.nn.devices import device_of
 from lcclassify.nn.submodel import Submodel
@@ -126,9 +127,7 @@ class MemberFit(ABC):
         )
         state = {k: v.contiguous() for k, v in submodel.state_dict().items()}
         _write_tensors(state, self.folder / _WEIGHTS)
-        partial = self.folder / f".{_CONFIG}.part"
-        partial.write_text(json.dumps(submodel.config()), encoding="utf-8")
-        partial.replace(self.folder / _CONFIG)
+        write_json(self.folder / _CONFIG, submodel.config())
 
     def _of_held_out(self, submodel: Submodel) -> tuple[FloatArray, FloatArray]:
         """Return the probabilities of the held-out rows and of their draws."""
@@ -181,9 +180,8 @@ class FitOutcome:
 
 
 def _write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
-    partial = file.with_name(f".{file.name}.part")
-    save_file(tensors, partial)
-    partial.replace(file)
+    with replaced_file(file) as partial:
+        save_file(tensors, partial)
 
 
 def _load_submodel(folder: Path) -> Submodel | None:

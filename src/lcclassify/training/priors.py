@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from lcclassify.checks import require_share
 from lcclassify.errors import ConfigError, did_you_mean
 
 WORDS: Final = ("training", "flat", "estimated", "halfway")
@@ -41,9 +42,7 @@ class Priors:
         if isinstance(value, Mapping):
             shares = {str(label): share for label, share in value.items()}
             for label, share in shares.items():
-                good = isinstance(share, int | float) and not isinstance(share, bool)
-                if not good or not 0 <= share <= 1:
-                    raise ConfigError(f"priors.{label} must be between 0 and 1, got {share!r}")
+                require_share(**{f"priors.{label}": share})
             if not shares or sum(shares.values()) > 1 + 1e-6:
                 raise ConfigError("priors must be shares of at least one class, at most 1 in all")
             return cls("stated", shares)

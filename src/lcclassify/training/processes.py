@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any, Final, Protocol, Self
 
 from lcclassify.errors import LcclassifyError
@@ -93,12 +93,7 @@ class Processes:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         for _, process in self._running.values():
             process.kill()
         for connection, (_, process) in self._running.items():

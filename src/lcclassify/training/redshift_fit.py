@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from lcclassify.errors import TrainingError
+from lcclassify.files import replaced_file, write_json
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.redshift import SEEN_LEVELS, RedshiftEstimator
 from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
@@ -177,13 +178,10 @@ class RedshiftFit:
         reporter.finished(self.name, f"{n_objects:,} redshifts, {rate:,.0f} objects/s")
 
     def _save(self, estimator: RedshiftEstimator) -> None:
-        partial = self.folder / f".{_WEIGHTS}.part"
-        save_file(estimator.state_dict(), partial)
-        partial.replace(self.folder / _WEIGHTS)
+        with replaced_file(self.folder / _WEIGHTS) as partial:
+            save_file(estimator.state_dict(), partial)
         # Written last, it marks the fit as finished.
-        partial = self.folder / f".{_CONFIG}.part"
-        partial.write_text(json.dumps(estimator.config()), encoding="utf-8")
-        partial.replace(self.folder / _CONFIG)
+        write_json(self.folder / _CONFIG, estimator.config())
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
-from lcclassify.errors import ConfigError, check_keys
+from lcclassify.checks import check_keys, check_whole
+from lcclassify.errors import ConfigError
 from lcclassify.nn.redshift import PosteriorSettings
 from lcclassify.schema import PlainConfig
-from lcclassify.training.settings import Growth, check_whole
+from lcclassify.training.settings import Growth
 
 AUTO: Final = "auto"
 NONE: Final = "none"

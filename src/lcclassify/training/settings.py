@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Self
 
-from lcclassify.errors import ConfigError, check_keys, did_you_mean
+from lcclassify.checks import check_keys, check_share, check_whole, is_number
+from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import PlainConfig
 
 MODES: Final = ("oof", "holdout")  # how the head's training data come about
@@ -272,33 +273,6 @@ def _check_name_and_replicas(name: object, replicas: object) -> None:
     check_whole(f"replicas of the model '{name}'", replicas, 1)
     if not isinstance(name, str) or not name or set(name) & set("/\\ "):
         raise ConfigError(f"a model's name must be a plain word, got '{name}'")
-
-
-def is_number(value: object) -> bool:
-    """Tell whether a value is a finite number, which true and false are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def check_whole(key: str, value: Any, least: int) -> int:
-    """Return a whole number after checking it.
-
-    Raises:
-        ConfigError: It is something else or below `least`.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{key} must be a whole number of at least {least}, got {value!r}")
-    return value
-
-
-def check_share(key: str, value: Any) -> float:
-    """Return a share in [0, 1) after checking it.
-
-    Raises:
-        ConfigError: It is something else.
-    """
-    if not is_number(value) or not 0 <= value < 1:
-        raise ConfigError(f"{key} must be a number of at least 0 and below 1, got {value!r}")
-    return float(value)
 
 
 def _known_only(where: str, config: Any, kind: type) -> dict[str, Any]:

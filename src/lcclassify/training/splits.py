@@ -12,11 +12,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lcclassify.checks import check_share, check_whole
 from lcclassify.errors import DataError, TrainingError
+from lcclassify.files import replaced_file
 from lcclassify.parquet import read_parquet
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET, UNKNOWN_TARGET, Taxonomy
 from lcclassify.training.seeds import derive_seed
-from lcclassify.training.settings import check_share, check_whole
 
 ROLE: Final = "role"  # "train", "test", "held_out" or "unlabelled"
 FOLD: Final = "fold"  # Int64, 0..folds-1 for training objects, null for others
@@ -75,9 +76,8 @@ class Split:
 
     def save(self, path: Path) -> None:
         """Write the split as Parquet, whole or not at all."""
-        partial = path.with_name(f".{path.name}.part")
-        self.table.write_parquet(partial)
-        partial.replace(path)
+        with replaced_file(path) as partial:
+            self.table.write_parquet(partial)
 
     @classmethod
     def load(cls, path: Path, object_ids: pl.Series) -> Split:

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import torch
 
 from lcclassify.errors import TrainingError
+from lcclassify.files import remove_unfinished
 from lcclassify.locking import Lock
 from lcclassify.nn.devices import float32_products
 from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
@@ -98,6 +99,7 @@ def _run(fit: Fit, reporter: ProgressReporter, watcher: EpochWatcher | None) -> 
     try:
         # A process of a run that was killed may not have noticed yet.
         with Lock(fit.folder / ".lock") as lock:
+            remove_unfinished(fit.folder)
             fit.run(reporter, watcher)
             lock.path.unlink()
     except Exception as error:

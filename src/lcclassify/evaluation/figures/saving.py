@@ -19,7 +19,7 @@ from lcclassify.evaluation.figures.reliability import (
     reliability_figure,
 )
 from lcclassify.evaluation.metrics import confusion_matrix
-from lcclassify.evaluation.writing import write_whole
+from lcclassify.files import write_result
 from lcclassify.schema import Taxonomy
 
 DPI = 200
@@ -80,7 +80,7 @@ def write_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
     for name, figure in figures.items():
         image = io.BytesIO()
         figure.savefig(image, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.08)
-        paths.append(write_whole(folder / f"{name}.png", image.getvalue()))
+        paths.append(write_result(folder / f"{name}.png", image.getvalue()))
     return paths
 
 

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lcclassify.checks import require_finite, require_not_negative, require_positive
 from lcclassify.cosmology import distance_modulus
 from lcclassify.simulation import passbands
-from lcclassify.simulation.arguments import require_finite, require_not_negative, require_positive
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sed import planck_over_sigma_t4
 from lcclassify.simulation.sources.base import Epochs, Parameters, Source

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from lcclassify.simulation.arguments import require_not_negative, require_positive
+from lcclassify.checks import require_not_negative
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import Component, ThermalTransient, lognormal
+from lcclassify.simulation.sources.thermal import Component, LogNormal, ThermalTransient
 
 _EDDINGTON: Final = 1.26e44  # erg/s of a million solar masses
 _RISE: Final = 2.0  # exponent of the luminosity's rise with time
@@ -57,28 +57,24 @@ class TidalDisruption(ThermalTransient):
         slope: float = 1.0,
     ) -> None:
         super().__init__(duration, av=av, cutoff=cutoff, slope=slope)
-        require_positive(
-            black_hole_mass=black_hole_mass,
-            eddington_ratio=eddington_ratio,
-            temperature=temperature,
+        require_not_negative(warming=warming)
+        self.black_hole = LogNormal.of(
+            black_hole_mass=black_hole_mass, black_hole_scatter=black_hole_scatter
         )
-        require_not_negative(
-            black_hole_scatter=black_hole_scatter,
-            eddington_scatter=eddington_scatter,
-            temperature_scatter=temperature_scatter,
-            warming=warming,
+        self.eddington = LogNormal.of(
+            eddington_ratio=eddington_ratio, eddington_scatter=eddington_scatter
         )
-        self.black_hole = (black_hole_mass, black_hole_scatter)
-        self.eddington = (eddington_ratio, eddington_scatter)
-        self.temperature = (temperature, temperature_scatter)
+        self.temperature = LogNormal.of(
+            temperature=temperature, temperature_scatter=temperature_scatter
+        )
         self.warming = warming
 
     def physics(self, draws: Draws) -> dict[str, FloatArray]:
         """Draw the black hole, its luminosity and the temperature."""
         return {
-            "black_hole_mass": lognormal(draws, "black_hole_mass", *self.black_hole),
-            "eddington_ratio": lognormal(draws, "eddington_ratio", *self.eddington),
-            "temperature": lognormal(draws, "temperature", *self.temperature),
+            "black_hole_mass": self.black_hole.draw(draws, "black_hole_mass"),
+            "eddington_ratio": self.eddington.draw(draws, "eddington_ratio"),
+            "temperature": self.temperature.draw(draws, "temperature"),
         }
 
     def evolve(self, parameters: Parameters) -> tuple[Component, ...]:

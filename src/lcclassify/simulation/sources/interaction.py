@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lcclassify.simulation.arguments import require_not_negative, require_positive
+from lcclassify.checks import require_positive
 from lcclassify.simulation.diffusion import diffuse, photosphere
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import Component, ThermalTransient, lognormal
+from lcclassify.simulation.sources.thermal import Component, LogNormal, ThermalTransient
 
 
 class InteractingTransient(ThermalTransient):
@@ -53,36 +53,22 @@ class InteractingTransient(ThermalTransient):
         slope: float = 1.0,
     ) -> None:
         super().__init__(duration, av=av, cutoff=cutoff, slope=slope)
-        require_positive(
-            luminosity=luminosity,
-            rise=rise,
-            decay=decay,
-            velocity=velocity,
-            floor=floor,
-            power=power,
-        )
-        require_not_negative(
-            luminosity_scatter=luminosity_scatter,
-            rise_scatter=rise_scatter,
-            decay_scatter=decay_scatter,
-            velocity_scatter=velocity_scatter,
-            floor_scatter=floor_scatter,
-        )
-        self.luminosity = (luminosity, luminosity_scatter)
-        self.rise = (rise, rise_scatter)
-        self.decay = (decay, decay_scatter)
-        self.velocity = (velocity, velocity_scatter)
-        self.floor = (floor, floor_scatter)
+        require_positive(power=power)
+        self.luminosity = LogNormal.of(luminosity=luminosity, luminosity_scatter=luminosity_scatter)
+        self.rise = LogNormal.of(rise=rise, rise_scatter=rise_scatter)
+        self.decay = LogNormal.of(decay=decay, decay_scatter=decay_scatter)
+        self.velocity = LogNormal.of(velocity=velocity, velocity_scatter=velocity_scatter)
+        self.floor = LogNormal.of(floor=floor, floor_scatter=floor_scatter)
         self.power = power
 
     def physics(self, draws: Draws) -> dict[str, FloatArray]:
         """Draw the peak, the two time scales, velocity and floor."""
         return {
-            "luminosity": lognormal(draws, "luminosity", *self.luminosity),
-            "rise": lognormal(draws, "rise", *self.rise),
-            "decay": lognormal(draws, "decay", *self.decay),
-            "velocity": lognormal(draws, "velocity", *self.velocity),
-            "floor": lognormal(draws, "floor", *self.floor),
+            "luminosity": self.luminosity.draw(draws, "luminosity"),
+            "rise": self.rise.draw(draws, "rise"),
+            "decay": self.decay.draw(draws, "decay"),
+            "velocity": self.velocity.draw(draws, "velocity"),
+            "floor": self.floor.draw(draws, "floor"),
         }
 
     def evolve(self, parameters: Parameters) -> tuple[Component, ...]:

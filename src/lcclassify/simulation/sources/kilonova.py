@@ -6,12 +6,12 @@ from typing import Final
 
 import numpy as np
 
-from lcclassify.simulation.arguments import require_not_negative, require_positive
+from lcclassify.checks import require_positive
 from lcclassify.simulation.diffusion import SOLAR_MASS, diffuse, diffusion_time, photosphere
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sed import DAY, LIGHT
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import Component, ThermalTransient, lognormal
+from lcclassify.simulation.sources.thermal import Component, LogNormal, ThermalTransient
 
 _LIGHT_KM: Final = LIGHT / 1e5  # km/s
 # Share of the decay energy that heats (Barnes et al. 2016, ApJ 829, 110, table 1, 0.01 solar
@@ -64,22 +64,21 @@ class Kilonova(ThermalTransient):
     ) -> None:
         super().__init__(duration, av=av, cutoff=cutoff, slope=slope)
         require_positive(
-            blue_mass=blue_mass,
-            blue_velocity=blue_velocity,
             blue_opacity=blue_opacity,
             blue_floor=blue_floor,
-            red_mass=red_mass,
-            red_velocity=red_velocity,
             red_opacity=red_opacity,
             red_floor=red_floor,
         )
-        require_not_negative(mass_scatter=mass_scatter, velocity_scatter=velocity_scatter)
-        self.mass = {"blue": blue_mass, "red": red_mass}
-        self.velocity = {"blue": blue_velocity, "red": red_velocity}
+        self.mass = {
+            "blue": LogNormal.of(blue_mass=blue_mass, mass_scatter=mass_scatter),
+            "red": LogNormal.of(red_mass=red_mass, mass_scatter=mass_scatter),
+        }
+        self.velocity = {
+            "blue": LogNormal.of(blue_velocity=blue_velocity, velocity_scatter=velocity_scatter),
+            "red": LogNormal.of(red_velocity=red_velocity, velocity_scatter=velocity_scatter),
+        }
         self.opacity = {"blue": blue_opacity, "red": red_opacity}
         self.floor = {"blue": blue_floor, "red": red_floor}
-        self.mass_scatter = mass_scatter
-        self.velocity_scatter = velocity_scatter
         self._heating = r_process_heating(self.time)[:, None]
 
     def physics(self, draws: Draws) -> dict[str, FloatArray]:
@@ -87,11 +86,9 @@ class Kilonova(ThermalTransient):
         drawn = {}
         for colour in self.mass:
             mass, velocity = f"{colour}_mass", f"{colour}_velocity"
-            drawn[mass] = lognormal(draws, mass, self.mass[colour], self.mass_scatter)
+            drawn[mass] = self.mass[colour].draw(draws, mass)
             # Half the speed of light is beyond any simulated merger.
-            drawn[velocity] = np.minimum(
-                lognormal(draws, velocity, self.velocity[colour], self.velocity_scatter), 0.5
-            )
+            drawn[velocity] = np.minimum(self.velocity[colour].draw(draws, velocity), 0.5)
         return drawn
 
     def evolve(self, parameters: Parameters) -> tuple[Component, ...]:

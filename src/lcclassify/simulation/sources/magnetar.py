@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from lcclassify.simulation.arguments import require_not_negative, require_positive
+from lcclassify.checks import require_positive
 from lcclassify.simulation.diffusion import diffuse, diffusion_time, photosphere
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sed import DAY
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import Component, ThermalTransient, lognormal
+from lcclassify.simulation.sources.thermal import Component, LogNormal, ThermalTransient
 
 
 class MagnetarSupernova(ThermalTransient):
@@ -57,36 +57,22 @@ class MagnetarSupernova(ThermalTransient):
         slope: float = 1.0,
     ) -> None:
         super().__init__(duration, av=av, cutoff=cutoff, slope=slope)
-        require_positive(
-            period=period,
-            field=field,
-            ejecta_mass=ejecta_mass,
-            velocity=velocity,
-            opacity=opacity,
-            floor=floor,
-        )
-        require_not_negative(
-            period_scatter=period_scatter,
-            field_scatter=field_scatter,
-            ejecta_scatter=ejecta_scatter,
-            velocity_scatter=velocity_scatter,
-            floor_scatter=floor_scatter,
-        )
-        self.period = (period, period_scatter)
-        self.field = (field, field_scatter)
-        self.ejecta = (ejecta_mass, ejecta_scatter)
-        self.velocity = (velocity, velocity_scatter)
-        self.floor = (floor, floor_scatter)
+        require_positive(opacity=opacity)
+        self.period = LogNormal.of(period=period, period_scatter=period_scatter)
+        self.field = LogNormal.of(field=field, field_scatter=field_scatter)
+        self.ejecta = LogNormal.of(ejecta_mass=ejecta_mass, ejecta_scatter=ejecta_scatter)
+        self.velocity = LogNormal.of(velocity=velocity, velocity_scatter=velocity_scatter)
+        self.floor = LogNormal.of(floor=floor, floor_scatter=floor_scatter)
         self.opacity = opacity
 
     def physics(self, draws: Draws) -> dict[str, FloatArray]:
         """Draw magnetar and ejecta; no star spins faster than it can hold together (0.7 ms)."""
         return {
-            "period": np.maximum(lognormal(draws, "period", *self.period), 0.7),
-            "field": lognormal(draws, "field", *self.field),
-            "ejecta_mass": lognormal(draws, "ejecta_mass", *self.ejecta),
-            "velocity": lognormal(draws, "velocity", *self.velocity),
-            "floor": lognormal(draws, "floor", *self.floor),
+            "period": np.maximum(self.period.draw(draws, "period"), 0.7),
+            "field": self.field.draw(draws, "field"),
+            "ejecta_mass": self.ejecta.draw(draws, "ejecta_mass"),
+            "velocity": self.velocity.draw(draws, "velocity"),
+            "floor": self.floor.draw(draws, "floor"),
         }
 
     def evolve(self, parameters: Parameters) -> tuple[Component, ...]:

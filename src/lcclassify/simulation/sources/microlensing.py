@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.simulation.arguments import require_not_negative, require_positive, require_share
+from lcclassify.checks import require_not_negative, require_positive, require_share
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import Epochs, Parameters, Source
 from lcclassify.simulation.sources.stars import Stars

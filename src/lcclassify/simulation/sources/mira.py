@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lcclassify.checks import require_finite, require_not_negative, require_positive
 from lcclassify.errors import ConfigError
-from lcclassify.simulation.arguments import require_finite, require_not_negative, require_positive
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import Epochs, Parameters, Source
 from lcclassify.simulation.sources.seeds import draws_of, seed_of

@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from lcclassify.simulation.arguments import require_not_negative, require_positive
+from lcclassify.checks import require_not_negative, require_positive
 from lcclassify.simulation.diffusion import KM, SOLAR_MASS, nickel_heating, photosphere
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import Component, ThermalTransient, lognormal
+from lcclassify.simulation.sources.thermal import Component, LogNormal, ThermalTransient
 
 _RISE: Final = 2.0  # days from the explosion until the first light is seen
 _COOLING: Final = 8.0  # days over which shock cooling outshines the plateau
@@ -63,31 +63,22 @@ class PlateauSupernova(ThermalTransient):
         slope: float = 1.5,
     ) -> None:
         super().__init__(duration, av=av, cutoff=cutoff, slope=slope)
-        require_positive(
-            energy=energy, mass=mass, radius=radius, nickel_mass=nickel_mass, floor=floor
-        )
-        require_not_negative(
-            decline=decline,
-            energy_scatter=energy_scatter,
-            mass_scatter=mass_scatter,
-            radius_scatter=radius_scatter,
-            nickel_scatter=nickel_scatter,
-            decline_scatter=decline_scatter,
-        )
-        self.energy = (energy, energy_scatter)
-        self.mass = (mass, mass_scatter)
-        self.radius = (radius, radius_scatter)
-        self.nickel = (nickel_mass, nickel_scatter)
+        require_positive(floor=floor)
+        require_not_negative(decline=decline, decline_scatter=decline_scatter)
+        self.energy = LogNormal.of(energy=energy, energy_scatter=energy_scatter)
+        self.mass = LogNormal.of(mass=mass, mass_scatter=mass_scatter)
+        self.radius = LogNormal.of(radius=radius, radius_scatter=radius_scatter)
+        self.nickel = LogNormal.of(nickel_mass=nickel_mass, nickel_scatter=nickel_scatter)
         self.decline = (decline, decline_scatter)
         self.floor = floor
 
     def physics(self, draws: Draws) -> dict[str, FloatArray]:
         """Draw the explosion and its progenitor."""
         return {
-            "energy": lognormal(draws, "energy", *self.energy),
-            "mass": lognormal(draws, "mass", *self.mass),
-            "radius": lognormal(draws, "radius", *self.radius),
-            "nickel_mass": lognormal(draws, "nickel_mass", *self.nickel),
+            "energy": self.energy.draw(draws, "energy"),
+            "mass": self.mass.draw(draws, "mass"),
+            "radius": self.radius.draw(draws, "radius"),
+            "nickel_mass": self.nickel.draw(draws, "nickel_mass"),
             "decline": np.maximum(draws.normal("decline", *self.decline), 0.0),
         }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lcclassify.checks import require_positive
 from lcclassify.errors import ConfigError
-from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.diffusion import (
     diffuse,
     diffusion_time,
@@ -15,7 +15,7 @@ from lcclassify.simulation.diffusion import (
 )
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import FloatArray, Parameters
-from lcclassify.simulation.sources.thermal import Component, ThermalTransient, lognormal
+from lcclassify.simulation.sources.thermal import Component, LogNormal, ThermalTransient
 
 
 class RadioactiveTransient(ThermalTransient):
@@ -64,29 +64,17 @@ class RadioactiveTransient(ThermalTransient):
         slope: float = 2.0,
     ) -> None:
         super().__init__(duration, av=av, cutoff=cutoff, slope=slope)
-        require_positive(
-            nickel_mass=nickel_mass,
-            ejecta_mass=ejecta_mass,
-            velocity=velocity,
-            opacity=opacity,
-            floor=floor,
-        )
-        require_not_negative(
-            nickel_scatter=nickel_scatter,
-            ejecta_scatter=ejecta_scatter,
-            velocity_scatter=velocity_scatter,
-            floor_scatter=floor_scatter,
-        )
+        require_positive(opacity=opacity)
+        self.nickel = LogNormal.of(nickel_mass=nickel_mass, nickel_scatter=nickel_scatter)
+        self.ejecta = LogNormal.of(ejecta_mass=ejecta_mass, ejecta_scatter=ejecta_scatter)
+        self.velocity = LogNormal.of(velocity=velocity, velocity_scatter=velocity_scatter)
+        self.floor = LogNormal.of(floor=floor, floor_scatter=floor_scatter)
         if nickel_mass >= ejecta_mass:
             raise ConfigError(
                 f"nickel_mass must be below ejecta_mass {ejecta_mass!r}, got {nickel_mass!r}"
             )
         if not -1 <= correlation <= 1:
             raise ConfigError(f"correlation must be between -1 and 1, got {correlation!r}")
-        self.nickel = (nickel_mass, nickel_scatter)
-        self.ejecta = (ejecta_mass, ejecta_scatter)
-        self.velocity = (velocity, velocity_scatter)
-        self.floor = (floor, floor_scatter)
         self.opacity = opacity
         self.correlation = correlation
 
@@ -95,15 +83,13 @@ class RadioactiveTransient(ThermalTransient):
         nickel = np.clip(draws.normal("nickel_mass"), -3, 3)
         own = np.clip(draws.normal("ejecta_mass"), -3, 3)
         mixed = self.correlation * nickel + (1 - self.correlation**2) ** 0.5 * own
-        ejecta = self.ejecta[0] * 10 ** (self.ejecta[1] * mixed)
+        ejecta = self.ejecta.at(mixed)
         return {
             "ejecta_mass": ejecta,
             # Not even a white dwarf burns all of itself to nickel.
-            "nickel_mass": np.minimum(
-                self.nickel[0] * 10 ** (self.nickel[1] * nickel), 0.8 * ejecta
-            ),
-            "velocity": lognormal(draws, "velocity", *self.velocity),
-            "floor": lognormal(draws, "floor", *self.floor),
+            "nickel_mass": np.minimum(self.nickel.at(nickel), 0.8 * ejecta),
+            "velocity": self.velocity.draw(draws, "velocity"),
+            "floor": self.floor.draw(draws, "floor"),
         }
 
     def evolve(self, parameters: Parameters) -> tuple[Component, ...]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.checks import check_choice
+from lcclassify.errors import ConfigError
 from lcclassify.simulation import passbands
 from lcclassify.simulation.draws import Draws
 
@@ -44,10 +45,7 @@ class Stars:
         colours: Sequence[Sequence[float]],
         trend: Sequence[float] = (0.0, 0.0, 0.0, 0.0, 0.0),
     ) -> None:
-        if passband not in passbands.NAMES:
-            raise ConfigError(
-                f"stars.passband cannot be '{passband}': {did_you_mean(passband, passbands.NAMES)}"
-            )
+        check_choice("stars.passband", passband, passbands.NAMES)
         self.passband = passbands.NAMES.index(passband)
         self.magnitudes = np.array(magnitudes, dtype=np.float64)
         if (

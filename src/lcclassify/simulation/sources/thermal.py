@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lcclassify.checks import require_not_negative, require_positive
 from lcclassify.simulation import passbands
-from lcclassify.simulation.arguments import require_not_negative, require_positive
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sed import planck_over_sigma_t4, thermal_flux
 from lcclassify.simulation.sources.base import Epochs, FloatArray, Parameters, Source
@@ -37,6 +37,40 @@ class Component:
 
     luminosity: FloatArray
     temperature: FloatArray
+
+
+@dataclass(frozen=True)
+class LogNormal:
+    """Numbers whose logarithms are normal, cut at three deviations.
+
+    Attributes:
+        median: Their median.
+        dex: Standard deviation of their decadic logarithms.
+    """
+
+    median: float
+    dex: float
+
+    @classmethod
+    def of(cls, **arguments: float) -> LogNormal:
+        """Return that of a median and a scatter, given in this order under their own names.
+
+        Raises:
+            ConfigError: The median is not positive, or the scatter negative.
+        """
+        (name, median), (scatter, dex) = arguments.items()
+        require_positive(**{name: median})
+        require_not_negative(**{scatter: dex})
+        return cls(median, dex)
+
+    def draw(self, draws: Draws, name: str) -> FloatArray:
+        """Return ``(n,)`` numbers, drawn under a name."""
+        return self.at(np.clip(draws.normal(name), -3, 3))
+
+    def at(self, deviates: FloatArray) -> FloatArray:
+        """Return the numbers at normal deviates of their logarithms."""
+        numbers: FloatArray = self.median * 10 ** (self.dex * deviates)
+        return numbers
 
 
 class ThermalTransient(Source):
@@ -199,20 +233,6 @@ class ThermalTransient(Source):
         place = highest + np.clip(shift, -1, 1)
         time: FloatArray = self._knee * np.expm1(self._step * place)
         return time
-
-
-def lognormal(draws: Draws, name: str, median: float, dex: float) -> FloatArray:
-    """Return ``(n,)`` numbers whose logarithms are normal, cut at three deviations.
-
-    Args:
-        draws: Random numbers of the objects.
-        name: What is drawn.
-        median: Median of the numbers.
-        dex: Standard deviation of their decadic logarithms.
-    """
-    deviate = np.clip(draws.normal(name), -3, 3)
-    numbers: FloatArray = median * 10 ** (dex * deviate)
-    return numbers
 
 
 def _flat(values: FloatArray, n: int) -> FloatArray:

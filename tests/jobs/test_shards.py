@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from lcclassify.errors import ConfigError, OutputError
-from lcclassify.inference.shards import ShardStore
+from lcclassify.jobs.shards import ShardStore
 
 JOB = {"survey": {"name": "a", "options": {"part": "test"}}, "bundle": "b"}
 

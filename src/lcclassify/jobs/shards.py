@@ -8,20 +8,25 @@ record is, and counts if the files are what the record says.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
-from uuid import uuid4
 
 import polars as pl
 
-from lcclassify.errors import ConfigError, OutputError
+from lcclassify.errors import ConfigError
+from lcclassify.files import (
+    remove_unfinished,
+    replaced_file,
+    sha256,
+    unfinished,
+    unwritable,
+    write_json,
+)
 
 _JOB: Final = "job.json"
 _RECORD: Final = ".json"
@@ -74,15 +79,14 @@ class ShardStore:
             path = self.folder / _JOB
             if path.is_file() and self.begun():
                 self._compare(path, wanted)
-                for partial in self.folder.glob(".*.partial"):  # of killed processes
-                    partial.unlink()
+                remove_unfinished(self.folder)
                 return
             # Without its job nobody can tell what shards are of.
             self.remove()
             self.folder.mkdir(parents=True)
-            _write_text(path, json.dumps(wanted))
+            write_json(path, wanted)
         except OSError as error:
-            raise _unwritable(self.folder, error) from error
+            raise unwritable(self.folder, error) from error
 
     def write(
         self,
@@ -108,19 +112,15 @@ class ShardStore:
         try:
             for name, table in tables.items():
                 path = self.path(index, name)
-                partial = _beside(path)
-                try:
+                with replaced_file(path) as partial:
                     write_shard_file(table, partial)
-                    sums[name] = _checksum(partial)
-                    partial.replace(path)
-                finally:
-                    partial.unlink(missing_ok=True)
+                    sums[name] = sha256(partial)
             rows = {name: len(table) for name, table in tables.items()}
             taken = {**seconds, "write": perf_counter() - begin}
             record = ShardRecord(index, rows, sums, dict(account), taken)
-            _write_text(self._record(index), json.dumps(asdict(record)))
+            write_json(self._record(index), asdict(record))
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise _unwritable(self.folder, error) from error
+            raise unwritable(self.folder, error) from error
         return record
 
     def finished(self) -> tuple[dict[int, ShardRecord], list[int]]:
@@ -156,7 +156,7 @@ class ShardStore:
         """Remove the folder and all that is in it."""
         if self.folder.exists():
             # Renamed first: half a folder would look like one with damaged shards.
-            doomed = self.folder.with_name(f".{self.folder.name}.{uuid4().hex[:8]}.old")
+            doomed = unfinished(self.folder)
             self.folder.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
 
@@ -169,7 +169,7 @@ class ShardStore:
             if record.index != int(path.stem):
                 return None
             for name, expected in record.sha256.items():
-                if _checksum(self.path(record.index, name)) != expected:
+                if sha256(self.path(record.index, name)) != expected:
                     return None
         except (OSError, ValueError, TypeError, AttributeError):
             return None
@@ -205,30 +205,3 @@ def _differences(found: Any, wanted: Any, prefix: str = "") -> list[str]:
             dotted = f"{prefix}.{key}" if prefix else str(key)
             differing += _differences(found.get(key), wanted.get(key), dotted)
     return differing
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = _beside(path)
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
-
-
-def _unwritable(folder: Path, error: Exception) -> OutputError:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    # Polars wraps what the system said, or tells only that Parquet could not be written.
-    reason = " ".join(reason.split()).rpartition("IO error: ")[2]
-    if "transport error" in reason:
-        reason = "the disk is full or cannot be reached"
-    return OutputError(f"'{folder}' cannot be written: {reason}")

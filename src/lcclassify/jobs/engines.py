@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 from lcclassify import __version__
+from lcclassify.checks import check_whole
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError
-from lcclassify.inference.shards import ShardRecord
-from lcclassify.surveys import options
+from lcclassify.jobs.shards import ShardRecord
 
 
 class ChunkJob(Protocol):
@@ -205,4 +205,4 @@ def _distributed() -> Any:
 def _workers(workers: int | None) -> int:
     if workers is None:
         return n_cores()
-    return options.whole(workers, "engine.workers", 1)
+    return check_whole("engine.workers", workers, 1)

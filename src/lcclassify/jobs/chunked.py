@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any, Final
@@ -15,100 +14,19 @@ from typing import Any, Final
 import polars as pl
 
 from lcclassify.errors import ConfigError, DataError, OutputError
-from lcclassify.inference.shards import ShardRecord, ShardStore
+from lcclassify.files import unwritable
+from lcclassify.jobs.account import STAGES
+from lcclassify.jobs.engines import ChunkJob, Engine
+from lcclassify.jobs.result import ChunkedResult
+from lcclassify.jobs.shards import ShardRecord, ShardStore
 from lcclassify.locking import Lock
 from lcclassify.parquet import read_parquet
 from lcclassify.schema import OBJECT_ID
-from lcclassify.surveys.base import ReadReport
-from lcclassify.surveys.canonical import check_common
-from lcclassify.surveys.chunks import REJECT_COUNT, SurveyChunks
-from lcclassify.tasks.engines import ChunkJob, Engine
-from lcclassify.tasks.jobs import ORPHANS, REJECTS, STAGES
+from lcclassify.surveys.chunks import SurveyChunks
 from lcclassify.terminal import progress_bar
 
 _SHARDS: Final = "shards"
 _REGROUPED: Final = "regrouped"
-_MAX_MESSAGES: Final = 20  # what surveys say about single chunks, told in all
-
-
-@dataclass(frozen=True, eq=False)
-class ChunkedResult:
-    """What a job left behind, to be brought into its final form.
-
-    Attributes:
-        chunks: The survey; regrouped if its rows had to be.
-        store: The shards.
-        records: Of all chunks, in their order.
-        sentences: On what was found and what was done.
-        seconds: Sum over the chunks of what each stage took.
-        elapsed: Seconds that this call took.
-        n_made: Chunks that this call made.
-    """
-
-    chunks: SurveyChunks
-    store: ShardStore
-    records: list[ShardRecord]
-    sentences: list[str]
-    seconds: dict[str, float]
-    elapsed: float
-    n_made: int
-
-    def ids(self, table: str) -> pl.Series:
-        """Return all ids of a table, in the order of the shards."""
-        paths = self.store.paths(self.records, table)
-        if not paths:
-            return pl.Series(OBJECT_ID, [], pl.Int64)
-        return pl.concat([read_parquet(path, columns=[OBJECT_ID]) for path in paths])[OBJECT_ID]
-
-    def n_rejects(self) -> int:
-        """Return the rows of the files that could not be read."""
-        return sum(
-            int(read_parquet(path, columns=[REJECT_COUNT])[REJECT_COUNT].sum())
-            for path in self.store.paths(self.records, REJECTS)
-        )
-
-    def report(self, n_unobserved: int) -> ReadReport:
-        """Return the account of the whole survey.
-
-        Args:
-            n_unobserved: Objects of the object table without a usable row.
-
-        Raises:
-            DataError: The tables have no object in common.
-        """
-        counts: dict[str, int] = {"rows_read": 0}
-        messages: list[str] = []
-        for record in self.records:
-            part = record.account["report"]
-            for field in fields(ReadReport):
-                if isinstance(part.get(field.name), int):
-                    counts[field.name] = counts.get(field.name, 0) + part[field.name]
-            messages += [text for text in part["messages"] if text not in messages]
-        if len(messages) > _MAX_MESSAGES:
-            more = len(messages) - _MAX_MESSAGES
-            messages = [*messages[:_MAX_MESSAGES], f"And {more:,} further remarks of this kind."]
-        counts["objects_without_observations"] = n_unobserved
-        report = ReadReport(**counts, orphan_ids=self.ids(ORPHANS).sort(), messages=tuple(messages))
-        if self.chunks.objects is not None:
-            check_common(report, self.chunks.objects)
-        return report
-
-    def check(self) -> None:
-        """Check that no row was lost and none counted twice.
-
-        Raises:
-            DataError: The files have other numbers of rows than the chunks.
-        """
-        expected = self.chunks.count_rows()
-        if expected is None:
-            return
-        read = sum(record.account["report"]["rows_read"] for record in self.records)
-        rejected = self.n_rejects()
-        if read + rejected != expected:
-            raise DataError(
-                f"the files hold {expected:,} rows, but {read:,} were read and {rejected:,} "
-                "rejected: they were changed meanwhile, or have rows that span lines"
-            )
 
 
 def run_chunks(
@@ -211,7 +129,7 @@ def working_folder(work: Path) -> Iterator[None]:
     try:
         taken = lock.acquire(wait=False)
     except OSError as error:
-        raise OutputError(f"'{work}' cannot be written: {error.strerror or error}") from error
+        raise unwritable(work, error) from error
     if not taken:
         raise ConfigError(f"another process is writing to '{work}'")
     try:
@@ -232,12 +150,6 @@ def working_folder(work: Path) -> Iterator[None]:
 def remove_work(work: Path) -> None:
     """Remove a job's folder when its result is in its place."""
     ShardStore(work).remove()
-
-
-def stage_shares(seconds: Mapping[str, float]) -> str:
-    """Return the share of each stage, such as ``read 20 %, write 80 %``."""
-    total = sum(seconds.values()) or 1.0
-    return ", ".join(f"{stage} {value / total:.0%}" for stage, value in seconds.items())
 
 
 class _Ledger:
@@ -307,23 +219,3 @@ def _run(
             if close is not None:
                 close()
     return None
-
-
-def account_of(result: ChunkedResult, report: ReadReport) -> dict[str, Any]:
-    """Return the counts of a job's manifest."""
-    counts = {
-        field.name: getattr(report, field.name)
-        for field in fields(ReadReport)
-        if isinstance(getattr(report, field.name), int)
-    }
-    return {
-        **counts,
-        "rows_used": report.rows_kept,
-        "rows_rejected": result.n_rejects(),
-        "chunks": len(result.records),
-    }
-
-
-def concatenated_rejects(result: ChunkedResult) -> Sequence[Path]:
-    """Return the files of the tables of rejects."""
-    return result.store.paths(result.records, REJECTS)

@@ -8,15 +8,20 @@ from collections.abc import Mapping, Sequence
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from lcclassify.build import config_dir
 from lcclassify.errors import LcclassifyError, did_you_mean
 
 # Groups that have no key before one of their choices is made.
 _GROUPS = {"train": ("survey", "experiment", "search"), "report": (), "export": ()}
+
+
+def is_null_choice(error: ValueError) -> bool:
+    """Tell whether an error is Hydra's of a group set to null, a plain one without fields."""
+    return str(error).startswith("Config group override must be")
 
 
 def sentence(error: Exception, command: str) -> str:
@@ -29,26 +34,24 @@ def sentence(error: Exception, command: str) -> str:
     text = str(error)
     if isinstance(error, LcclassifyError):
         return text
-    if isinstance(error, OSError) and not isinstance(error, HydraException):
+    if isinstance(error, MissingConfigException):
+        group, _, choice = (error.missing_cfg_file or "").rpartition("/")
+        if group and error.options:
+            return f"{group} has no choice '{choice}': {did_you_mean(choice, error.options)}"
+    elif isinstance(error, OSError):
         if isinstance(error, FileExistsError | NotADirectoryError):
             return f"'{error.filename}' is a file, and a folder is needed there"
         where = f": '{error.filename}'" if error.filename else ""
         return f"{error.strerror or text}{where}"
-    group = re.search(
-        r"Could not find '(.+)/([^/']+)'\n\nAvailable options in .*?:\n(.*?)\n\S", text, re.S
-    )
-    if group:
-        return _no_choice(group[1], group[2], group[3].split())
     if isinstance(error, OverrideParseException):
         return _unparsed(error.override)
-    key = re.search(r"Could not override '(.+?)'", text)
-    if key:
-        return _no_key(key[1], text, command)
+    if isinstance(error, ValueError) and is_null_choice(error):
+        return "a choice cannot be null: name one, such as survey=plasticc"
+    cause = error.__cause__
+    key = re.search(r"Could not override '(.+?)'", text)  # in no field
+    if key and isinstance(cause, ConfigAttributeError | ConfigKeyError):
+        return _no_key(key[1], str(cause.full_key), command)
     return " ".join(text.split())
-
-
-def _no_choice(group: str, choice: str, known: Sequence[str]) -> str:
-    return f"{group} has no choice '{choice}': {did_you_mean(choice, known)}"
 
 
 def _unparsed(word: str) -> str:
@@ -68,9 +71,9 @@ def _unparsed(word: str) -> str:
     )
 
 
-def _no_key(key: str, text: str, command: str) -> str:
-    """Return why a key cannot be set, and the nearest that can."""
-    if key.startswith("survey.") and "key 'survey'" in text:
+def _no_key(key: str, absent: str, command: str) -> str:
+    """Return why a key cannot be set, of which a part is absent, and the nearest that can."""
+    if absent == "survey" and key != absent:
         return f"'{key}' needs a survey: choose one, such as survey=snphotcc"
     # Hydra first composes without what is swept over, such as another model.
     sweep = {"-m", "--multirun"} & set(sys.argv)

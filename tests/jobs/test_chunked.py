@@ -11,19 +11,15 @@ import polars as pl
 import pytest
 
 from lcclassify.errors import ConfigError, DataError
-from lcclassify.inference.shards import ShardStore
+from lcclassify.jobs import engines
+from lcclassify.jobs.account import ORPHANS, REJECTS
+from lcclassify.jobs.chunked import _Ledger, remove_work, run_chunks, working_folder
+from lcclassify.jobs.engines import DaskEngine, LocalEngine
+from lcclassify.jobs.result import stage_shares
+from lcclassify.jobs.shards import ShardStore
 from lcclassify.locking import Lock
 from lcclassify.surveys.chunks import REJECT_SCHEMA, SurveyChunks
-from lcclassify.tasks import engines
-from lcclassify.tasks.chunked import (
-    _Ledger,
-    remove_work,
-    run_chunks,
-    stage_shares,
-    working_folder,
-)
-from lcclassify.tasks.engines import DaskEngine, LocalEngine
-from lcclassify.tasks.jobs import FEATURES, ORPHANS, REJECTS
+from lcclassify.tasks.prepare_job import FEATURES
 
 N_CHUNKS = 6
 
@@ -119,6 +115,22 @@ def test_all_chunks_once_and_in_order(run, workers):
     assert result.sentences == []
     assert result.n_made == N_CHUNKS
     assert stage_shares(result.seconds).startswith("read 25%, infer 75%, write 0%")
+
+
+def test_an_account_ends_a_job(run, tmp_path):
+    result, _ = run(chunks=Numbers(rows=64))
+    account = result.account(FEATURES, ["Told before."])
+    assert account.unobserved.to_list() == []
+    assert "Told before." in account.sentences
+    rejects = account.write_rejects(tmp_path / "rejects.csv")
+    assert pl.read_csv(rejects)["rows"].to_list() == [4]
+    assert account.sentences[-1] == "4 rows of the files could not be read: see rejects.csv."
+    counts = account.counts()
+    assert (counts["rows_read"], counts["rows_rejected"], counts["chunks"]) == (60, 4, N_CHUNKS)
+    manifest = account.manifest(rejects, 1.23456)
+    assert list(manifest) == ["rejects", "elapsed_seconds", "stage_seconds", "sentences"]
+    assert (manifest["rejects"], manifest["elapsed_seconds"]) == ("rejects.csv", 1.235)
+    assert manifest["sentences"] == account.sentences
 
 
 def test_the_account_is_that_of_the_whole(run):
