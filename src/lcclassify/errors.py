@@ -78,6 +78,19 @@ def check_keys(where: str, config: Iterable[object], known: Iterable[str]) -> No
             raise ConfigError(f"{where} has no key '{key}': {did_you_mean(str(key), known)}")
 
 
+def check_fraction(value: object) -> float:
+    """Return a share of unknown objects.
+
+    Raises:
+        ConfigError: It is not a number between 0 and 1, both excluded.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise ConfigError(
+            f"unknown.fraction must be a number between 0 and 1, or null, got {value!r}"
+        )
+    return float(value)
+
+
 def check_flag(key: str, value: object) -> bool:
     """Return a truth value after checking that it is one.
 

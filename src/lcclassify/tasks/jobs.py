@@ -77,6 +77,7 @@ class ClassifyJob:
         precision: As of `Predictor`.
         threads: As of `Predictor`; all chunks that a process works on share them.
         decisions: What is said beside the probabilities.
+        unknown_fraction: As of `Predictor`.
         keep_examples: Whether to keep light curves that a report may show.
     """
 
@@ -90,6 +91,7 @@ class ClassifyJob:
     precision: str
     threads: int
     decisions: Decisions
+    unknown_fraction: float | None = None
     keep_examples: bool = False
 
     def process(self, index: int) -> ShardRecord:
@@ -98,7 +100,12 @@ class ClassifyJob:
 
         stages = Stages()
         predictor = loaded_predictor(
-            self.bundle, self.accelerator, self.batch_size, self.precision, self.threads
+            self.bundle,
+            self.accelerator,
+            self.batch_size,
+            self.precision,
+            self.threads,
+            self.unknown_fraction,
         )
         with stages("read"):
             chunk = self.chunks.read(index)

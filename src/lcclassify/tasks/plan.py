@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lcclassify.build import SURVEY_NAME, instantiate
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError, check_keys, did_you_mean
+from lcclassify.inference.decisions import unknown_fraction
 from lcclassify.schema import STACK, InputSizes, PlainConfig
 from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.training.head_settings import HeadSettings
@@ -154,26 +155,8 @@ def make_plan(config: PlainConfig) -> Plan:
         augment=augment,
         priors=Priors.from_config(config.get("priors", "training")),
         redshift=redshift,
-        unknown=_unknown(config.get("unknown")),
+        unknown=unknown_fraction(config.get("unknown")),
     )
-
-
-def _unknown(config: Any) -> float | None:
-    """Return the share of unknown objects, if any are to be told.
-
-    Raises:
-        ConfigError: It is no share.
-    """
-    if config is None:
-        return None
-    if not isinstance(config, Mapping):
-        raise ConfigError(f"unknown must be the key fraction and its value, got {config!r}")
-    check_keys("unknown", config, ("fraction",))
-    if config.get("fraction") is None:
-        return None
-    from lcclassify.nn.unknown import check_fraction  # torch comes last
-
-    return check_fraction(config["fraction"])
 
 
 def expand_model(config: PlainConfig) -> PlainConfig:
