@@ -71,6 +71,28 @@ def test_the_bundle_says_the_same(run, folder):
     assert predictor.bundle.conditions.n_objects > 0
 
 
+def test_the_bundle_keeps_training_objects(run, words, run_train, tmp_path, folder):
+    kept = Predictor.load(run.bundle).bundle.training_objects
+    split = pl.read_parquet(run.folder / "splits.parquet")
+    trained = split.filter(role="train")["object_id"]
+    assert kept.ids.sort().equals(trained.sort())
+    assert kept.space is None  # that of the detector
+    labels = pl.read_csv(folder / "objects.csv").select("object_id", "type")
+    own = kept.ids.to_frame().join(labels, on="object_id", maintain_order="left")["type"]
+    classes = np.array(Predictor.load(run.bundle).classes)
+    assert own.to_list() == classes[kept.targets].tolist()
+    few = run_train(tmp_path / "few", *words, "unknown.fraction=null", "bundle.training_objects=24")
+    kept = Predictor.load(few.bundle).bundle.training_objects
+    assert len(kept) == 24
+    assert kept.space is not None
+    assert kept.counts.sum() == len(trained)
+    none = run_train(tmp_path / "none", *words, "bundle.training_objects=0")
+    assert Predictor.load(none.bundle).bundle.training_objects is None
+    for word in ("bundle.training_objects=-1", "bundle.training_objects=null", "bundle=3"):
+        with pytest.raises(ConfigError, match="bundle"):
+            run_train(tmp_path / "wrong", *words, word)
+
+
 def test_sets_abstention_and_what_to_expect(run, folder, words, compose_config, tmp_path, capsys):
     output = tmp_path / "out.parquet"
     result = classify(
