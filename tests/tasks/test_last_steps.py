@@ -109,6 +109,10 @@ def test_sets_abstention_and_what_to_expect(run, folder, words, compose_config, 
     assert low < middle < high
     assert {row["what"] for row in shift["rows"]} >= {"highest flux", "observations"}
     assert any(sentence.startswith("Expected accuracy") for sentence in result.sentences)
+    # The training objects are among those that are classified.
+    assert abs(shift["auc"] - 0.5) < 4 * shift["auc_by_chance"]
+    assert any("from training objects with an AUC of" in one for one in result.sentences)
+    assert "A classifier tells the two apart with an AUC of" in result.report.read_text()
     # Other keys are another job, and a CSV has the sets as text.
     classify(compose_config, run, folder, words, tmp_path / "out.csv", "sets=0.5")
     assert "set_50" in pl.read_csv(tmp_path / "out.csv").columns

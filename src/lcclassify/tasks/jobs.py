@@ -20,6 +20,7 @@ from lcclassify.inference.predictions import (
     with_unscored,
 )
 from lcclassify.inference.shards import ShardRecord, ShardStore
+from lcclassify.inference.told_apart import sampled
 from lcclassify.schema import FLUX, FLUX_ERR, LABEL, OBJECT_ID, STACK, SUBSET, LightCurves
 from lcclassify.surveys.chunks import Chunk, SurveyChunks
 from lcclassify.tasks.prediction_examples import example_curves
@@ -40,6 +41,7 @@ SEQUENCES: Final = "sequences"
 ORPHANS: Final = "orphans"  # ids of objects without a row in the object table
 REJECTS: Final = "rejects"
 EXAMPLES: Final = "examples"  # light curves that the report may show
+COMPARED: Final = "compared"  # quantities of some objects, to set beside training objects
 
 NIGHT: Final = "night"
 
@@ -136,6 +138,8 @@ class ClassifyJob:
         conditions = predictor.bundle.conditions
         if conditions is not None and prepared is not None:
             account["conditions"] = conditions.counts(prepared.features, prepared.feature_names)
+        if predictor.bundle.training_objects is not None and prepared is not None:
+            tables[COMPARED] = sampled(predictor.bundle.training_objects, prepared)
         return self.store.write(index, tables, account, stages.seconds)
 
 

@@ -125,8 +125,10 @@ def shift_content(shift: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     sentences = [str(sentence) for sentence in shift.get("sentences") or []]
     if shift.get("auc") is not None:
+        chance = shift.get("auc_by_chance")
+        alike = "0.5" if chance is None else f"0.5 ± {chance:.2f}"
         sentences.append(
-            f"A classifier tells the two apart with an AUC of {shift['auc']:.3f} (0.5: not at all)."
+            f"A classifier tells the two apart with an AUC of {shift['auc']:.3f} ({alike}: alike)."
         )
     expected = shift.get("expected_accuracy")
     if expected:
