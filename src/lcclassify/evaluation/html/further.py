@@ -85,12 +85,13 @@ def stack_warnings(models: Mapping[str, Any], worth: Mapping[str, Any] | None) -
     return found
 
 
-def sets_tables(sets: Mapping[str, Any], names: Mapping[str, str]) -> TableBlock:
+def sets_table(sets: Mapping[str, Any], names: Mapping[str, str], what: str) -> TableBlock:
     """Return coverage and size of prediction sets.
 
     Args:
         sets: ``level``, ``marginal`` and ``classes``, each with ``coverage`` and ``mean_size``.
         names: Of classes, by label.
+        what: What the objects are.
     """
     rows = [
         [Cell(name), Cell(_percent(one.get("coverage"))), Cell(number(one.get("mean_size"), 2))]
@@ -100,7 +101,7 @@ def sets_tables(sets: Mapping[str, Any], names: Mapping[str, str]) -> TableBlock
         ]
     ]
     return TableBlock(
-        f"Sets of classes that should hold the true one for {_percent(sets['level'])} of objects",
+        f"Sets of classes that should hold the true one for {_percent(sets['level'])} of {what}",
         ["class", "held the true class", "mean number of classes"],
         rows,
     )
