@@ -21,6 +21,7 @@ def load(
     batch_size: int | None = None,
     precision: str = "32",
     threads: int | None = None,
+    unknown_fraction: float | None = None,
 ) -> Predictor:
     """Load a trained classifier.
 
@@ -30,12 +31,14 @@ def load(
         batch_size: Objects scored at a time; None for what is fast on the device.
         precision: ``32``; ``bf16`` or ``int8``: faster, and probabilities change by about 0.01.
         threads: Batches scored at a time on a CPU; None for as many as torch has threads.
+        unknown_fraction: Share of objects of no known class expected; None for the bundle's.
 
     Returns:
         A predictor, whose `predict_proba` takes pandas or Polars tables.
 
     Raises:
-        BundleError: The bundle is missing, damaged or of another format version.
+        BundleError: The bundle is missing, damaged or of another format version, or a share of
+            unknown objects is given and it does not tell them.
         ConfigError: An argument is invalid, or there is no such accelerator.
 
     Example:
@@ -51,4 +54,5 @@ def load(
         batch_size=batch_size,
         precision=precision,
         threads=threads,
+        unknown_fraction=unknown_fraction,
     )

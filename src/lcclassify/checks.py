@@ -127,3 +127,16 @@ def require_share(**numbers: float) -> None:
     for name, number in numbers.items():
         if not is_number(number) or not 0 <= number <= 1:
             raise ConfigError(f"{name} must be between 0 and 1, got {number!r}")
+
+
+def check_fraction(value: object) -> float:
+    """Return a share of unknown objects.
+
+    Raises:
+        ConfigError: It is not a number between 0 and 1, both excluded.
+    """
+    if not is_number(value) or not 0 < value < 1:
+        raise ConfigError(
+            f"unknown.fraction must be a number between 0 and 1, or null, got {value!r}"
+        )
+    return float(value)

@@ -12,6 +12,7 @@ from lcclassify.evaluation.figures.style import class_style
 from lcclassify.schema import Taxonomy
 
 NAMES = {"confusion_matrix", "roc", "precision_recall", "reliability", "reliability_per_class"}
+NAMES |= {"risk_coverage"}
 
 
 def curve(name, n, best=3):

@@ -13,10 +13,12 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from lcclassify.errors import ConfigError, OutputError
+from lcclassify.errors import BundleError, ConfigError, OutputError
 from lcclassify.inference.bundle import save
+from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.predictor import Predictor
 from lcclassify.nn.batching import TensorSet
+from lcclassify.nn.conformal import PredictionSets
 from lcclassify.nn.layers import ACTIVATIONS
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.training.mismatch import grow_mismatch
@@ -25,9 +27,16 @@ pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 from lcclassify.export.graph import OPSET, Graph  # noqa: E402
-from lcclassify.export.onnx_model import INPUTS, OUTPUTS, onnx_model, run  # noqa: E402
+from lcclassify.export.onnx_model import (  # noqa: E402
+    INPUTS,
+    OUTPUTS,
+    largest_difference,
+    onnx_model,
+    run,
+)
 from lcclassify.tasks.export import export  # noqa: E402
 
+KEYS = {"sets": None, "sets_by": "class"}
 DENSE = "lcclassify.nn.dense.DenseNet"
 
 
@@ -68,6 +77,42 @@ def test_objects_of_no_known_class(unseen, has_trees, submodel, bundle_of, prepa
     np.testing.assert_allclose(found[0], expected.probabilities, rtol=0, atol=1e-6)
     np.testing.assert_allclose(found[2], expected.unknown, rtol=0, atol=1e-6)
     assert expected.unknown.std() > 0.01
+
+
+def remembered(classes, seed=3):
+    """What was given to the true class of 60 held-out objects of some classes."""
+    generator = torch.Generator().manual_seed(seed)
+    given = torch.rand(60, 3, generator=generator, dtype=torch.float64)
+    targets = torch.tensor(classes)[torch.arange(60) % len(classes)]
+    return PredictionSets.fitted(given / given.sum(1, keepdim=True), targets, [1.0, 2.0, 0.5])
+
+
+@pytest.mark.parametrize("by", ["class", "all"])
+@pytest.mark.parametrize("level", [0.4, 0.6])
+@pytest.mark.parametrize("unseen", [[], [2]])
+def test_prediction_sets(level, by, unseen, submodel, bundle_of, prepared, detector):
+    fitted = remembered([0, 1] if unseen else [0, 1, 2])
+    bundle = bundle_of([[submodel("trees")]], unknown=detector(unseen), sets=fitted)
+    decisions = Decisions(sets=level, sets_by=by)
+    content = onnx_model(bundle, decisions).SerializeToString()
+    probabilities, *_, found = run(content, batch_of(prepared))
+    assert (found.dtype, found.shape) == (np.bool_, probabilities.shape)
+    predictor = Predictor(bundle, accelerator="cpu", threads=1)
+    expected = predictor.decided(predictor.score(prepared, prepared.object_ids), decisions)
+    said = [[bundle.taxonomy.classes[k] for k in np.flatnonzero(row)] for row in found]
+    assert said == expected[decisions.set_column].to_list()
+    assert 0 < found[:, :2].mean() < 1
+    assert not found[:, unseen].any()
+    names = [one.name for one in onnx_model(bundle, decisions).graph.output]
+    assert names == [*OUTPUTS, f"set_{100 * level:g}"]
+    assert largest_difference(content, bundle, decisions) < 1e-6
+    # Were others made, that would be a difference.
+    assert largest_difference(content, bundle, Decisions(sets=0.99, sets_by=by)) > 1e-4
+
+
+def test_sets_of_a_bundle_that_has_none(submodel, bundle_of):
+    with pytest.raises(BundleError, match="nothing to make prediction sets with"):
+        onnx_model(bundle_of([[submodel("trees")]]), Decisions(sets=0.9))
 
 
 def test_an_object_does_not_depend_on_its_batch(bundle, prepared):
@@ -208,7 +253,7 @@ def folder(submodel, bundle_of, tmp_path):
 
 def test_the_file(folder, tmp_path, prepared, capsys):
     output = tmp_path / "out.onnx"
-    result = export(OmegaConf.create({"bundle": str(folder), "output": str(output)}))
+    result = export(OmegaConf.create({**KEYS, "bundle": str(folder), "output": str(output)}))
     assert (result.output, result.difference < 1e-6) == (output, True)
     found = run(output.read_bytes(), batch_of(prepared))[0]
     expected = said_by(Predictor.load(folder).bundle, prepared)[0]
@@ -217,21 +262,30 @@ def test_the_file(folder, tmp_path, prepared, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"bundle", "out.onnx"}
 
 
+def test_the_file_with_sets(submodel, bundle_of, tmp_path, prepared):
+    bundle = bundle_of([[submodel("trees")]], sets=remembered([0, 1, 2]))
+    save(bundle, tmp_path / "bundle")
+    words = {"bundle": str(tmp_path / "bundle"), "output": str(tmp_path / "out.onnx")}
+    export(OmegaConf.create({**KEYS, **words, "sets": 0.8}))
+    session = onnxruntime.InferenceSession(tmp_path / "out.onnx")
+    assert [one.name for one in session.get_outputs()] == [*OUTPUTS[:2], "set_80"]
+
+
 def test_another_classifier_is_noticed(folder, tmp_path, monkeypatch, bundle_of, submodel):
     """A model that says something else is not written."""
     from lcclassify.export import onnx_model as module
 
     wrong = module.onnx_model(bundle_of([[submodel("trees", seed=8)], [submodel("trees")]]))
-    monkeypatch.setattr(module, "onnx_model", lambda bundle: wrong)
+    monkeypatch.setattr(module, "onnx_model", lambda *_: wrong)
     output = tmp_path / "out.onnx"
     with pytest.raises(OutputError, match="it is not written"):
-        export(OmegaConf.create({"bundle": str(folder), "output": str(output)}))
+        export(OmegaConf.create({**KEYS, "bundle": str(folder), "output": str(output)}))
     assert not output.exists()
 
 
 def test_words_that_cannot_be(folder, tmp_path, monkeypatch):
     def exported(**words):
-        given = {"bundle": str(folder), "output": str(tmp_path / "out.onnx"), **words}
+        given = {**KEYS, "bundle": str(folder), "output": str(tmp_path / "out.onnx"), **words}
         return export(OmegaConf.create(given))
 
     with pytest.raises(ConfigError, match=r"output must end in \.onnx, got 'model.pt'"):
@@ -240,6 +294,12 @@ def test_words_that_cannot_be(folder, tmp_path, monkeypatch):
         exported(bundle=None)
     with pytest.raises(ConfigError, match="which is read"):
         exported(output=str(folder / "out.onnx"))
+    with pytest.raises(BundleError, match="sets needs what the classifier said of held-out"):
+        exported(sets=0.9)
+    with pytest.raises(ConfigError, match="sets must be a number between 0 and 1"):
+        exported(sets=90)
+    with pytest.raises(ConfigError, match="sets_by cannot be 'clas': did you mean 'class'"):
+        exported(sets=0.9, sets_by="clas")
     monkeypatch.setattr("lcclassify.tasks.export.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'lcclassify\[onnx\]'"):
         exported()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lcclassify.errors import ConfigError
-from lcclassify.nn.unknown import UnknownDetector, check_fraction
+from lcclassify.errors import ConfigError, check_fraction
+from lcclassify.nn.unknown import UnknownDetector
 
 SHAPE = {"n_features": 3, "n_components": 2, "n_classes": 4, "n_known": 3}
 
@@ -63,6 +63,7 @@ def test_the_share_expected_moves_the_odds(features):
     few, many = make(fraction=0.01)(features), make(fraction=0.2)(features)
     odds = (many / (1 - many)) / (few / (1 - few))
     torch.testing.assert_close(odds, torch.full_like(odds, (0.2 / 0.8) / (0.01 / 0.99)))
+    assert torch.equal(make(fraction=0.01)(features, 0.2), many)
 
 
 def with_trees(**changes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,7 @@ from lcclassify.evaluation.figures.explanation import N_CLASSES
 from lcclassify.inference.bundle import Bundle, save
 from lcclassify.inference.explaining import explain
 from lcclassify.inference.predictor import Predictor
+from lcclassify.inference.training_objects import TrainingObjects
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.nn.submodel import Submodel
@@ -103,6 +105,19 @@ def made(tables, noise=0.0, redshift="photoz"):
 @pytest.fixture(scope="module")
 def predictor(tables):
     return Predictor(made(tables), accelerator="cpu")
+
+
+@pytest.fixture(scope="module")
+def keeping(predictor, tables):
+    """A predictor whose bundle keeps half of the objects."""
+    curves, _ = canonicalise(*tables, PASSBANDS, metadata=METADATA)
+    prepared = predictor.bundle.representation.prepare(curves)
+    targets = np.arange(len(prepared)) % 3
+    kept = TrainingObjects.of(
+        prepared.object_ids[::2], targets[::2], np.bincount(targets), prepared.features[::2],
+        prepared.feature_names, (), None,
+    )  # fmt: skip
+    return Predictor(replace(predictor.bundle, training_objects=kept), accelerator="cpu")
 
 
 def own(tables, object_id):
@@ -238,6 +253,7 @@ def test_figure(n_nights):
         left_out=("g", "redshift"),
         left_out_changes=np.array([np.nan, -0.5]),
         seen=seen,
+        neighbours=[] if n_nights == 1 else [("7", 3, 0.5), ("_8", 8, 2.0)],
     )
     figure = explanation_figure(shown)
     figure.canvas.draw()
@@ -250,6 +266,25 @@ def test_figure(n_nights):
     assert sum(widths) == pytest.approx(2)  # each member's add up to 1
     labels = [text.get_text() for text in by_title["left out"].get_yticklabels()]
     assert labels == ["g (all there is)", "redshift"]
+    assert ("training objects like it" in by_title) == (n_nights > 1)
+    if n_nights > 1:
+        near = by_title["training objects like it"]
+        assert [bar.get_width() for bar in near.patches] == [0.5, 2.0]
+        assert near.get_yticklabels()[0].get_text() == r"7, \$class_3"
+
+
+def test_the_nearest_training_objects(tables, predictor, keeping):
+    assert predictor.explain(*tables, object_id=2).neighbours is None
+    assert predictor.explain(*tables, object_id=2).to_dict()["nearest_training_objects"] is None
+    found = keeping.explain(*tables, object_id=2)
+    first, *others = found.neighbours
+    assert (first.object_id, first.distance) == (2, pytest.approx(0, abs=1e-4))
+    distances = [one.distance for one in others]
+    assert len(others) == 4
+    assert distances == sorted(distances)
+    assert 0.3 < distances[0] < 3
+    told = found.to_dict()["nearest_training_objects"]
+    assert told[0] == {"object_id": 2, "class": TAXONOMY.classes[2], "distance": first.distance}
 
 
 # --- the command --------------------------------------------------------------------
@@ -293,7 +328,20 @@ def test_figure_and_values(words, tables, predictor, tmp_path, monkeypatch, chun
     assert content["object_id"] == 2
     changes = [night["log_probability_change"] for night in content["nights"]]
     np.testing.assert_allclose(changes, expected.night_changes, atol=1e-5)
-    assert "Object 2 is " in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Object 2 is " in shown
+    assert "The bundle keeps no training objects" in shown
+
+
+def test_the_command_names_the_nearest_training_objects(words, tables, keeping, tmp_path, capsys):
+    save(keeping.bundle, tmp_path / "bundle")
+    ran(words)
+    content = json.loads((tmp_path / "two.json").read_text())
+    expected = keeping.explain(*tables, object_id=2).neighbours
+    ids = [one["object_id"] for one in content["nearest_training_objects"]]
+    assert ids == [one.object_id for one in expected]
+    shown = capsys.readouterr().out.replace("\n", " ")
+    assert f"{expected[1].object_id} (" in shown.partition("Training objects most like it")[2]
 
 
 def test_wrong_words(words):

@@ -123,6 +123,8 @@ def test_held_out_objects_have_the_same_tables(run_train, words, survey_folder, 
     assert text.count("Models side by side</caption>") == 2
     assert text.count("Confusion matrix of dense</h3>") == 2
     assert text.count('class="objects"') == 2
+    assert text.count("<caption>Sets of classes that should hold the true one for 90.0% of") == 2
+    assert "of held-out objects, drawn like the training ones</caption>" in text
 
 
 def test_what_is_no_run(tmp_path):

@@ -60,7 +60,7 @@ def test_held_out_objects_are_evaluated_beside_the_test_objects(
     parts = pl.Series("part", (["train"] * 6 + ["held_out", "test"] * 3) * 10)
     objects.with_columns(parts).write_csv(tmp_path / "objects.csv")
     words = [*stack_words, f"survey.objects={tmp_path}/objects.csv", "survey.columns.subset=part"]
-    result = run_train(tmp_path / "run", *words)
+    result = run_train(tmp_path / "run", *words, "evaluation.figures=true")
     assert result.evaluated_on == "test objects"
     metrics = metrics_of(tmp_path / "run")
     assert metrics["models"].keys() == metrics["held_out"].keys() == {"dense", "bigru", "stack"}
@@ -69,6 +69,13 @@ def test_held_out_objects_are_evaluated_beside_the_test_objects(
         own = stored.filter(pl.col("evaluated_on").str.starts_with(what), model="stack")
         expected = objects["object_id"].filter(parts == part)
         assert sorted(own["object_id"]) == sorted(expected)
+    for kind, models in (("", "models"), ("held_out_", "held_out")):
+        low, high = metrics[f"{kind}intervals"]["stack"]["accuracy"]
+        assert low <= metrics[models]["stack"]["metrics"]["accuracy"] <= high
+        assert metrics[f"{kind}sets"]["marginal"]["objects"] == 30
+    figures = {path.stem for path in (tmp_path / "run" / "figures").iterdir()}
+    of_test = {name for name in figures if f"held_out_{name}" in figures}
+    assert {"roc", "confusion_matrix", "reliability", "risk_coverage"} <= of_test
     report = (tmp_path / "run" / "report.txt").read_text()
     assert report.index("30 held-out objects") < report.index("30 test objects")
 

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from lcclassify.errors import DataError
 from lcclassify.evaluation.calibration import reliability_curve
 from lcclassify.evaluation.inputs import check_labelled
+from lcclassify.evaluation.risk_coverage import risk_coverage
 from lcclassify.schema import Taxonomy
 
 CLIP = 1e-15  # probabilities are kept in [CLIP, 1 - CLIP] in the logarithms
@@ -235,8 +236,9 @@ class Evaluation:
         scalars: Every metric by name, None where it is undefined: `accuracy`,
             `balanced_accuracy`, `macro_precision`, `macro_recall`, `macro_f1`,
             `log_loss`, `weighted_log_loss`, `brier`, `ece`, `classwise_ece`,
-            `macro_roc_auc`, `macro_average_precision`, and `precision/<label>`,
-            `recall/<label>`, `f1/<label>`, `roc_auc/<label>`,
+            `macro_roc_auc`, `macro_average_precision`, `aurc` (area under the risk-coverage
+            curve), `aurc_ideal` (the least that so many errors can have), and
+            `precision/<label>`, `recall/<label>`, `f1/<label>`, `roc_auc/<label>`,
             `average_precision/<label>` for every class.
         undefined: Why a metric is None, by the same names.
         confusion: ``(K, K) int64`` counts, true class in rows.
@@ -297,6 +299,7 @@ def evaluate(probabilities: ArrayLike, targets: ArrayLike, taxonomy: Taxonomy) -
         )
     counts = _confusion(p, y)
     objects = counts.sum(axis=1)
+    kept = risk_coverage(p, y)
     per_class = {
         "precision": _precision(counts),
         "recall": _recall(counts),
@@ -318,6 +321,8 @@ def evaluate(probabilities: ArrayLike, targets: ArrayLike, taxonomy: Taxonomy) -
         "classwise_ece": float(np.mean([curve.calibration_error for curve in each_class])),
         "macro_roc_auc": _mean_of_defined(per_class["roc_auc"]),
         "macro_average_precision": _mean_of_defined(per_class["average_precision"]),
+        "aurc": kept.area,
+        "aurc_ideal": kept.ideal_area,
     }
     reasons = {
         "weighted_log_loss": NO_WEIGHT,

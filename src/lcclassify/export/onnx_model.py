@@ -9,10 +9,13 @@ import numpy as np
 import torch
 
 from lcclassify import __version__
+from lcclassify.errors import BundleError
 from lcclassify.export.ensemble import probabilities
 from lcclassify.export.graph import OPSET, TREE_DOMAIN, TREE_OPSET, Graph
 from lcclassify.export.made_up import made_up_batch
+from lcclassify.export.sets import sets
 from lcclassify.inference.bundle import Bundle
+from lcclassify.inference.decisions import Decisions
 from lcclassify.schema import Batch
 
 INPUTS: Final = ("features", "context", "sequences", "lengths")
@@ -21,28 +24,37 @@ OUTPUTS: Final = ("probabilities", "member_probabilities", "unknown")
 _IR_VERSION: Final = 10  # as of the operators' version, so that no newer runtime is asked for
 
 
-def onnx_model(bundle: Bundle) -> Any:
+def onnx_model(bundle: Bundle, decisions: Decisions | None = None) -> Any:
     """Return an ``onnx.ModelProto`` from prepared inputs to probabilities.
 
     Its inputs are those of `lcclassify.schema.Batch`: ``features (N, F) double``, ``context
     (N, S) double``, ``sequences (N, T, C) float`` and ``lengths (N,) int64``, undefined values
     as NaN and sequences padded with zeros. Its outputs are ``probabilities (N, K) double`` and
     ``member_probabilities (N, M, K) double``, and ``unknown (N,) double``, the probability of no
-    known class, where the bundle tells it. N and T are free. The names of all columns, the
-    classes and the units stand in the model's metadata as JSON.
+    known class, where the bundle tells it, and ``set_90 (N, K) bool``, by its level, which
+    classes are in an object's set, where sets are asked for. N and T are free. The names of all
+    columns, the classes and the units stand in the model's metadata as JSON.
 
     Args:
         bundle: The trained classifier.
+        decisions: What sets are made, if any; nothing else of it counts.
 
     Raises:
+        BundleError: Sets are asked for, and the bundle has nothing to make them with.
         ConfigError: It holds what cannot be exported.
     """
     from onnx import TensorProto, checker, helper
 
     graph = Graph()
-    found = probabilities(graph, bundle.classifier.cpu().eval(), INPUTS)
+    classifier = bundle.classifier.cpu().eval()
+    found = probabilities(graph, classifier, INPUTS)
     # Constants, too, can be what is asked for, and a value has one name only.
     told = [(name, value) for name, value in zip(OUTPUTS, found, strict=True) if value is not None]
+    if decisions is not None and decisions.sets is not None:
+        if classifier.sets is None:
+            raise BundleError("the bundle has nothing to make prediction sets with")
+        made = sets(graph, classifier.sets, found[0], decisions.sets, decisions.sets_by)
+        told.append((decisions.set_column, made))
     for name, value in told:
         graph.nodes.append(helper.make_node("Identity", [value], [name], name=name))
     fitted = bundle.representation
@@ -59,12 +71,18 @@ def onnx_model(bundle: Bundle) -> Any:
         "member_probabilities": [n, len(bundle.member_names), n_classes],
         "unknown": [n],
     }
+    outputs = [
+        helper.make_tensor_value_info(name, double, shapes[name])
+        if name in shapes
+        else helper.make_tensor_value_info(name, TensorProto.BOOL, [n, n_classes])
+        for name, _ in told
+    ]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "lcclassify",
             [helper.make_tensor_value_info(*each) for each in inputs],
-            [helper.make_tensor_value_info(name, double, shapes[name]) for name, _ in told],
+            outputs,
             graph.initializers,
         ),
         opset_imports=[
@@ -105,12 +123,18 @@ def metadata(bundle: Bundle) -> dict[str, str]:
     return {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
 
 
-def largest_difference(content: bytes, bundle: Bundle, *, seed: int = 0) -> float:
+def largest_difference(
+    content: bytes, bundle: Bundle, decisions: Decisions | None = None, *, seed: int = 0
+) -> float:
     """Return how far a model's probabilities are at most from the classifier's.
+
+    Where a class is in a set of one of the two alone, it is how far its probability is from the
+    threshold.
 
     Args:
         content: The serialised model.
         bundle: What it was made of.
+        decisions: Likewise.
         seed: Of the inputs, see `made_up_batch`.
     """
     batch = made_up_batch(bundle, seed)
@@ -120,12 +144,20 @@ def largest_difference(content: bytes, bundle: Bundle, *, seed: int = 0) -> floa
         expected = [bundle.classifier.combine(rounds, unknown), rounds.mean(1)]
     if unknown is not None:
         expected.append(unknown)
-    pairs = zip(run(content, batch), expected, strict=True)
-    return max(float(np.abs(a - b.numpy()).max()) for a, b in pairs)
+    found = run(content, batch)
+    pairs = zip(found[: len(expected)], expected, strict=True)
+    apart = [float(np.abs(a - b.numpy()).max()) for a, b in pairs]
+    fitted = bundle.classifier.sets
+    if decisions is not None and decisions.sets is not None and fitted is not None:
+        asked = decisions.sets, decisions.sets_by
+        other = torch.as_tensor(found[-1]) != fitted.sets(expected[0], *asked)
+        margin = (fitted.known(expected[0]) - fitted.thresholds(*asked)).abs()
+        apart.append(float(margin[other].max()) if other.any() else 0.0)
+    return max(apart)
 
 
 def run(content: bytes, batch: Batch) -> list[np.ndarray]:
-    """Return the outputs of a serialised model on a CPU, for a batch, in the order of `OUTPUTS`."""
+    """Return the outputs of a serialised model on a CPU, for a batch, in the model's order."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

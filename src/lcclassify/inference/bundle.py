@@ -35,6 +35,8 @@ from lcclassify.inference.document import (
     version_of,
 )
 from lcclassify.inference.model_card import model_card
+from lcclassify.inference.training_objects import FILE as OBJECTS
+from lcclassify.inference.training_objects import TrainingObjects
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.nn.submodel import Submodel
 from lcclassify.representations.representation import FittedRepresentation
@@ -62,6 +64,7 @@ class Bundle:
         detections_stated: Whether the training survey stated other detections than those
             that are computed for tables without any; None if not known.
         conditions: What the training objects were like; None if not known.
+        training_objects: Some of them; None where none are kept.
 
     Raises:
         BundleError: The parts do not fit together.
@@ -75,6 +78,7 @@ class Bundle:
     zeropoint: float | None = None
     detections_stated: bool | None = None
     conditions: TrainingConditions | None = None
+    training_objects: TrainingObjects | None = None
 
     def __post_init__(self) -> None:
         self.classifier.eval()
@@ -87,6 +91,10 @@ class Bundle:
             raise BundleError(
                 f"member_names must be one distinct name for each of the "
                 f"{len(self.classifier.members)} members, got {list(self.member_names)}"
+            )
+        if self.training_objects is not None:
+            self.training_objects.check(
+                self.representation.feature_names, len(self.taxonomy), self.classifier.unknown
             )
         expected = {
             "features": len(self.representation.feature_names),
@@ -139,9 +147,15 @@ def save(bundle: Bundle, folder: str | Path) -> Path:
         }
     )
     document = _document(bundle, hashlib.sha256(weights).hexdigest())
+    objects = None
+    if bundle.training_objects is not None:
+        objects = bundle.training_objects.to_bytes()
+        document["training_objects"] = bundle.training_objects.describe(objects)
     try:
         with replaced_folder(folder) as partial:
             (partial / WEIGHTS).write_bytes(weights)
+            if objects is not None:
+                (partial / OBJECTS).write_bytes(objects)
             text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
             (partial / DOCUMENT).write_text(text, encoding="utf-8")
             (partial / CARD).write_text(model_card(document), encoding="utf-8")
@@ -202,6 +216,7 @@ def load(folder: str | Path) -> Bundle:
             zeropoint=zeropoint,
             detections_stated=document["detections_stated"],
             conditions=_conditions(document.get("conditions"), representation),
+            training_objects=_training_objects(folder, document.get("training_objects")),
         )
 
 
@@ -269,6 +284,12 @@ def _conditions(content: Any, representation: FittedRepresentation) -> TrainingC
     if foreign:
         raise BundleError(f"the conditions of training are of an unknown feature {min(foreign)}")
     return conditions
+
+
+def _training_objects(folder: Path, described: Any) -> TrainingObjects | None:
+    if described is None:  # written before there were any, or without
+        return None
+    return TrainingObjects.from_bytes(read_bytes(folder / OBJECTS), described)
 
 
 def _names(representation: FittedRepresentation) -> dict[str, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lcclassify.checks import check_choice, check_keys, is_number
+from lcclassify.checks import check_choice, check_fraction, check_keys, is_number
 from lcclassify.errors import BundleError, ConfigError
 from lcclassify.inference.predictions import PREDICTED_CLASS, Predictions
 from lcclassify.schema import SETS_BY
@@ -138,4 +139,32 @@ class Decisions:
         *others, last = frame.columns
         return pl.concat(
             [frame.select(others), pl.DataFrame(columns), frame.select(last)], how="horizontal"
+        )
+
+
+def unknown_fraction(config: Any) -> float | None:
+    """Return the share of unknown objects that the key `unknown` of a configuration states.
+
+    Raises:
+        ConfigError: It is no share.
+    """
+    if config is None:
+        return None
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"unknown must be the key fraction and its value, got {config!r}")
+    check_keys("unknown", config, ("fraction",))
+    fraction = config.get("fraction")
+    return None if fraction is None else check_fraction(fraction)
+
+
+def check_unknown(fraction: float | None, has_unknown: bool) -> None:
+    """Refuse a share of unknown objects for a bundle that does not tell them.
+
+    Raises:
+        BundleError: It does not.
+    """
+    if fraction is not None and not has_unknown:
+        raise BundleError(
+            "unknown.fraction needs a bundle that tells unknown objects, and this one does not: "
+            "train it anew with unknown.fraction, on at least four classes"
         )

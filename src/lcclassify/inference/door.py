@@ -9,9 +9,10 @@ from typing import Final
 
 import polars as pl
 
-from lcclassify.errors import DataError, DataWarning
+from lcclassify.errors import DataError, DataWarning, did_you_mean
 from lcclassify.inference.bundle import Bundle
 from lcclassify.inference.frames import to_polars
+from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import (
     DETECTED,
     FLUX,
@@ -31,6 +32,30 @@ _OF_PLASTICC: Final = ("plasticc", "simulated")
 _PASSBANDS_OF_PLASTICC: Final = ("u", "g", "r", "i", "z", "y")
 
 _logger = logging.getLogger(__name__)
+
+
+def check_fits(fitted: FittedRepresentation, light_curves: LightCurves) -> None:
+    """Refuse light curves that a bundle was not trained for.
+
+    Args:
+        fitted: The bundle's representation.
+        light_curves: What is to be classified.
+
+    Raises:
+        DataError: The passbands differ, or a metadata column is missing.
+    """
+    if light_curves.passbands.names != fitted.passbands.names:
+        raise DataError(
+            f"the survey has the passbands {', '.join(light_curves.passbands.names)}, and "
+            f"the bundle was trained on {', '.join(fitted.passbands.names)} in this order"
+        )
+    given = light_curves.metadata_columns
+    missing = [name for name in fitted.metadata if name not in given]
+    if missing:
+        raise DataError(
+            f"the survey has no metadata column '{missing[0]}', which the bundle was trained "
+            f"with: {did_you_mean(missing[0], given)}"
+        )
 
 
 def table_curves(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lcclassify.errors import DataError
 from lcclassify.inference.predictions import concatenated
+from lcclassify.inference.training_objects import Neighbour
 from lcclassify.representations.nights import group_nights
 from lcclassify.representations.noise import add_flux_noise
 from lcclassify.schema import MJD, OBJECT_ID, PASSBAND, LightCurves
@@ -46,6 +47,8 @@ class Explanation:
         passband_changes: ``(B,)``.
         redshift_change: Of all metadata that tell the redshift; None where there are none.
         seen: ``(J, K)`` probabilities after the first nights, the last row being of all.
+        neighbours: The training objects most like it, the nearest first; None where the bundle
+            keeps none.
     """
 
     object_id: int | str
@@ -60,6 +63,7 @@ class Explanation:
     passband_changes: FloatArray
     redshift_change: float | None
     seen: FloatArray
+    neighbours: tuple[Neighbour, ...] | None = None
 
     @property
     def predicted(self) -> int:
@@ -94,6 +98,16 @@ class Explanation:
                 zip(self.passbands, _plain(self.passband_changes), strict=True)
             ),
             "redshift_log_probability_change": self.redshift_change,
+            "nearest_training_objects": None
+            if self.neighbours is None
+            else [
+                {
+                    "object_id": one.object_id,
+                    "class": self.classes[one.target],
+                    "distance": one.distance,
+                }
+                for one in self.neighbours
+            ],
         }
 
 
@@ -170,6 +184,7 @@ def explain(
         passband_changes=logs[passbands] - logs[0],
         redshift_change=float(logs[redshifts[0]] - logs[0]) if redshift else None,
         seen=found[seen],
+        neighbours=_neighbours(predictor, quiet.prepare(own).features[0]),
     )
 
 
@@ -183,6 +198,11 @@ def redshift_columns(redshift: str | None, metadata: Sequence[str]) -> tuple[str
     if redshift is None:
         return ()
     return tuple(name for name in metadata if name.startswith(redshift) or name == _DISTANCE)
+
+
+def _neighbours(predictor: Predictor, features: FloatArray) -> tuple[Neighbour, ...] | None:
+    kept = predictor.bundle.training_objects
+    return None if kept is None else kept.nearest(features, predictor.bundle.classifier.unknown)
 
 
 def _of_object(light_curves: LightCurves, object_id: int | str | None) -> LightCurves:

@@ -12,7 +12,8 @@ from lcclassify.inference.predictor import Predictor
 HELD: Final = 2  # predictors kept, the last used ones
 
 _Stamp = tuple[tuple[int, int, int], ...]
-_held: dict[tuple[Path, str, int | None, str, int | None], tuple[_Stamp | None, Predictor]] = {}
+_Key = tuple[Path, str, int | None, str, int | None, float | None]
+_held: dict[_Key, tuple[_Stamp | None, Predictor]] = {}
 _loading = Lock()
 
 
@@ -22,6 +23,7 @@ def loaded_predictor(
     batch_size: int | None,
     precision: str = "32",
     threads: int | None = None,
+    unknown_fraction: float | None = None,
 ) -> Predictor:
     """Return a predictor with the bundle of a folder, read once in this process.
 
@@ -33,13 +35,14 @@ def loaded_predictor(
         batch_size: Objects scored at a time; None for what is fast on the device.
         precision: As of `Predictor`.
         threads: As of `Predictor`.
+        unknown_fraction: As of `Predictor`.
 
     Raises:
         BundleError: The bundle cannot be used.
         ConfigError: An argument is invalid, or there is no such accelerator.
     """
     folder = Path(folder).expanduser().absolute()
-    key = (folder, accelerator, batch_size, precision, threads)
+    key = (folder, accelerator, batch_size, precision, threads, unknown_fraction)
     with _loading:
         stamp = _stamp(folder)
         found = _held.pop(key, None)
@@ -50,6 +53,7 @@ def loaded_predictor(
                 batch_size=batch_size,
                 precision=precision,
                 threads=threads,
+                unknown_fraction=unknown_fraction,
             )
             found = (stamp, predictor)
         _held[key] = found

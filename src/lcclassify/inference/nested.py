@@ -51,6 +51,7 @@ def classify_nested(
     accelerator: str = "cpu",
     batch_size: int | None = None,
     precision: str = "32",
+    unknown_fraction: float | None = None,
 ) -> pd.DataFrame:
     """Classify the rows of a NestedFrame, such as a partition of an LSDB catalogue.
 
@@ -77,6 +78,7 @@ def classify_nested(
         accelerator: As of `Predictor`.
         batch_size: As of `Predictor`.
         precision: As of `Predictor`.
+        unknown_fraction: As of `Predictor`.
 
     Returns:
         A NestedFrame with a row for every row, in the same order and with the same index:
@@ -97,7 +99,9 @@ def classify_nested(
         >>> scores.write_catalog("classified")  # doctest: +SKIP
     """
     nested_pandas = _nested_pandas()
-    predictor = loaded_predictor(bundle, accelerator, batch_size, precision)
+    predictor = loaded_predictor(
+        bundle, accelerator, batch_size, precision, unknown_fraction=unknown_fraction
+    )
     frame = _typed(frame, sources, columns or {})
     reading = _reading(frame, predictor, sources, columns, metadata, passbands, zeropoint)
     told = () if predictor.bundle.classifier.unknown is None else (UNKNOWN,)

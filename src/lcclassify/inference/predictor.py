@@ -13,11 +13,11 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from lcclassify.checks import check_choice, is_whole
-from lcclassify.errors import ConfigError, DataError, did_you_mean
+from lcclassify.checks import check_choice, check_fraction, is_whole
+from lcclassify.errors import ConfigError
 from lcclassify.inference.bundle import Bundle, load
-from lcclassify.inference.decisions import Decisions
-from lcclassify.inference.door import table_curves
+from lcclassify.inference.decisions import Decisions, check_unknown
+from lcclassify.inference.door import check_fits, table_curves
 from lcclassify.inference.frames import like
 from lcclassify.inference.predictions import (
     NO_OBJECT_ROW,
@@ -85,6 +85,7 @@ class Predictor:
         threads: Batches scored at a time on a CPU, one in each thread; None for as many as
             torch has been given threads. All predictors of a process that have equally many
             share them. Other threads than these keep torch's settings.
+        unknown_fraction: Share of objects of no known class expected; None for the bundle's.
 
     Attributes:
         bundle: The bundle.
@@ -92,8 +93,10 @@ class Predictor:
         batch_size: Objects scored at a time.
         precision: One of `PRECISIONS`.
         threads: Batches scored at a time on a CPU.
+        unknown_fraction: Share of unknown objects expected; None where the bundle tells none.
 
     Raises:
+        BundleError: A share of unknown objects is given, and the bundle does not tell them.
         ConfigError: An argument is invalid, or there is no such accelerator.
 
     Example:
@@ -110,6 +113,7 @@ class Predictor:
         precision: str = "32",
         chunk_size: int = CHUNK_SIZE,
         threads: int | None = None,
+        unknown_fraction: float | None = None,
     ) -> None:
         self.device = chosen_device(accelerator)
         if batch_size is None:
@@ -120,6 +124,12 @@ class Predictor:
         for key, size in sizes.items():
             if not is_whole(size) or size < 1:
                 raise ConfigError(f"{key} must be an integer of at least 1, got {size!r}")
+        detector = bundle.classifier.unknown
+        if unknown_fraction is not None:
+            check_unknown(check_fraction(unknown_fraction), detector is not None)
+        elif detector is not None:
+            unknown_fraction = detector.fraction
+        self.unknown_fraction = unknown_fraction
         self.bundle = bundle
         check_choice("precision", str(precision), PRECISIONS)
         if precision == "int8" and self.device.type != "cpu":
@@ -142,6 +152,7 @@ class Predictor:
         batch_size: int | None = None,
         precision: str = "32",
         threads: int | None = None,
+        unknown_fraction: float | None = None,
     ) -> Predictor:
         """Return a predictor with the bundle of a folder.
 
@@ -155,6 +166,7 @@ class Predictor:
             batch_size=batch_size,
             precision=precision,
             threads=threads,
+            unknown_fraction=unknown_fraction,
         )
 
     @property
@@ -168,19 +180,7 @@ class Predictor:
         Raises:
             DataError: The passbands differ, or a metadata column is missing.
         """
-        fitted = self.bundle.representation
-        if light_curves.passbands.names != fitted.passbands.names:
-            raise DataError(
-                f"the survey has the passbands {', '.join(light_curves.passbands.names)}, and "
-                f"the bundle was trained on {', '.join(fitted.passbands.names)} in this order"
-            )
-        given = light_curves.metadata_columns
-        missing = [name for name in fitted.metadata if name not in given]
-        if missing:
-            raise DataError(
-                f"the survey has no metadata column '{missing[0]}', which the bundle was trained "
-                f"with: {did_you_mean(missing[0], given)}"
-            )
+        check_fits(self.bundle.representation, light_curves)
 
     def predict(
         self,
@@ -306,7 +306,7 @@ class Predictor:
             batch = tensors.batch(rows)
             with self._products():
                 rounds = self._classifier.round_probabilities(batch)
-            unknown = self._classifier.unknown_probabilities(batch.features)
+            unknown = self._classifier.unknown_probabilities(batch.features, self.unknown_fraction)
             combined, each = self._classifier.combine(rounds, unknown), rounds.mean(1)
             strange = None if unknown is None else unknown.cpu().numpy()
             return _Scored(rows, combined.cpu().numpy(), each.cpu().numpy(), strange)

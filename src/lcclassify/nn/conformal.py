@@ -97,10 +97,13 @@ class PredictionSets(nn.Module):
             level: Probability that the set holds the true class.
             by: ``class``: of each class; ``all``: of all objects together.
         """
-        thresholds = self.thresholds(level, by)
-        known = probabilities.to(torch.float64) * thresholds.isfinite()
-        known = known / known.sum(1, keepdim=True)
-        return known >= thresholds
+        return self.known(probabilities) >= self.thresholds(level, by)
+
+    def known(self, probabilities: Tensor) -> Tensor:
+        """Return probabilities ``(N, K)`` given that an object is of a class with objects."""
+        present = torch.bincount(self.targets, minlength=self.n_classes) > 0
+        known = probabilities.to(torch.float64) * present
+        return known / known.sum(1, keepdim=True)
 
     def config(self) -> PlainConfig:
         """Return the arguments from which its shape is built again."""

@@ -231,13 +231,16 @@ class EnsembleClassifier(nn.Module):
         """Return each member's probabilities ``(N, M, K) float64``, averaged over rounds."""
         return self.round_probabilities(batch).mean(1)
 
-    def unknown_probabilities(self, features: Tensor) -> Tensor | None:
+    def unknown_probabilities(
+        self, features: Tensor, fraction: float | None = None
+    ) -> Tensor | None:
         """Return the probability of no known class, ``(N,) float64``; None if none is told.
 
         Args:
             features: ``(N, F)`` raw ones, with or without estimated redshifts behind them.
+            fraction: Share of unknown objects expected; None for the one fitted with.
         """
-        return None if self.unknown is None else self.unknown(features)
+        return None if self.unknown is None else self.unknown(features, fraction)
 
     def combine(self, probabilities: Tensor, unknown: Tensor | None = None) -> Tensor:
         """Return the ensemble's ``(N, K) float64``.

@@ -9,7 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from lcclassify.checks import check_whole, is_number
+from lcclassify.checks import check_fraction, check_whole
 from lcclassify.errors import ConfigError
 from lcclassify.nn.normalisation import FeatureTransform
 from lcclassify.nn.trees import BoostedTrees
@@ -125,9 +125,15 @@ class UnknownDetector(nn.Module):
         return ratio + self.mismatch_slope * mismatch(self.mismatch, features)
 
     @torch.no_grad()
-    def forward(self, features: Tensor) -> Tensor:
-        """Return the probability of no known class, ``(N,) float64``, of raw features."""
-        odds = math.log(self.fraction) - math.log1p(-self.fraction)
+    def forward(self, features: Tensor, fraction: float | None = None) -> Tensor:
+        """Return the probability of no known class, ``(N,) float64``, of raw features.
+
+        Args:
+            features: ``(N, >= F)``.
+            fraction: Share of unknown objects expected; None for the detector's own.
+        """
+        expected = self.fraction if fraction is None else fraction
+        odds = math.log(expected) - math.log1p(-expected)
         return torch.sigmoid(self.log_ratio(features) + odds)
 
     def shared_out(self, probabilities: Tensor, unknown: Tensor) -> Tensor:
@@ -156,19 +162,6 @@ class UnknownDetector(nn.Module):
             "unseen": self.unseen,
             "mismatch": None if self.mismatch is None else self.mismatch.config(),
         }
-
-
-def check_fraction(value: object) -> float:
-    """Return a share of unknown objects.
-
-    Raises:
-        ConfigError: It is not a number between 0 and 1, both excluded.
-    """
-    if not is_number(value) or not 0 < value < 1:
-        raise ConfigError(
-            f"unknown.fraction must be a number between 0 and 1, or null, got {value!r}"
-        )
-    return float(value)
 
 
 def softened(score: Tensor, lowest: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ _MAY_CHANGE: Final = (
     "paths",
     "evaluation",
     "tensorboard",
+    "bundle",
     "debug",
     "resume",
     "retrain",

@@ -8,6 +8,7 @@ from typing import Final
 
 from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.predictions import NO_OBJECT_ROW, NO_OBSERVATION, with_unscored
+from lcclassify.inference.told_apart import sampled
 from lcclassify.jobs.account import Stages, account_of, account_tables
 from lcclassify.jobs.shards import ShardRecord, ShardStore
 from lcclassify.schema import LABEL, OBJECT_ID
@@ -19,6 +20,7 @@ from lcclassify.tasks.surveying import with_flux_factor
 # Tables of a shard.
 PREDICTIONS: Final = "predictions"
 EXAMPLES: Final = "examples"  # light curves that the report may show
+COMPARED: Final = "compared"  # quantities of some objects, to set beside training objects
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,7 @@ class ClassifyJob:
         precision: As of `Predictor`.
         threads: As of `Predictor`; all chunks that a process works on share them.
         decisions: What is said beside the probabilities.
+        unknown_fraction: As of `Predictor`.
         keep_examples: Whether to keep light curves that a report may show.
     """
 
@@ -49,6 +52,7 @@ class ClassifyJob:
     precision: str
     threads: int
     decisions: Decisions
+    unknown_fraction: float | None = None
     keep_examples: bool = False
 
     def process(self, index: int) -> ShardRecord:
@@ -57,7 +61,12 @@ class ClassifyJob:
 
         stages = Stages()
         predictor = loaded_predictor(
-            self.bundle, self.accelerator, self.batch_size, self.precision, self.threads
+            self.bundle,
+            self.accelerator,
+            self.batch_size,
+            self.precision,
+            self.threads,
+            self.unknown_fraction,
         )
         with stages("read"):
             chunk = self.chunks.read(index)
@@ -88,4 +97,6 @@ class ClassifyJob:
         conditions = predictor.bundle.conditions
         if conditions is not None and prepared is not None:
             account["conditions"] = conditions.counts(prepared.features, prepared.feature_names)
+        if predictor.bundle.training_objects is not None and prepared is not None:
+            tables[COMPARED] = sampled(predictor.bundle.training_objects, prepared)
         return self.store.write(index, tables, account, stages.seconds)

@@ -17,6 +17,7 @@ from lcclassify.evaluation.tensorboard import ValidationLog
 from lcclassify.evaluation.worth import StackWorth
 from lcclassify.inference import bundle as bundles
 from lcclassify.inference.conditions import TrainingConditions
+from lcclassify.inference.training_objects import TrainingObjects
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.devices import device_of, float32_products
 from lcclassify.nn.stack import EnsembleClassifier
@@ -40,6 +41,7 @@ from lcclassify.tasks.results import cross_validation, remarks, report
 from lcclassify.tasks.run_probabilities import Scoring
 from lcclassify.tasks.run_report import finish_report
 from lcclassify.tasks.runs import Run
+from lcclassify.tasks.training_sample import training_sample
 from lcclassify.terminal import terminal, working
 from lcclassify.training.calibrating import wanted_shares
 from lcclassify.training.callbacks import EpochWatcher
@@ -138,6 +140,9 @@ def train_ensemble(
         what_trees_use = _importances(context, run.plan, inputs, joined)
         steps = LastSteps(last_step, found_unknown, classifier.sets)
         conditions = training_conditions(context, inputs)
+        sample = training_sample(
+            context, inputs, classifier.unknown, list(conditions.quantiles), run.plan
+        )
         taxonomy = inputs.taxonomy
         validations = {
             member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
@@ -160,7 +165,7 @@ def train_ensemble(
         # From here on what it is given has no estimates yet.
         classifier.redshift = None if redshifts is None else redshifts.estimator
         folder = _save_bundle(
-            run, inputs, classifier, fitted, evaluations, scored.what, steps, conditions
+            run, inputs, classifier, fitted, evaluations, scored.what, steps, conditions, sample
         )
         seconds = time.perf_counter() - started
         said_of_it = remarks(run, steps.sentences(taxonomy))
@@ -307,6 +312,7 @@ def _save_bundle(
     evaluated_on: str,
     steps: LastSteps,
     conditions: TrainingConditions,
+    sample: TrainingObjects | None,
 ) -> Path:
     training = inputs.objects[inputs.split.rows("train")]
     counts = training["label"].value_counts()
@@ -332,6 +338,7 @@ def _save_bundle(
             zeropoint=inputs.zeropoint,
             detections_stated=inputs.detections_stated,
             conditions=conditions,
+            training_objects=sample,
         ),
         run.bundle,
     )

@@ -156,6 +156,9 @@ def _draw(
             explanation.passband_changes, [] if redshift is None else [redshift]
         ),
         seen=explanation.seen,
+        neighbours=[
+            (str(one.object_id), one.target, one.distance) for one in explanation.neighbours or ()
+        ],
     )
     write_figures({output.stem: explanation_figure(shown)}, output.parent)
 
@@ -173,3 +176,14 @@ def _say(explanation: Explanation, names: tuple[str, ...]) -> None:
     if best:
         told = ", ".join(f"MJD {explanation.night_mjd[j]:.2f} ({changes[j]:+.2f})" for j in best)
         say(f"Nights that speak for it most, by the change of ln p without them: {told}.")
+    if explanation.neighbours is None:
+        say("The bundle keeps no training objects, of which the nearest ones could be named.")
+    else:
+        near = ", ".join(
+            f"{one.object_id} ({names[one.target]}, {one.distance:.2f})"
+            for one in explanation.neighbours
+        )
+        say(
+            f"Training objects most like it, with their distances: {near}; 1 is the median "
+            "distance of a kept training object from the nearest other one."
+        )

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from lcclassify.errors import ConfigError, OutputError
 from lcclassify.files import write_result
+from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.document import read_document
 from lcclassify.inference.writer import check_writable
 from lcclassify.tasks.surveying import check_apart, require
@@ -64,15 +65,16 @@ def export(cfg: DictConfig) -> ExportResult:
                 f"an export needs the library {library}: pip install 'lcclassify[onnx]'"
             )
     check_writable(output)
-    read_document(folder)
+    decisions = Decisions.from_config(cfg.sets, cfg.sets_by, None)
+    decisions.check(True, read_document(folder)["ensemble"].get("sets") is not None)
     check_apart([output], [folder])
     from lcclassify.export.graph import OPSET, TREE_DOMAIN, TREE_OPSET
     from lcclassify.export.onnx_model import largest_difference, onnx_model
     from lcclassify.inference.bundle import load
 
     bundle = load(folder)
-    content: bytes = onnx_model(bundle).SerializeToString()
-    difference = largest_difference(content, bundle)
+    content: bytes = onnx_model(bundle, decisions).SerializeToString()
+    difference = largest_difference(content, bundle, decisions)
     if not difference <= TOLERANCE:
         raise OutputError(
             f"the ONNX model's probabilities are up to {difference:.1g} from the classifier's, "

@@ -11,6 +11,7 @@ from lcclassify.build import SURVEY_NAME, instantiate
 from lcclassify.checks import check_flag, check_keys, check_whole
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.inference.decisions import unknown_fraction
 from lcclassify.schema import STACK, InputSizes, PlainConfig
 from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.training.head_settings import HeadSettings
@@ -28,6 +29,7 @@ _KEYS: Final = (
     "augment",
     "priors",
     "unknown",
+    "bundle",
     "model",
     "trainer",
     "paths",
@@ -48,6 +50,8 @@ _MATMUL: Final = ("highest", "high", "medium")
 # Faster than one (docs/speed.md); more were not tried. One of the paper's networks takes 6 GiB.
 _FITS_ON_A_GPU: Final = 4
 _MEMORY_OF_A_FIT: Final = 8 * 2**30
+
+KEPT_IN_A_BUNDLE: Final = 2000  # training objects, where nothing is said
 
 # Any sizes do for finding out whether a network accepts its hyperparameters.
 _SIZES: Final = InputSizes(n_features=4, n_context=2, n_channels=3, n_classes=2, max_length=4)
@@ -74,6 +78,7 @@ class Plan:
         priors: What shares of the classes probabilities are for.
         redshift: What estimates redshifts that join the members' inputs; None for nothing.
         unknown: Share of objects of no known class; None where none are told.
+        training_objects: How many training objects the bundle keeps, about; 0 for none.
     """
 
     seed: int
@@ -91,6 +96,7 @@ class Plan:
     priors: Priors
     redshift: RedshiftSettings | None
     unknown: float | None
+    training_objects: int
 
 
 def make_plan(config: PlainConfig) -> Plan:
@@ -148,26 +154,19 @@ def make_plan(config: PlainConfig) -> Plan:
         augment=augment,
         priors=Priors.from_config(config.get("priors", "training")),
         redshift=redshift,
-        unknown=_unknown(config.get("unknown")),
+        unknown=unknown_fraction(config.get("unknown")),
+        training_objects=_training_objects(config.get("bundle")),
     )
 
 
-def _unknown(config: Any) -> float | None:
-    """Return the share of unknown objects, if any are to be told.
-
-    Raises:
-        ConfigError: It is no share.
-    """
-    if config is None:
-        return None
+def _training_objects(config: Any) -> int:
+    """Return how many training objects a bundle keeps."""
+    if config is None:  # of a run that was begun before there was such a key
+        return KEPT_IN_A_BUNDLE
     if not isinstance(config, Mapping):
-        raise ConfigError(f"unknown must be the key fraction and its value, got {config!r}")
-    check_keys("unknown", config, ("fraction",))
-    if config.get("fraction") is None:
-        return None
-    from lcclassify.nn.unknown import check_fraction  # torch comes last
-
-    return check_fraction(config["fraction"])
+        raise ConfigError(f"bundle must be the key training_objects and its value, got {config!r}")
+    check_keys("bundle", config, ("training_objects",))
+    return check_whole("bundle.training_objects", config.get("training_objects"), 0)
 
 
 def expand_model(config: PlainConfig) -> PlainConfig:

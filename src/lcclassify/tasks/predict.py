@@ -22,7 +22,7 @@ from lcclassify.evaluation.report import (
     per_class_table,
     write_metrics,
 )
-from lcclassify.inference.decisions import Decisions
+from lcclassify.inference.decisions import Decisions, check_unknown, unknown_fraction
 from lcclassify.inference.document import fingerprint, read_document
 from lcclassify.inference.predictions import NO_OBSERVATION, Predictions
 from lcclassify.inference.writer import (
@@ -123,7 +123,9 @@ def predict(cfg: DictConfig) -> PredictResult:
     check_writable(output)
     evaluate, restart = (check_flag(key, cfg[key]) for key in ("evaluate", "restart"))
     decisions = Decisions.from_config(cfg.sets, cfg.sets_by, cfg.abstain)
+    fraction = unknown_fraction(cfg.unknown)
     document = read_document(bundle)["ensemble"]
+    check_unknown(fraction, document.get("unknown") is not None)
     decisions.check(document.get("unknown") is not None, document.get("sets") is not None)
     report = check_flag("report", cfg["report"])
     survey: Survey = make_survey(cfg)
@@ -134,7 +136,7 @@ def predict(cfg: DictConfig) -> PredictResult:
 
     # The same that the chunks will ask for.
     predictor = loaded_predictor(
-        bundle, cfg.accelerator, cfg.batch_size, str(cfg.precision), engine.threads
+        bundle, cfg.accelerator, cfg.batch_size, str(cfg.precision), engine.threads, fraction
     )
     work = output.with_name(f"{output.name}.work")
     with working_folder(work):
@@ -146,6 +148,12 @@ def predict(cfg: DictConfig) -> PredictResult:
             sentences.append(
                 "The bundle was trained with the detections that its survey states, and here none "
                 "are: the detection_snr of the survey tells, and probabilities change with that."
+            )
+        if fraction is not None and predictor.bundle.classifier.unknown is not None:
+            own = predictor.bundle.classifier.unknown.fraction
+            sentences.append(
+                f"A share of {fraction:g} of unknown objects is expected, instead of the bundle's "
+                f"{own:g}."
             )
         key = fingerprint(bundle)
 
@@ -161,6 +169,7 @@ def predict(cfg: DictConfig) -> PredictResult:
                 precision=predictor.precision,
                 threads=engine.threads,
                 decisions=decisions,
+                unknown_fraction=fraction,
                 keep_examples=report,
             )
 
@@ -174,6 +183,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             "batch_size": predictor.batch_size,
             "precision": predictor.precision,
             **asdict(decisions),
+            "unknown.fraction": predictor.unknown_fraction,
             "device": predictor.device.type,
             "version": __version__,
         }

@@ -160,9 +160,8 @@ def report(
             run.folder / "metrics.json",
             {
                 "evaluated_on": scored.what,
-                "intervals": {
-                    main: intervals(scored.probabilities[main], scored.targets, taxonomy)
-                },
+                "intervals": _intervals(scored, taxonomy),
+                "held_out_intervals": {} if held_out is None else _intervals(held_out, taxonomy),
                 "models": evaluations,
                 "held_out": alike,
                 "cross_validation": {name: cv.to_dict() for name, cv in crossed.items()},
@@ -173,9 +172,8 @@ def report(
                 "augmentation": run.plan.augment.described(),
                 "calibration": steps.provenance().get("calibration"),
                 "unknown": steps.provenance().get("unknown"),
-                "sets": coverage_of(
-                    steps.sets, scored.probabilities[main], scored.targets, taxonomy
-                ),
+                "sets": _coverage(scored, steps, taxonomy),
+                "held_out_sets": None if held_out is None else _coverage(held_out, steps, taxonomy),
                 "worth": None if worth is None else worth.to_dict(),
                 "redshift": None if redshifts is None else redshifts.to_dict(),
             },
@@ -195,6 +193,12 @@ def report(
                 figures = make_figures(
                     scored.probabilities[main], scored.targets, taxonomy, title=main
                 )
+                if held_out is not None:
+                    title = f"{main}, held-out objects"
+                    alike_figures = make_figures(
+                        held_out.probabilities[main], held_out.targets, taxonomy, title=title
+                    )
+                    figures |= {f"held_out_{name}": one for name, one in alike_figures.items()}
                 figures |= _learning_figures(run, members)
                 figures |= {
                     f"importances_{name}": importances_figure(
@@ -247,6 +251,17 @@ def _evaluations(scored: Scored, taxonomy: Taxonomy) -> dict[str, Evaluation]:
         name: evaluate(values, scored.targets, taxonomy)
         for name, values in scored.probabilities.items()
     }
+
+
+def _intervals(scored: Scored, taxonomy: Taxonomy) -> dict[str, Any]:
+    """Return intervals of the reported model's metrics, by its name."""
+    main = list(scored.probabilities)[-1]
+    return {main: intervals(scored.probabilities[main], scored.targets, taxonomy)}
+
+
+def _coverage(scored: Scored, steps: LastSteps, taxonomy: Taxonomy) -> dict[str, Any] | None:
+    main = list(scored.probabilities)[-1]
+    return coverage_of(steps.sets, scored.probabilities[main], scored.targets, taxonomy)
 
 
 def _tables(evaluations: Mapping[str, Evaluation], scored: Scored) -> list[Table]:

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from lcclassify.inference.conditions import Difference, differences, quantities, told
 from lcclassify.inference.expected import ExpectedAccuracy, expected_accuracy
 from lcclassify.inference.predictions import CLASS_PREFIX, REASON
+from lcclassify.inference.told_apart import ToldApart, merged, told_apart
 from lcclassify.jobs.result import ChunkedResult
 from lcclassify.parquet import read_parquet
+from lcclassify.tasks.classify_job import COMPARED
 
 if TYPE_CHECKING:
     from lcclassify.inference.bundle import Bundle
@@ -31,10 +33,13 @@ class Shift:
     Attributes:
         differences: Of quantities, the largest first; none where the bundle is older.
         expected: The accuracy to be expected; None where nothing was classified.
+        apart: How well a classifier tells the two apart; None where the bundle keeps no
+            training objects, or of few.
     """
 
     differences: Sequence[Difference]
     expected: ExpectedAccuracy | None
+    apart: ToldApart | None = None
 
     @property
     def distance(self) -> float:
@@ -59,6 +64,8 @@ class Shift:
         said = [] if (warning := self.warning()) is None else [warning]
         if beyond := told(self.differences):
             said += ["Beside the training objects:", *(f"  {sentence}" for sentence in beyond)]
+        if self.apart is not None:
+            said.append(self.apart.sentence())
         if self.expected is not None:
             found = "" if accuracy is None else f"; found: {accuracy:.3f}"
             said.append(
@@ -73,6 +80,8 @@ class Shift:
         return {
             "distance": self.distance,
             "warning": self.warning(),
+            "auc": None if self.apart is None else self.apart.auc,
+            "auc_by_chance": None if self.apart is None else self.apart.by_chance,
             "sentences": told(self.differences),
             "rows": [
                 {
@@ -121,7 +130,15 @@ def shift_of(run: ChunkedResult, paths: Sequence[Path], bundle: Bundle) -> Shift
         expected = expected_accuracy(
             probabilities, known, 0 if sets is None else len(sets.given), distance
         )
-    return Shift(found, expected)
+    return Shift(found, expected, _apart(run, bundle))
+
+
+def _apart(run: ChunkedResult, bundle: Bundle) -> ToldApart | None:
+    kept = bundle.training_objects
+    if kept is None:
+        return None
+    here = merged(read_parquet(path) for path in run.store.paths(run.records, COMPARED))
+    return None if here is None else told_apart(kept, here)
 
 
 def _known_shares(bundle: Bundle) -> NDArray[np.float64] | None:

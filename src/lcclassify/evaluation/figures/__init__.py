@@ -16,6 +16,7 @@ from lcclassify.evaluation.figures.reliability import (
     class_reliability_figure,
     reliability_figure,
 )
+from lcclassify.evaluation.figures.risk_coverage import risk_coverage_figure
 from lcclassify.evaluation.figures.saving import make_figures, save_figures, write_figures
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "make_figures",
     "precision_recall_figure",
     "reliability_figure",
+    "risk_coverage_figure",
     "roc_figure",
     "save_figures",
     "write_figures",

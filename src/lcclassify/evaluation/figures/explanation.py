@@ -52,6 +52,8 @@ class ExplainedObject:
         left_out: Names of other parts that were left out.
         left_out_changes: One change for each of them, NaN where undefined.
         seen: ``(J, K)`` probabilities after the first nights.
+        neighbours: Id, position of the class, and distance in units of a typical one, of the
+            training objects most like it; none where they are not known.
     """
 
     light_curve: LightCurvePanel
@@ -65,6 +67,7 @@ class ExplainedObject:
     left_out: tuple[str, ...]
     left_out_changes: FloatArray
     seen: FloatArray
+    neighbours: Sequence[tuple[str, int, float]] = ()
 
 
 def explanation_figure(shown: ExplainedObject) -> Figure:
@@ -73,8 +76,10 @@ def explanation_figure(shown: ExplainedObject) -> Figure:
     Nights that speak for the predicted class are vermillion, those against it blue, the
     stronger the more they change.
     """
-    figure = new_figure(*_SIZE)
-    places = figure.add_gridspec(3, 3, height_ratios=(1.3, 1.0, 1.1))
+    width, height = _SIZE
+    rows = (1.3, 1.0, 1.1, *([0.75] if shown.neighbours else []))
+    figure = new_figure(width, height * sum(rows) / sum(rows[:3]))
+    places = figure.add_gridspec(len(rows), 3, height_ratios=rows)
     curve = figure.add_subplot(places[0, :2])
     nights = figure.add_subplot(places[1, :2], sharex=curve)
     named = _named(shown)
@@ -90,6 +95,8 @@ def explanation_figure(shown: ExplainedObject) -> Figure:
     _draw_left_out(figure.add_subplot(places[1, 2]), shown)
     _draw_seen(figure.add_subplot(places[2, :2]), shown, colors)
     _draw_members(figure.add_subplot(places[2, 2]), shown, colors)
+    if shown.neighbours:
+        _draw_neighbours(figure.add_subplot(places[3, :]), shown, colors)
     observed = [shown.passbands[b] for b in np.unique(shown.light_curve.passband)]
     keys = [
         Line2D([], [], color=color, marker=marker, linewidth=0, label=plain(name))
@@ -192,3 +199,14 @@ def _draw_members(axes: Axes, shown: ExplainedObject, colors: Mapping[int, str])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     dress(axes, "probability (grey: other classes)", "", "by member")
+
+
+def _draw_neighbours(axes: Axes, shown: ExplainedObject, colors: Mapping[int, str]) -> None:
+    names = [f"{name}, {shown.class_names[k]}" for name, k, _ in shown.neighbours]
+    distances = np.array([distance for _, _, distance in shown.neighbours])
+    _bars(axes, names, distances, [colors.get(k, "#DDDDDD") for _, k, _ in shown.neighbours])
+    axes.axvline(1, color=GREY, linewidth=0.8, linestyle=":")
+    axes.set_xlim(left=0)
+    dress(
+        axes, "distance (1 is typical of nearest training objects)", "", "training objects like it"
+    )

@@ -18,6 +18,7 @@ from lcclassify.evaluation.figures.reliability import (
     class_reliability_figure,
     reliability_figure,
 )
+from lcclassify.evaluation.figures.risk_coverage import risk_coverage_figure
 from lcclassify.evaluation.metrics import confusion_matrix
 from lcclassify.files import write_result
 from lcclassify.schema import Taxonomy
@@ -48,7 +49,7 @@ def make_figures(
 
     Returns:
         Figures by name: `confusion_matrix`, `roc`, `precision_recall`, `reliability`,
-        `reliability_per_class`, and `learning_curves` if there are any.
+        `reliability_per_class`, `risk_coverage`, and `learning_curves` if there are any.
 
     Raises:
         DataError: If the arrays or curves are unusable, or K is not the taxonomy's.
@@ -64,6 +65,7 @@ def make_figures(
         "reliability_per_class": class_reliability_figure(
             class_reliabilities(probabilities, targets), names, title
         ),
+        "risk_coverage": risk_coverage_figure(probabilities, targets, title),
     }
     if learning:
         figures["learning_curves"] = learning_figure(learning, monitor, mode, title)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lcclassify.evaluation.calibration import class_reliabilities, top_label_reliability
 from lcclassify.evaluation.html.objects import ReportObjects
 from lcclassify.evaluation.html.svg import Axis, Chart, Series, bar_chart, xy_chart
+from lcclassify.evaluation.risk_coverage import risk_coverage
 
 FloatArray = NDArray[np.float64]
 
@@ -18,6 +19,8 @@ _UNIT: Final = (-0.01, 1.01)
 _BINS: Final = 10  # of equally many objects
 _FEWEST: Final = 10  # objects of such a bin
 _Z: Final = 1.0  # standard errors of the bars
+_VERTICES: Final = 400  # of a curve; more than a chart resolves
+_KEPT: Final = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)  # shares in a table
 
 
 def roc_chart(objects: ReportObjects, names: Sequence[str]) -> Chart:
@@ -133,6 +136,32 @@ def accuracy_chart(objects: ReportObjects, quantity: str) -> Chart | None:
                 *(f"{len(part):,}", f"{int(hit):,}", f"{hit / len(part):.4f}"),
             ]
             for part, hit in zip(parts, hits, strict=True)
+        ],
+    )
+
+
+def risk_coverage_chart(objects: ReportObjects) -> Chart:
+    """Draw the error of the objects left as the least sure ones are left out."""
+    curve = risk_coverage(objects.probabilities, objects.targets)
+    first = min(_FEWEST, len(objects)) - 1
+    shown = np.unique(np.linspace(first, len(objects) - 1, _VERTICES).astype(np.int64))
+    numbers = [max(int(np.ceil(share * len(objects))), 1) - 1 for share in _KEPT]
+    highest = float(curve.error[shown].max())
+    return xy_chart(
+        "Error of the surest objects",
+        f"Share misclassified among the objects kept as the least sure are left out: area "
+        f"{curve.area:.4f}, at least {curve.ideal_area:.4f} with so many errors.",
+        Axis("share of objects kept, the surest first", *_UNIT),
+        Axis("share of these misclassified", -0.02 * highest, max(1.15 * highest, 0.01)),
+        [
+            Series("this classifier", curve.kept[shown], curve.error[shown]),
+            Series("all errors left out first", curve.kept[shown], curve.ideal[shown], 1),
+        ],
+        note=f"Area {curve.area:.4f}; with all errors left out first {curve.ideal_area:.4f}.",
+        table=[["kept", "probability of at least", "misclassified"]]
+        + [
+            [f"{share:.0%}", f"{curve.least[i]:.3f}", f"{curve.error[i]:.2%}"]
+            for share, i in zip(_KEPT, numbers, strict=True)
         ],
     )
 

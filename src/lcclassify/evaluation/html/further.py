@@ -85,12 +85,13 @@ def stack_warnings(models: Mapping[str, Any], worth: Mapping[str, Any] | None) -
     return found
 
 
-def sets_tables(sets: Mapping[str, Any], names: Mapping[str, str]) -> TableBlock:
+def sets_table(sets: Mapping[str, Any], names: Mapping[str, str], what: str) -> TableBlock:
     """Return coverage and size of prediction sets.
 
     Args:
         sets: ``level``, ``marginal`` and ``classes``, each with ``coverage`` and ``mean_size``.
         names: Of classes, by label.
+        what: What the objects are.
     """
     rows = [
         [Cell(name), Cell(_percent(one.get("coverage"))), Cell(number(one.get("mean_size"), 2))]
@@ -100,7 +101,7 @@ def sets_tables(sets: Mapping[str, Any], names: Mapping[str, str]) -> TableBlock
         ]
     ]
     return TableBlock(
-        f"Sets of classes that should hold the true one for {_percent(sets['level'])} of objects",
+        f"Sets of classes that should hold the true one for {_percent(sets['level'])} of {what}",
         ["class", "held the true class", "mean number of classes"],
         rows,
     )
@@ -125,8 +126,10 @@ def shift_content(shift: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     sentences = [str(sentence) for sentence in shift.get("sentences") or []]
     if shift.get("auc") is not None:
+        chance = shift.get("auc_by_chance")
+        alike = "0.5" if chance is None else f"0.5 ± {chance:.2f}"
         sentences.append(
-            f"A classifier tells the two apart with an AUC of {shift['auc']:.3f} (0.5: not at all)."
+            f"A classifier tells the two apart with an AUC of {shift['auc']:.3f} ({alike}: alike)."
         )
     expected = shift.get("expected_accuracy")
     if expected:

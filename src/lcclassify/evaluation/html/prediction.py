@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lcclassify.evaluation.html.curves import top_probability_chart
-from lcclassify.evaluation.html.further import sets_tables, shift_content, stack_warnings
+from lcclassify.evaluation.html.further import sets_table, shift_content, stack_warnings
 from lcclassify.evaluation.html.gallery import class_sections
 from lcclassify.evaluation.html.light_curves import LightCurve, band_key
 from lcclassify.evaluation.html.objects import ReportObjects
@@ -99,7 +99,7 @@ def prediction_html(
             "prediction": prediction,
             "sections": sections,
             "worth": None,
-            "sets": None if not sets else sets_tables(sets, by_label),
+            "sets": [sets_table(sets, by_label, "objects")] if sets else [],
             "shift": shift_content(shift),
             "learning": [],
             "importances": [],

@@ -12,6 +12,7 @@ from lcclassify.evaluation.html.curves import (
     accuracy_chart,
     precision_recall_chart,
     reliability_charts,
+    risk_coverage_chart,
     roc_chart,
 )
 from lcclassify.evaluation.html.objects import ReportObjects
@@ -50,6 +51,7 @@ def evaluated_section(
             roc_chart(labelled, names),
             precision_recall_chart(labelled, names),
             *reliability_charts(labelled, names),
+            risk_coverage_chart(labelled),
             *(
                 chart
                 for quantity in labelled.quantities

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from lcclassify.evaluation.html.curves import learning_charts
 from lcclassify.evaluation.html.further import (
-    sets_tables,
+    sets_table,
     shift_content,
     stack_warnings,
     worth_table,
@@ -81,14 +81,22 @@ def training_html(
         )
     ]
     alike = metrics.get("held_out") or {}
+    said = held_out.what if held_out is not None else "held-out objects"
     if alike:
         number = next(iter(alike.values()))["n_objects"]
-        said = held_out.what if held_out is not None else "held-out objects"
         intervals = metrics.get("held_out_intervals")
         title = f"{number:,} {said}"
         sections.append(evaluated_section("held-out", title, alike, held_out, intervals))
     worth = metrics.get("worth")
-    sets = metrics.get("sets")
+    by_label = dict(zip(main["classes"], names, strict=True))
+    sets = [
+        sets_table(found, by_label, objects_said)
+        for found, objects_said in (
+            (metrics.get("sets"), what),
+            (metrics.get("held_out_sets"), said),
+        )
+        if found
+    ]
     importances = [
         bar_table(
             f"{member}: log-loss that is lost without a feature's values",
@@ -115,7 +123,7 @@ def training_html(
             "prediction": None,
             "sections": sections,
             "worth": None if not worth else worth_table(worth),
-            "sets": None if not sets else sets_tables(sets, _names_by_label(main, names)),
+            "sets": sets,
             "shift": shift_content(metrics.get("shift")),
             "learning": [
                 chart for name, fits in histories.items() for chart in learning_charts(name, fits)
@@ -127,7 +135,3 @@ def training_html(
             "config": account.config,
         }
     )
-
-
-def _names_by_label(evaluation: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-    return dict(zip(evaluation["classes"], names, strict=True))
