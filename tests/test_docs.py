@@ -25,7 +25,7 @@ DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 # The benchmarks have options of their own and no configuration to compose.
 PROGRAM = re.compile(r"^(?:python (?!benchmarks/)(?:\S*/)?(\w+)\.py|lcclassify (\w+))\s")
@@ -185,9 +185,9 @@ def keys_of(patterns: list[str]) -> set[str]:
 
 
 def documented(section: str) -> set[str]:
-    text = (ROOT / "docs" / "configuration.md").read_text()
+    text = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     match = re.search(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert match, f"docs/configuration.md has no section '{section}'"
+    assert match, f"docs/reference/configuration.md has no section '{section}'"
     return set(re.findall(r"^\| `([^`]+)` \|", match[1], re.M))
 
 
@@ -200,12 +200,12 @@ def test_every_key_is_documented_and_no_other(section):
 
     missing = {key for key in written if not covered(key, said)}
     unknown = {key for key in said if not any(covered(k, {key}) for k in written)}
-    assert not missing, f"not in docs/configuration.md: {sorted(missing)}"
+    assert not missing, f"not in docs/reference/configuration.md: {sorted(missing)}"
     assert not unknown, f"in no YAML file of {section}: {sorted(unknown)}"
 
 
 def test_every_survey_experiment_and_model_is_named():
-    text = (ROOT / "docs" / "configuration.md").read_text()
+    text = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     for group in ("survey", "experiment", "model", "loss", "search"):
         for file in (CONF / group).glob("*.yaml"):
             assert re.search(rf"[`\s]{file.stem}[`\s]", text), f"{group}/{file.stem}"

@@ -46,6 +46,11 @@ IMPORT_NAMES = {
     "nested-pandas": "nested_pandas",
     "light-curve": "light_curve",
     "lsdb": "",  # calls us
+    # Build the site.
+    "sphinx": "",
+    "furo": "",
+    "myst-parser": "",
+    "sphinx-copybutton": "",
 }
 
 
