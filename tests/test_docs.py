@@ -88,7 +88,7 @@ def composed(name: str, words: list[str], folder: Path):
 
 @pytest.fixture
 def own_surveys(tmp_path):
-    """A folder with the YAML files that the README shows, for --config-dir."""
+    """A folder with the YAML files that documents show, for --config-dir."""
     for block in blocks():
         path = re.match(r"# my_conf/(\S+\.yaml)\n", block.text)
         if block.language == "yaml" and path:
@@ -223,7 +223,7 @@ def anchors(document: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_relative_links_lead_somewhere(document):
     text = re.sub(r"```.*?```", "", document.read_text(), flags=re.S)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -238,7 +238,7 @@ def test_relative_links_lead_somewhere(document):
 @pytest.mark.parametrize(
     "block",
     [block for block in blocks() if block.language == "python" and "..." not in block.text],
-    ids=lambda block: block.document.name,
+    ids=lambda block: str(block.document.relative_to(ROOT)),
 )
 def test_python_examples_are_python(block):
     text = block.text.strip()

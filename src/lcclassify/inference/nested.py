@@ -344,7 +344,7 @@ def _nested_pandas() -> Any:
         import nested_pandas
     except ImportError as fault:
         raise ConfigError(
-            'classify_nested needs nested-pandas: pip install "lcclassify[lsdb]"'
+            'classify_nested needs nested-pandas: pip install "lcclassify[catalogs]"'
         ) from fault
     return nested_pandas
 

@@ -25,7 +25,7 @@ REFERENCE: Final = "reference"
 # Modules of this package, imported when wanted: some need libraries that take long to load.
 SETS: Final = (REFERENCE, "shape", "colour", "periodic", "gp", "parametric")
 # What a set needs beyond the package's own needs: a module, what installs it, and the extra.
-_NEEDS: Final = {"parametric": ("light_curve", "light-curve", "features")}
+_NEEDS: Final = {"parametric": ("light_curve", "light-curve", "parametric")}
 
 # Observations of a block: its intermediate arrays stay in the processor's cache.
 _ROWS: Final = 131_072
