@@ -31,8 +31,8 @@ def loaded_predictor(
         folder: Folder of a bundle.
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
         batch_size: Objects scored at a time; None for what is fast on the device.
-        precision: As of `Predictor`.
-        threads: As of `Predictor`.
+        precision: As in `Predictor`.
+        threads: As in `Predictor`.
 
     Raises:
         BundleError: The bundle cannot be used.

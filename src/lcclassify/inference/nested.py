@@ -73,9 +73,9 @@ def classify_nested(
         zeropoint: AB magnitude of flux 1 in the frame, 31.4 for Rubin's nJy: fluxes are
             converted to the bundle's units. None takes them to be in these.
         keep: Columns to keep; None for all that are not nested, such as coordinates.
-        accelerator: As of `Predictor`.
-        batch_size: As of `Predictor`.
-        precision: As of `Predictor`.
+        accelerator: As in `Predictor`.
+        batch_size: As in `Predictor`.
+        precision: As in `Predictor`.
 
     Returns:
         A NestedFrame with a row for every row, in the same order and with the same index:
