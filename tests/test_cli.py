@@ -191,7 +191,7 @@ def test_ctrl_c(called, task, tmp_path):
     task(stopped)
     code, _, err = called("paths.output_dir=here")
     assert code == 130
-    assert err == "interrupted; go on with: python /somewhere/train.py resume=here\n"
+    assert err == "interrupted; resume with: python /somewhere/train.py resume=here\n"
     task(failing(KeyboardInterrupt()))
     assert called("paths.output_dir=there") == (130, "", "interrupted\n")
 

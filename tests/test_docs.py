@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from omegaconf import OmegaConf
 
 from lcclassify.build import config_dir, instantiate
 from lcclassify.cli import register_resolvers
+from lcclassify.errors import ConfigError
 from lcclassify.tasks.plan import make_plan
 from lcclassify.verbs import VERBS
 
@@ -25,10 +27,12 @@ DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
-# The benchmarks have options of their own and no configuration to compose.
-PROGRAM = re.compile(r"^(?:python (?!benchmarks/)(?:\S*/)?(\w+)\.py|lcclassify (\w+))\s")
+# Benchmarks and examples have options of their own and no configuration to compose.
+PROGRAM = re.compile(
+    r"^(?:python (?!benchmarks/|docs/examples/)(?:\S*/)?(\w+)\.py|lcclassify (\w+))\s"
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def blocks() -> list[Block]:
 
 def commands() -> list[tuple[str, list[str]]]:
     """Return (configuration, words) of every command, in code blocks and inline code."""
-    texts = [block.text.replace("\\\n", " ") for block in blocks() if block.language == "bash"]
+    texts = [block.text.replace("\\\n", " ") for block in blocks()]
     for document in DOCUMENTS:
         prose = re.sub(r"```.*?```", "", document.read_text(), flags=re.S)
         texts += [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", prose)]
@@ -72,7 +76,9 @@ def composed(name: str, words: list[str], folder: Path):
         position = words.index("--config-dir")
         words[position : position + 2] = [f"hydra.searchpath=[file://{folder}]"]
     sweep = "-m" in words
-    words = [word for word in words if word not in ("-m", "--help")]
+    # The launcher for SLURM is not installed here.
+    left_out = ("-m", "--help", "hydra/launcher=submitit_slurm")
+    words = [word for word in words if word not in left_out]
     if sweep:
         overrides = OverridesParser.create().parse_overrides(words)
         words = [
@@ -88,7 +94,7 @@ def composed(name: str, words: list[str], folder: Path):
 
 @pytest.fixture
 def own_surveys(tmp_path):
-    """A folder with the YAML files that the README shows, for --config-dir."""
+    """A folder with the YAML files that documents show, for --config-dir."""
     for block in blocks():
         path = re.match(r"# my_conf/(\S+\.yaml)\n", block.text)
         if block.language == "yaml" and path:
@@ -121,7 +127,11 @@ def test_commands_compose_and_their_values_are_accepted(name, words, own_surveys
     if config.get("representation"):
         instantiate(config.representation)
     if name == "train":
-        make_plan(OmegaConf.to_container(config, resolve=True))
+        # What `model=best` is made of are the folders of finished searches.
+        best = "model=best" in words
+        expected = pytest.raises(ConfigError, match="holds no search") if best else nullcontext()
+        with expected:
+            make_plan(OmegaConf.to_container(config, resolve=True))
 
 
 def test_a_wrong_key_would_be_noticed(own_surveys):
@@ -186,9 +196,9 @@ def keys_of(patterns: list[str]) -> set[str]:
 
 
 def documented(section: str) -> set[str]:
-    text = (ROOT / "docs" / "configuration.md").read_text()
+    text = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     match = re.search(rf"^## {re.escape(section)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert match, f"docs/configuration.md has no section '{section}'"
+    assert match, f"docs/reference/configuration.md has no section '{section}'"
     return set(re.findall(r"^\| `([^`]+)` \|", match[1], re.M))
 
 
@@ -201,12 +211,12 @@ def test_every_key_is_documented_and_no_other(section):
 
     missing = {key for key in written if not covered(key, said)}
     unknown = {key for key in said if not any(covered(k, {key}) for k in written)}
-    assert not missing, f"not in docs/configuration.md: {sorted(missing)}"
+    assert not missing, f"not in docs/reference/configuration.md: {sorted(missing)}"
     assert not unknown, f"in no YAML file of {section}: {sorted(unknown)}"
 
 
 def test_every_survey_experiment_and_model_is_named():
-    text = (ROOT / "docs" / "configuration.md").read_text()
+    text = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     for group in ("survey", "experiment", "model", "loss", "search"):
         for file in (CONF / group).glob("*.yaml"):
             assert re.search(rf"[`\s]{file.stem}[`\s]", text), f"{group}/{file.stem}"
@@ -224,7 +234,7 @@ def anchors(document: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_relative_links_lead_somewhere(document):
     text = re.sub(r"```.*?```", "", document.read_text(), flags=re.S)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -239,11 +249,12 @@ def test_relative_links_lead_somewhere(document):
 @pytest.mark.parametrize(
     "block",
     [block for block in blocks() if block.language == "python" and "..." not in block.text],
-    ids=lambda block: block.document.name,
+    ids=lambda block: str(block.document.relative_to(ROOT)),
 )
 def test_python_examples_are_python(block):
-    text = block.text.strip()
-    ast.parse(f"{{{text}}}" if text.startswith('"') else text)
+    first, _, rest = block.text.strip().partition("\n")
+    # Of a recipe: an entry of a table.
+    ast.parse(f"{{{rest}}}" if re.match(r"# \S+, in \w+$", first) else block.text)
 
 
 def test_no_file_of_the_package_is_long():
@@ -251,10 +262,26 @@ def test_no_file_of_the_package_is_long():
         assert len(file.read_text().splitlines()) <= 400, file
 
 
-def test_benchmarks_that_documents_name_exist():
+@pytest.mark.parametrize("folder", ["benchmarks", "docs/examples"])
+def test_scripts_that_documents_name_exist(folder):
     named = {
         name
         for document in DOCUMENTS
-        for name in re.findall(r"benchmarks/\w+\.py", " ".join(document.read_text().split()))
+        for name in re.findall(rf"{folder}/\w+\.py", " ".join(document.read_text().split()))
     }
-    assert named == {f"benchmarks/{path.name}" for path in (ROOT / "benchmarks").glob("*.py")}
+    assert named == {f"{folder}/{path.name}" for path in (ROOT / folder).glob("*.py")}
+
+
+def test_images_are_shown_and_small():
+    shown = {
+        (document.parent / name).resolve()
+        for document in DOCUMENTS
+        for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", document.read_text())
+    }
+    images = set((ROOT / "docs" / "images").iterdir())
+    assert shown == images
+    assert all(image.stat().st_size < 150_000 for image in images)
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150

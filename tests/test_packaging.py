@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -46,6 +47,11 @@ IMPORT_NAMES = {
     "nested-pandas": "nested_pandas",
     "light-curve": "light_curve",
     "lsdb": "",  # calls us
+    # Build the site.
+    "sphinx": "",
+    "furo": "",
+    "myst-parser": "",
+    "sphinx-copybutton": "",
 }
 
 
@@ -97,6 +103,19 @@ def test_only_build_calls_hydras_instantiate():
 def test_one_version_everywhere():
     assert lcclassify.__version__ == PROJECT["version"] == metadata.version("lcclassify")
     assert f"## [{PROJECT['version']}]" in (ROOT / "CHANGELOG.md").read_text()
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == PROJECT["version"]
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+
+
+def test_extras_that_messages_and_documents_name_exist():
+    places = [*sources(), ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    named = {
+        name
+        for place in places
+        for name in re.findall(r"lcclassify\[(\w+)\]", place.read_text(encoding="utf-8"))
+    }
+    assert named == set(EXTRAS) - {"dev"}
 
 
 # --- pinned -------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 The survey is a folder in PLAsTiCC's form, in Parquet, such as `lcclassify simulate` writes:
 
-    pip install "lcclassify[lsdb]"
+    pip install "lcclassify[catalogs]"
     lcclassify simulate output=sky survey.training=0 survey.test=3000 gallery=false
     python docs/examples/lsdb_catalog.py --bundle outputs/run/bundle --survey sky --output hats
 

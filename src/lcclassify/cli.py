@@ -77,10 +77,10 @@ def _command(name: str, task: Task) -> None:
             fail(TrainingError(f"out of memory: {text}: take a smaller network or batch"))
         except KeyboardInterrupt as stop:
             if cfg.get("trial") or str(stop):
-                raise  # the search or the task says how to go on
+                raise  # the search or the task says how to resume
             folder = Path(HydraConfig.get().runtime.output_dir)
             if (folder / "config.yaml").is_file():
-                say(f"interrupted; go on with: {_program()} {typed('resume', _short(folder))}")
+                say(f"interrupted; resume with: {_program()} {typed('resume', _short(folder))}")
             else:
                 say("interrupted")
             sys.exit(EXIT_INTERRUPTED)

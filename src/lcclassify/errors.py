@@ -27,7 +27,7 @@ class BundleError(LcclassifyError, ValueError):
 
 
 class TrainingError(LcclassifyError, RuntimeError):
-    """Training cannot start or go on with the data and settings given."""
+    """Training cannot start or continue with the data and settings given."""
 
 
 class PrunedError(LcclassifyError, RuntimeError):

@@ -43,7 +43,7 @@ def heard_interrupts() -> Iterator[None]:
 def interrupts_kept() -> Iterator[None]:
     """Raise KeyboardInterrupt where the work within lost one, failed or not.
 
-    For work whose errors are recorded while something else goes on: a trial of a search.
+    For work whose errors are recorded while something else continues: a trial of a search.
 
     Raises:
         KeyboardInterrupt: The user stopped the process.

@@ -35,7 +35,7 @@ def terminal(**options: Any) -> Console:
     """Return a console that shows strings as they are.
 
     Args:
-        options: As of `rich.console.Console`.
+        options: As in `rich.console.Console`.
     """
     return Console(markup=False, emoji=False, **options)
 
@@ -102,7 +102,7 @@ class _Enduring:
 
 
 def endure_closed_output() -> None:
-    """Let a command go on with its work when nobody reads its output any more."""
+    """Let a command continue its work when nobody reads its output any more."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, _Enduring):
@@ -128,7 +128,7 @@ def progress_bar(total: int | None, description: str, unit: str) -> Iterator[Cal
 
     Args:
         total: Number of items, None if it is not known.
-        description: What is going on, such as ``reading snphotcc``.
+        description: What is being done, such as ``reading snphotcc``.
         unit: What one item is, in the plural.
     """
     console = terminal(stderr=True)
@@ -152,7 +152,7 @@ def tracked(items: Iterable[Item], total: int, description: str, unit: str) -> I
     Args:
         items: What to go through.
         total: Number of items.
-        description: As of `progress_bar`.
+        description: As in `progress_bar`.
         unit: Likewise.
 
     Yields:

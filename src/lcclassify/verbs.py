@@ -54,7 +54,7 @@ def main(words: Sequence[str] | None = None) -> None:
 def _print(text: str) -> None:
     try:
         print(text, flush=True)
-    except BrokenPipeError:  # as of `| head -1`; what is left in the buffer goes nowhere
+    except BrokenPipeError:  # such as by `| head -1`; what is left in the buffer goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 N_OBJECTS = 900
 CHUNKS = ("chunk_rows=400", "engine.workers=2")  # some 60 chunks
-UNFINISHED = "and the same command goes on with"
+UNFINISHED = "and the same command resumes"
 
 
 def observations_of(ids, rng):

@@ -38,7 +38,7 @@ def test_a_sweep_over_two_and_what_follows(tmp_path, train_command, survey_folde
             assert f"- survey: {name}\n" in (folder / "bundle" / "MODEL_CARD.md").read_text()
             assert (folder / "report.txt").read_text().startswith(f"Inputs of {name}: ")
 
-    # The choice of the command that goes on is another one.
+    # The choice of the resuming command is another one.
     (tmp_path / "runs/2/metrics.json").unlink()
     done = train_command("resume=runs/2", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

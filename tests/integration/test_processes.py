@@ -69,7 +69,7 @@ def test_ctrl_c_says_how_to_go_on(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130
-    assert err.startswith("interrupted; go on with: python ")
+    assert err.startswith("interrupted; resume with: python ")
     assert err.endswith("train.py resume=run\n")
     assert "Traceback" not in out + err
     assert len(err.splitlines()) == 1
@@ -86,7 +86,7 @@ def test_ctrl_c_while_reading(tmp_path, command, train_command, wait_for, dense_
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130
-    assert err.splitlines() == [f"interrupted; go on with: python {script} resume=run"]
+    assert err.splitlines() == [f"interrupted; resume with: python {script} resume=run"]
     done = train_command("resume=run", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "run" / "bundle" / "bundle.yaml").is_file()

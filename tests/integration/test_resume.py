@@ -287,7 +287,7 @@ def test_a_missing_run_is_refused(tmp_path, run_train):
 
 
 def test_a_second_run_over_the_first_is_refused(run_train, stack_words, straight, outcome):
-    with pytest.raises(LcclassifyError, match="already holds a run: go on with it by resume="):
+    with pytest.raises(LcclassifyError, match="already holds a run: resume it by resume="):
         run_train(straight[0], *stack_words)
     assert outcome(straight[0]) == straight[1]
 

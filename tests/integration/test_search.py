@@ -164,9 +164,9 @@ def test_ctrl_c(tmp_path, command, wait_for, search_words):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130
-    assert "trials; the same command goes on" in err
+    assert "trials; the same command resumes" in err
     assert "Traceback" not in err
-    # What was stopped is no failure: it is gone on with.
+    # What was stopped is no failure: it is resumed.
     assert {row["state"] for row in rows(table)} - {"running"} == {"complete"}
 
 

@@ -20,7 +20,14 @@ from lcclassify.nn.losses import (
 CONF = sorted((Path(__file__).parents[2] / "conf" / "loss").glob("*.yaml"))
 COUNTS = [50, 10, 0, 140]
 METRIC = [1.0, 2.0, 1.0, 1.0]
-ALL = [CrossEntropyLoss, FocalLoss, FocalOneVsRestLoss, WeightedLogLoss]
+# By the name of its YAML.
+ALL = {
+    "cross_entropy": CrossEntropyLoss,
+    "focal": FocalLoss,
+    "focal_one_vs_rest": FocalOneVsRestLoss,
+    "weighted_log_loss": WeightedLogLoss,
+}
+every_loss = pytest.mark.parametrize("cls", ALL.values(), ids=ALL)
 K = 4
 
 
@@ -40,25 +47,38 @@ def softmax(logits):
     return e / e.sum(1, keepdims=True)
 
 
-def numpy_loss(cls, p, y, gamma, alpha):
-    if cls in (CrossEntropyLoss, WeightedLogLoss):
-        return -(y * np.log(p)).sum(1)
-    positive = -y * alpha * (1 - p) ** gamma * np.log(p)
-    if cls is FocalLoss:
-        return positive.sum(1)
-    return (positive - (1 - y) * (1 - alpha) * p**gamma * np.log(1 - p)).sum(1)
+def cross_entropy(p, y, gamma, alpha):
+    return -(y * np.log(p)).sum(1)
+
+
+def focal(p, y, gamma, alpha):
+    return (-y * alpha * (1 - p) ** gamma * np.log(p)).sum(1)
+
+
+def focal_one_vs_rest(p, y, gamma, alpha):
+    rest = (1 - y) * (1 - alpha) * p**gamma * np.log(1 - p)
+    return focal(p, y, gamma, alpha) - rest.sum(1)
+
+
+# The loss of each object in NumPy, from probabilities and smoothed targets.
+FORMULAS = {
+    CrossEntropyLoss: cross_entropy,
+    FocalLoss: focal,
+    FocalOneVsRestLoss: focal_one_vs_rest,
+    WeightedLogLoss: cross_entropy,
+}
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("weights", [None, "balanced", [1.0, 2.0, 3.0, 0.5]])
-@pytest.mark.parametrize("cls", ALL)
+@every_loss
 def test_equals_the_plain_formula(cls, weights, smoothing):
     logits, targets = rows()
     gamma, alpha = 1.7, 0.3
     focal = {"gamma": gamma, "alpha": alpha} if issubclass(cls, FocalLoss) else {}
     loss = make(cls, class_weights=weights, label_smoothing=smoothing, **focal)
     y = np.eye(K)[targets.numpy()] * (1 - smoothing) + smoothing / K
-    each = numpy_loss(cls, softmax(logits.numpy()), y, gamma, alpha)
+    each = FORMULAS[cls](softmax(logits.numpy()), y, gamma, alpha)
     weight = {
         "None": np.ones(K),
         "balanced": np.array([200 / (3 * 50), 200 / (3 * 10), 0, 200 / (3 * 140)]),
@@ -92,7 +112,7 @@ def test_focal_without_discount_is_scaled_cross_entropy():
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
-@pytest.mark.parametrize("cls", ALL)
+@every_loss
 def test_gradient_is_right(cls, gamma):
     logits, targets = rows(6)
     focal = {"gamma": gamma} if issubclass(cls, FocalLoss) else {}
@@ -102,7 +122,7 @@ def test_gradient_is_right(cls, gamma):
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("cls", ALL)
+@every_loss
 def test_extreme_logits_give_finite_values_and_gradients(cls, smoothing, gamma):
     focal = {"gamma": gamma} if issubclass(cls, FocalLoss) else {}
     loss = make(cls, label_smoothing=smoothing, **focal)
@@ -141,12 +161,7 @@ def test_every_loss_of_conf_is_built_and_falls_with_training(path):
 
 
 def test_conf_has_every_loss():
-    assert {p.stem for p in CONF} == {
-        "cross_entropy",
-        "focal",
-        "focal_one_vs_rest",
-        "weighted_log_loss",
-    }
+    assert {p.stem for p in CONF} == set(ALL)
 
 
 @pytest.mark.parametrize(

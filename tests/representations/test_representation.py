@@ -339,3 +339,17 @@ def test_more_metadata_columns_in_any_order_change_nothing(survey, curves_of):
     objects = objects.select("object_id", "label", "subset", *reversed(objects.columns[3:]))
     other = LightCurves(curves.observations, objects, curves.passbands)
     assert_same(fitted.prepare(other), fitted.prepare(curves))
+
+
+@pytest.mark.parametrize("trained_on", ["with", "without"])
+def test_wavelengths_that_one_survey_lacks_are_those_of_the_other(trained_on, survey, curves_of):
+    """A table has none unless they are stated, and its bundle of another survey may have some."""
+    curves = curves_of(*survey(10))
+    bare = replace(curves, passbands=Passbands(curves.passbands.names))
+    known = (367.1, 482.7, 622.3, 754.6, 869.1, 971.0)
+    stated = replace(curves, passbands=Passbands(curves.passbands.names, known))
+    own, other = (stated, bare) if trained_on == "with" else (bare, stated)
+    fitted = settings_of("default").fit(own, seed=0)
+    prepared = fitted.prepare(other)
+    assert prepared.features.shape == (10, len(fitted.feature_names))
+    assert_same(prepared, fitted.prepare(own))

@@ -35,7 +35,7 @@ N_WIDE = 4_000
 REDSHIFT_TOLERANCE = 0.2
 FLUX_TOLERANCE = 0.3
 
-# What does not fit, and is said in docs/simulation.md: (class, quantity).
+# What does not fit, and is said in docs/background/simulation.md: (class, quantity).
 KNOWN: set[tuple[int, str]] = set()
 
 

@@ -103,7 +103,7 @@ def test_interleaved_objects_are_regrouped(
     check_same(again, survey.read(), ordered=False)
     ids = pl.concat(part.light_curves.objects["object_id"] for part in read_all(again))
     assert ids.is_unique().all()
-    # A resumed job finds what is there and goes on with it.
+    # A resumed job finds what is there and resumes from it.
     if folder.exists():
         stamps = {file: file.stat().st_mtime_ns for file in folder.iterdir()}
         check_same(survey.chunks(rows=20).regrouped(folder), survey.read(), ordered=False)

@@ -47,7 +47,7 @@ def _cholesky(matrix: FloatArray) -> FloatArray:
 
 @compiled_quick
 def _step(state: FloatArray, x: float, factor: FloatArray, normals: FloatArray) -> None:
-    """Let the states ``(2, W)`` of W coupled processes go on by x, with ``2 W`` normals."""
+    """Let the states ``(2, W)`` of W coupled processes advance by x, with ``2 W`` normals."""
     n = len(factor)
     a, b, d = transition(x)
     q_ff, q_fg, q_gg = diffusion(x)

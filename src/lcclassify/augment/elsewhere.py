@@ -64,7 +64,7 @@ class ObserveElsewhere:
         spectra: What the process is of, any of ``none``: the fluxes; ``shared``: what an
             object differs from the mean spectrum of all objects by, see
             `lcclassify.augment.spectra`; ``class``: from that of its class. Of several each
-            draw takes one at random: nobody knows how light goes on beyond what was seen.
+            draw takes one at random: nobody knows the light beyond what was seen.
         proportionate: Whether new redshifts are such that classes have their proportions at all
             of them, see `lcclassify.augment.proportions`.
         fainter: Mean and standard deviation of what objects of the Galaxy lose, in
@@ -190,7 +190,7 @@ class FittedElsewhere:
         acceptances: Which draws of those that are moved, and of those that are dimmed, are
             kept; None for all that are detected.
         scatter: Of photometric redshifts.
-        photometric: Names of columns, as of `Sample`.
+        photometric: Names of columns, as in `Sample`.
         survey: What objects are observed under.
     """
 

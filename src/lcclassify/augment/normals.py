@@ -84,7 +84,7 @@ def _hard(state: np.uint64, layer: int, unit: float) -> float:
 
 @compiled
 def mixed(x: np.uint64) -> np.uint64:
-    """Return a number's hash, as of `lcclassify.hashing.mix`."""
+    """Return a number's hash, as in `lcclassify.hashing.mix`."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

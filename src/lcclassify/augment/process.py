@@ -152,7 +152,7 @@ def solve(
     """Fill ``weights (n,)`` with (K + noise)⁻¹ values, K the covariance of the observations.
 
     Args:
-        mjd: As of `filter_gains`, likewise the others.
+        mjd: As in `filter_gains`, likewise the others.
         passband: ``(n,)``.
         values: ``(n,)``.
         rate: c, per day.

@@ -28,7 +28,7 @@ class RedshiftDensity:
 
     @classmethod
     def logarithmic(cls) -> Self:
-        """Return the density that is even in the logarithm, as of avocado (1907.04690)."""
+        """Return the density that is even in the logarithm, as in avocado (1907.04690)."""
         density = 1 / np.maximum(_GRID, 0.005)
         return cls(_summed(density))
 
@@ -96,7 +96,7 @@ class RedshiftDensity:
         """Return densities of K classes: this one, times a factor in each of some bins.
 
         Args:
-            edges: ``(J + 1,)`` ascending; the first and the last bin go on beyond.
+            edges: ``(J + 1,)`` ascending; the first and the last bin are open.
             factors: ``(K, J)``.
         """
         middle = (_GRID[1:] + _GRID[:-1]) / 2

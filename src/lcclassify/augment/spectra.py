@@ -1,7 +1,7 @@
 """Mean spectral shapes of the classes, learned from training objects at all their redshifts.
 
 A Gaussian process with a mean of zero knows nothing of what lies blueward of the bluest
-passband and goes on there as it was, where supernovae have next to no light. An object farther
+passband and continues there as it was, where supernovae have next to no light. An object farther
 away was observed there: the shapes of its class, at its phase, say how fluxes at two rest-frame
 wavelengths compare. The process is then one of what an object differs from its class by.
 """
@@ -37,7 +37,7 @@ class Spectra:
     Attributes:
         knots: ``(W,)`` natural logarithms of rest-frame wavelengths in nm, evenly spaced.
         shapes: ``(K, P, W)``, linear between knots and phases and constant beyond them,
-            but for the blue end, where a decline goes on.
+            but for the blue end, where a decline continues.
     """
 
     knots: FloatArray

@@ -69,7 +69,7 @@ def beside_published(
     """Return published figures beside those of a run, in three groups.
 
     Args:
-        scalars: Metrics of a model of PLAsTiCC's 15 classes, as of `Evaluation`.
+        scalars: Metrics of a model of PLAsTiCC's 15 classes, as in `Evaluation`.
         names: What its classes are called, by label.
         cv_accuracy: Cross-validation accuracies, see `report.paper_comparison`.
     """

@@ -21,7 +21,7 @@ from lcclassify.schema import Batch
 INPUTS: Final = ("features", "context", "sequences", "lengths")
 OUTPUTS: Final = ("probabilities", "member_probabilities", "unknown")
 
-_IR_VERSION: Final = 10  # as of the operators' version, so that no newer runtime is asked for
+_IR_VERSION: Final = 10  # that of the operators' version, so that no newer runtime is asked for
 
 
 def onnx_model(bundle: Bundle, decisions: Decisions | None = None) -> Any:

@@ -65,14 +65,14 @@ def table_curves(
 
     Args:
         bundle: What is to classify them.
-        observations: As of `Predictor.predict_proba`.
+        observations: As in `Predictor.predict_proba`.
         objects: Likewise.
 
     Returns:
         The light curves, and the ids of objects without a row in the object table.
 
     Raises:
-        DataError: As of `light_curves`, or a table is of another kind.
+        DataError: As in `light_curves`, or a table is of another kind.
     """
     fitted = bundle.representation
     carried = fitted.metadata if objects is None else ()
@@ -99,12 +99,12 @@ def light_curves(
 
     Args:
         bundle: What is to classify them.
-        observations: As of `canonicalise`, of plain columns.
+        observations: As in `canonicalise`, of plain columns.
         objects: Likewise.
         cure: How the caller's user names passbands that have numbers, for a message.
 
     Raises:
-        DataError: As of `canonicalise`, or passbands have numbers that mean nothing.
+        DataError: As in `canonicalise`, or passbands have numbers that mean nothing.
     """
     fitted = bundle.representation
     _check_passbands(bundle, observations, cure)

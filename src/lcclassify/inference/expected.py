@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 
 _DEVIATIONS: Final = 1.96
 # Eleven simulated surveys needed up to 0.032 beyond the rest; twenty others were inside with this
-# (docs/method.md).
+# (docs/background/probabilities.md).
 _ELSEWHERE: Final = 0.045
 # Distance of distributions from which a survey is another one altogether.
 _ALTOGETHER: Final = 0.25

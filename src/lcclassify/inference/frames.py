@@ -146,7 +146,7 @@ def _selected(frame: Any, kind: str | None, argument: str, names: list[str]) -> 
 
 
 def _column(column: Any, name: str, argument: str, convert: Callable[[Any], Any]) -> pl.Series:
-    """Return a column that may be the one that cannot be converted, such as of swapped bytes."""
+    """Return a column, which may be the one that cannot be converted (swapped bytes, say)."""
     try:
         return pl.Series(name, convert(column))
     except _FAULTS as error:

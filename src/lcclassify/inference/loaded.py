@@ -33,9 +33,9 @@ def loaded_predictor(
         folder: Folder of a bundle.
         accelerator: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
         batch_size: Objects scored at a time; None for what is fast on the device.
-        precision: As of `Predictor`.
-        threads: As of `Predictor`.
-        unknown_fraction: As of `Predictor`.
+        precision: As in `Predictor`.
+        threads: As in `Predictor`.
+        unknown_fraction: As in `Predictor`.
 
     Raises:
         BundleError: The bundle cannot be used.

@@ -75,10 +75,10 @@ def classify_nested(
         zeropoint: AB magnitude of flux 1 in the frame, 31.4 for Rubin's nJy: fluxes are
             converted to the bundle's units. None takes them to be in these.
         keep: Columns to keep; None for all that are not nested, such as coordinates.
-        accelerator: As of `Predictor`.
-        batch_size: As of `Predictor`.
-        precision: As of `Predictor`.
-        unknown_fraction: As of `Predictor`.
+        accelerator: As in `Predictor`.
+        batch_size: As in `Predictor`.
+        precision: As in `Predictor`.
+        unknown_fraction: As in `Predictor`.
 
     Returns:
         A NestedFrame with a row for every row, in the same order and with the same index:
@@ -349,7 +349,7 @@ def _nested_pandas() -> Any:
         import nested_pandas
     except ImportError as fault:
         raise ConfigError(
-            'classify_nested needs nested-pandas: pip install "lcclassify[lsdb]"'
+            'classify_nested needs nested-pandas: pip install "lcclassify[catalogs]"'
         ) from fault
     return nested_pandas
 

@@ -381,12 +381,12 @@ class Predictor:
         """Say what decided about one object, by leaving parts of its light curve out.
 
         Args:
-            observations: As of `predict_proba`.
+            observations: As in `predict_proba`.
             objects: Likewise.
             object_id: The object; may be left out where the tables have one alone.
 
         Raises:
-            DataError: As of `predict_proba`, or there is no such object.
+            DataError: As in `predict_proba`, or there is no such object.
         """
         from lcclassify.inference.explaining import explain
 

@@ -46,11 +46,11 @@ def run_chunks(
         chunks: The survey.
         make_job: Gives the job for a survey's chunks and a place for shards.
         engine: Who works.
-        work: Folder for what a later call goes on with. The caller removes it with
+        work: Folder for what a later call resumes from. The caller removes it with
             `remove_work` when it has what it wants.
         description: JSON-able; all that decides what the shards hold.
         table: The shards' table with one row an object.
-        title: What is going on, such as ``classifying plasticc``.
+        title: What is being done, such as ``classifying plasticc``.
         restart: Whether to begin anew where an earlier call was stopped.
 
     Returns:
@@ -119,11 +119,11 @@ def _place_of_regrouped(work: Path, description: Mapping[str, Any]) -> Path:
 def working_folder(work: Path) -> Iterator[None]:
     """Hold a folder that no other process may work in at the same time.
 
-    It stays if something is in it that a later call can go on with.
+    It stays if something is in it that a later call can resume from.
 
     Raises:
         ConfigError: Another process has it.
-        OutputError: It cannot be made; or one raised inside, which then says how to go on.
+        OutputError: It cannot be made; or one raised inside, which then says how to resume.
     """
     lock = Lock(work / "lock")
     try:
@@ -138,7 +138,7 @@ def working_folder(work: Path) -> Iterator[None]:
         if not ShardStore(work / _SHARDS).begun():
             raise
         raise OutputError(
-            f"{error}; what is finished stays in '{work}', and the same command goes on with it"
+            f"{error}; what is finished stays in '{work}', and the same command resumes from it"
         ) from error
     finally:
         # Once the lock is released the folder may be another process's.
@@ -212,7 +212,7 @@ def _run(
                 pass  # where Polars raised the first one, Python's own comes after it
             raise KeyboardInterrupt(
                 f"interrupted; {len(records):,} of {len(chunks):,} chunks are finished, and the "
-                "same command goes on with the others"
+                "same command resumes with the others"
             ) from stop
         finally:
             close = getattr(running, "close", None)

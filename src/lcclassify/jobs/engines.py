@@ -198,7 +198,7 @@ def _distributed() -> Any:
     try:
         import distributed
     except ImportError as fault:
-        raise ConfigError('engine=dask needs Dask: pip install "lcclassify[dask]"') from fault
+        raise ConfigError('engine=dask needs Dask: pip install "lcclassify[cluster]"') from fault
     return distributed
 
 

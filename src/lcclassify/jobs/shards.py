@@ -184,7 +184,7 @@ class ShardStore:
             return
         keys = ", ".join(_differences(found, wanted))
         raise ConfigError(
-            f"'{self.folder}' holds a begun job with another {keys}: go on with what it was begun "
+            f"'{self.folder}' holds a begun job with another {keys}: resume with what it was begun "
             "with, or pass restart=true to begin anew"
         )
 

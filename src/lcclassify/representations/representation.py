@@ -312,6 +312,9 @@ class FittedRepresentation:
         if not observed[OBJECT_ID].is_sorted():
             observed = observed.sort(OBJECT_ID)
         light_curves = replace(light_curves, objects=observed)
+        if bool(light_curves.passbands.wavelengths) != bool(self.passbands.wavelengths):
+            # Which features there are depends on it: those of the training survey.
+            light_curves = replace(light_curves, passbands=self.passbands)
         scaled = add_flux_noise(light_curves, self.settings.noise, self.seed)
         factor = self.flux_factor
         if factor != 1.0:

@@ -25,7 +25,7 @@ from lcclassify.training.memory import is_out_of_memory
 MOST_ATTEMPTS: Final = 20  # of a trial whose process died, before it counts as failed
 
 Show = Callable[[str], None]
-# Trains, told whom to tell of epochs and whether to go on with what the folder holds.
+# Trains, told whom to tell of epochs and whether to resume from what the folder holds.
 Train = Callable[["TrialWatcher", bool], None]
 
 
@@ -47,7 +47,7 @@ class TrialOutcome:
 
 
 class TrialWatcher:
-    """Reports the epochs of a trial's first fit, and ends trials not worth going on with.
+    """Reports the epochs of a trial's first fit, and ends trials not worth continuing.
 
     The fits of a trial differ by their seeds or folds only, and pruners compare the same
     fit of different trials.
@@ -110,7 +110,7 @@ def run_trial(handle: TrialHandle, train: Train, show: Show = lambda text: None)
 
     Raises:
         ConfigError: Another process trains it.
-        KeyboardInterrupt: The user stopped it; it will be gone on with.
+        KeyboardInterrupt: The user stopped it; it will be resumed.
     """
     locks = SearchLocks(handle.folder)
     lock = locks.job(handle.number)
@@ -149,7 +149,7 @@ def _attempt(
             spreads = [objective.spread for objective in objectives]
         except PrunedError as error:
             state, reason = TrialState.PRUNED, str(error)
-        except Exception as error:  # whatever a configuration brings about: the search goes on
+        except Exception as error:  # whatever a configuration brings about: the search continues
             reason = reason_of(error)
     with SearchLocks(handle.folder).study():
         seconds = training_seconds(handle.output) or time.perf_counter() - began
@@ -185,5 +185,5 @@ def _find(study: Study, number: int) -> FrozenTrial:
 
 
 def _was_begun(folder: Path) -> bool:
-    """Tell whether a folder holds what a training can go on with."""
+    """Tell whether a folder holds what a training can resume from."""
     return (folder / "config.yaml").is_file() and (folder / "fits").is_dir()

@@ -171,7 +171,7 @@ class SearchStudy:
 
 
 def _same_search(folder: Path, settings: SearchSettings, fingerprint: dict[str, Any]) -> str:
-    """Record what a folder's search is, or refuse to go on with another one."""
+    """Record what a folder's search is, or refuse to continue another one."""
     path = folder / SEARCH
     now = json.loads(json.dumps(fingerprint, default=str))
     try:
@@ -195,7 +195,7 @@ def _same_search(folder: Path, settings: SearchSettings, fingerprint: dict[str, 
         if old.get(key) != now.get(key):
             raise ConfigError(
                 f"the search in '{folder}' has {_said(key, old)}, not {_said(key, now)}: set it "
-                "back to go on, or take another search.name"
+                "back to resume, or take another search.name"
             )
     return str(identity)
 

@@ -32,7 +32,7 @@ _CANDIDATES = 10  # configurations of which one at least must be accepted at the
 
 
 def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
-    """Run a search, or go on with it, until it has all its trials.
+    """Run or resume a search until it has all its trials.
 
     Args:
         around: Where it runs.
@@ -77,7 +77,7 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
         finished = sum(trial.state.is_finished() for trial in study.trials())
         write_results(around.folder, study.study, settings, space, figures=False)
         raise KeyboardInterrupt(
-            f"interrupted after {finished} of {study.total} trials; the same command goes on"
+            f"interrupted after {finished} of {study.total} trials; the same command resumes"
         ) from stop
     with working(around.console, "drawing figures"):
         write_results(around.folder, study.study, settings, space, figures=True)

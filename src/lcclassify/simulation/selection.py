@@ -104,7 +104,7 @@ def find(
         population: Of the class.
         wanted: The objects.
         fields: Visits by field.
-        noise_level: As of `typical_noise`.
+        noise_level: As in `typical_noise`.
         span: First and last MJD of the survey.
 
     Raises:

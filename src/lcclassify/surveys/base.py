@@ -115,10 +115,10 @@ class Survey(ABC):
         """Return the survey as chunks of whole objects, for what the memory cannot hold.
 
         Args:
-            labels: As of `read`.
+            labels: As in `read`.
             rows: Observations of a chunk, about. An object is never cut.
             on_error: ``stop`` raises on a row that cannot be read; ``quarantine`` lists it
-                in the chunk's rejects and goes on.
+                in the chunk's rejects and continues.
 
         Raises:
             DataError: If a file is missing, damaged or does not hold what was described.
@@ -138,8 +138,8 @@ class Survey(ABC):
         """Find the files of the survey and look into them.
 
         Args:
-            labels: As of `read`.
-            rows: As of `chunks`.
+            labels: As in `read`.
+            rows: As in `chunks`.
         """
 
     def convert(
@@ -199,7 +199,7 @@ class MemorySurvey(Survey):
         """Return ``observations`` and ``objects``, as `canonicalise` takes them.
 
         Args:
-            labels: As of `read`.
+            labels: As in `read`.
 
         Returns:
             Both, and ``messages``, a column ``message`` of what there is to say of them.

@@ -116,8 +116,8 @@ def cast_observations(
     """Cast the columns of an observation table to canonical types, where it has them.
 
     Args:
-        frame: Columns as of `canonicalise`; others stay as they are.
-        passbands: As of `canonicalise`.
+        frame: Columns as in `canonicalise`; others stay as they are.
+        passbands: As in `canonicalise`.
         id_type: Of all ids; None for that of these.
 
     Returns:

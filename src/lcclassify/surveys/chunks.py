@@ -135,7 +135,7 @@ class SurveyChunks:
 
     Args:
         survey: What the rows mean.
-        labels: As of `Survey.read`.
+        labels: As in `Survey.read`.
         rows: The rows of the observation files.
         table: What is known of all objects.
 
@@ -193,10 +193,10 @@ class SurveyChunks:
         """Read all chunks at once.
 
         Args:
-            title: What is going on.
+            title: What is being done.
 
         Raises:
-            DataError: As of `read`, or there is no object with an observation.
+            DataError: As in `read`, or there is no object with an observation.
         """
         files = self._files
         parts = [files.raw(k)[0] for k in tracked(range(len(files)), len(files), title, "chunks")]

@@ -40,7 +40,7 @@ def read_texts(
         Observations, in the order of the objects; objects; and what is to be ignored.
 
     Raises:
-        DataError: As of `parse`, or if a file lacks what is wanted.
+        DataError: As in `parse`, or if a file lacks what is wanted.
     """
     values: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     rows: list[dict[str, Any]] = []

@@ -41,7 +41,7 @@ class SnphotccSurvey(SnanaSurvey):
         split: ``random`` leaves the choice of test objects open; ``challenge`` makes the
             1,103 objects with a spectrum the training set and all others the test set.
         metadata: Columns of the object table, out of `METADATA`.
-        class_map: Class of every type in ``SIM_COMMENT``, as of `SnanaSurvey`.
+        class_map: Class of every type in ``SIM_COMMENT``, as in `SnanaSurvey`.
         settings: `detection_snr` and `cache_dir` of `SnanaSurvey`.
     """
 

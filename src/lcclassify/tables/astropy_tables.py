@@ -59,7 +59,7 @@ def flux_zeropoints(
     """Return the AB magnitude of flux 1 in the units of columns of fluxes.
 
     Args:
-        table: As of `astropy_frame`.
+        table: As in `astropy_frame`.
         names: Columns of the table.
         where: What the table is called in messages.
 

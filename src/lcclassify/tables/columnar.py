@@ -226,7 +226,7 @@ class ColumnarRows(RowFile):
                 raise DataError(f"{self.path}: column '{series.name}' must hold text, got {dtype}")
             if dtype.is_integer() and kind == "id":
                 return series, None
-            text = series.cast(pl.String).str.strip_chars()  # as of text files
+            text = series.cast(pl.String).str.strip_chars()  # as in text files
             return text.set(text == "", None), None
         if dtype == pl.String:
             word = pl.lit(series)

@@ -1,4 +1,4 @@
-"""Keeps what is dear to make once in a process, for objects that are pickled often."""
+"""Keeps what is expensive to make once in a process, for objects that are pickled often."""
 
 from __future__ import annotations
 

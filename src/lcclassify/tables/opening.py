@@ -78,7 +78,7 @@ def read_columns(
     """Read the same columns of several files, one below the other.
 
     Args:
-        files: As of `open_files`.
+        files: As in `open_files`.
         columns: Likewise.
         form: Likewise.
 

@@ -113,7 +113,7 @@ def split(lines: Iterable[str], form: TextForm, before: int = 0) -> Iterator[Rec
 
     Args:
         lines: With their ends.
-        form: As of `records`.
+        form: As in `records`.
         before: Number of the line before the first.
     """
     if form.separator == WHITESPACE:

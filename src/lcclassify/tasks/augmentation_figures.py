@@ -38,7 +38,7 @@ _MOST: Final = 5_000  # objects of a sample, of which outlines are drawn
 _GRID: Final = 160  # points of a line
 _SIGNIFICANT: Final = 5.0  # errors: an observation that a panel must show
 _MARGIN: Final = 30.0  # days around those
-_BEYOND: Final = 10.0  # days that a line goes on beyond the observations
+_BEYOND: Final = 10.0  # days that a line continues beyond the observations
 _NEAR: Final = 10.0  # days around the most significant observation, for a colour
 _LEAST_LIGHT: Final = 3.0  # errors that the fluxes of a colour must have together
 
@@ -155,7 +155,7 @@ def _colours(curves: Curves, passbands: Passbands) -> FloatArray:
     """Return (red - blue) / (red + blue) of mean fluxes near the best time, ``(n,)``.
 
     Unlike a difference of magnitudes it is defined of an object that one of the passbands
-    sees nothing of, as of distant ones the bluer does: it is 1 then, or -1.
+    sees nothing of, as the bluer does of distant ones: it is 1 then, or -1.
     """
     bands = _colour_bands(passbands)
     n = len(curves)

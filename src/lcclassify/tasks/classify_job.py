@@ -33,12 +33,12 @@ class ClassifyJob:
         bundle: Folder of the bundle; every process loads it once.
         flux_factor: What the survey's fluxes are multiplied by.
         keep_scores: Whether to keep what an evaluation needs of labelled objects.
-        accelerator: As of `Predictor`.
-        batch_size: As of `Predictor`.
-        precision: As of `Predictor`.
-        threads: As of `Predictor`; all chunks that a process works on share them.
+        accelerator: As in `Predictor`.
+        batch_size: As in `Predictor`.
+        precision: As in `Predictor`.
+        threads: As in `Predictor`; all chunks that a process works on share them.
         decisions: What is said beside the probabilities.
-        unknown_fraction: As of `Predictor`.
+        unknown_fraction: As in `Predictor`.
         keep_examples: Whether to keep light curves that a report may show.
     """
 

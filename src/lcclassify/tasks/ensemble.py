@@ -87,7 +87,7 @@ class TrainResult:
 def train_ensemble(
     run: Run, console: Console, watcher: EpochWatcher | None, said: set[str]
 ) -> TrainResult:
-    """Train what a run's plan says, going on where an earlier process stopped.
+    """Train what a run's plan says, from where an earlier process stopped.
 
     Args:
         run: The run.
@@ -97,7 +97,7 @@ def train_ensemble(
 
     Raises:
         LcclassifyError: The input cannot be used.
-        KeyboardInterrupt: The user stopped it; what is finished can be gone on with.
+        KeyboardInterrupt: The user stopped it; the run can be resumed.
     """
     started = time.perf_counter()
     workers = worker_count(run.config["trainer"])

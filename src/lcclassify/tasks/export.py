@@ -62,7 +62,7 @@ def export(cfg: DictConfig) -> ExportResult:
     for library in ("onnx", "onnxruntime"):
         if find_spec(library) is None:
             raise ConfigError(
-                f"an export needs the library {library}: pip install 'lcclassify[onnx]'"
+                f"an export needs the library {library}: pip install 'lcclassify[export]'"
             )
     check_writable(output)
     decisions = Decisions.from_config(cfg.sets, cfg.sets_by, None)

@@ -273,11 +273,11 @@ def _split(run: Run, observed: pl.DataFrame, data: SurveyData, seed: int) -> Spl
 
 
 def _keep(prepared: PreparedSet, folder: Path, console: Console) -> bool:
-    """Put a prepared set into the cache, and say whether it is there."""
+    """Put a prepared set into the cache, and return whether it is there."""
     try:
         prepared.save(folder)
         return True
     except OSError as error:
-        # The cache only saves time: without it the run goes on all the same.
+        # The cache only saves time: the run continues without it.
         console.print(f"  the prepared set is not cached: {error}", highlight=False, soft_wrap=True)
         return False

@@ -47,7 +47,8 @@ _KEYS: Final = (
 )
 _MATMUL: Final = ("highest", "high", "medium")
 
-# Faster than one (docs/speed.md); more were not tried. One of the paper's networks takes 6 GiB.
+# Faster than one (docs/benchmarks/speed.md); more were not tried. One of the paper's networks
+# takes 6 GiB.
 _FITS_ON_A_GPU: Final = 4
 _MEMORY_OF_A_FIT: Final = 8 * 2**30
 

@@ -22,12 +22,12 @@ def example_curves(
 
     Args:
         curves: The chunk's light curves.
-        predictions: Of its objects, a row each, as of `Predictions.to_frame`.
+        predictions: Of its objects, a row each, as in `Predictions.to_frame`.
         classes: The K labels.
         labelled: Whether labels count.
 
     Returns:
-        As of `named_curves`, with `label`, null where it does not count.
+        As in `named_curves`, with `label`, null where it does not count.
     """
     labels = curves.objects[LABEL] if labelled else pl.lit(None, dtype=pl.String).alias(LABEL)
     table = predictions.with_columns(labels).filter(pl.col(REASON).is_null())
@@ -48,7 +48,7 @@ def chosen_curves(
         classes: The K labels.
 
     Returns:
-        As of `named_curves`, by object.
+        As in `named_curves`, by object.
     """
     kept = pl.concat([read_parquet(path) for path in examples])
     candidates = kept.select(OBJECT_ID, LABEL).unique(OBJECT_ID, keep="first").sort(OBJECT_ID)

@@ -40,7 +40,7 @@ def make_report(path: Path) -> tuple[Path | None, str]:
     """Make a report at the end of other work, whose result stays where this fails.
 
     Args:
-        path: As of `report_of`.
+        path: As in `report_of`.
 
     Returns:
         The HTML file, or None; and the sentence that says so.

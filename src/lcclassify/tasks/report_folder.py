@@ -78,7 +78,7 @@ def named_curves(curves: LightCurves, ids: pl.Series) -> pl.DataFrame:
 
 
 def no_curves() -> pl.DataFrame:
-    """Return a table as of `named_curves` without a row."""
+    """Return a table as in `named_curves` without a row."""
     numbers = dict.fromkeys((FLUX, FLUX_ERR), pl.Float64)
     return pl.DataFrame(
         schema={OBJECT_ID: pl.String, MJD: pl.Float64, PASSBAND: pl.String, **numbers}

@@ -333,7 +333,7 @@ def _to_tensorboard(
     final: Evaluation,
     figures: Mapping[str, Any],
 ) -> None:
-    # Of a run that was gone on with: its final values replace the earlier ones.
+    # Of a resumed run: its final values replace the earlier ones.
     remove_event_files(folder)
     writer = SummaryWriter(str(folder))
     try:

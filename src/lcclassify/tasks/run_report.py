@@ -49,9 +49,9 @@ def finish_report(
 
     Args:
         run: The run.
-        inputs: As of `keep_for_report`.
-        seconds: As of `keep_for_report`.
-        remarks: As of `keep_for_report`.
+        inputs: As in `keep_for_report`.
+        seconds: As in `keep_for_report`.
+        remarks: As in `keep_for_report`.
         console: Where to say it.
 
     Returns:

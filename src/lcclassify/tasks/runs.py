@@ -1,4 +1,4 @@
-"""The folder of a training run, and going on with one that was interrupted."""
+"""The folder of a training run, and resuming one that was interrupted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SPLITS: Final = "splits.parquet"
 FITS: Final = "fits"
 BUNDLE: Final = "bundle"
 
-# What may change when a run goes on; anything else would make it another run.
+# What may change when a run is resumed; anything else would make it another run.
 _MAY_CHANGE: Final = (
     "resume",
     "retrain",
@@ -75,22 +75,22 @@ class Run:
 
 
 def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
-    """Start a run in a new folder, or go on with one.
+    """Start a run in a new folder, or resume one.
 
     Args:
         cfg: The composed configuration.
-        overrides: The user's own words on the command line; needed to go on with a
+        overrides: The user's own words on the command line; needed to resume a
             run, whose configuration is otherwise the one it was started with.
 
     Raises:
-        ConfigError: The run to go on with does not exist, or its settings would change.
+        ConfigError: The run to resume does not exist, or its settings would change.
         OutputError: The folder holds another run or cannot be written.
     """
     if cfg.get("resume"):
         return _resume(cfg, overrides)
     if cfg.get("retrain"):
         raise ConfigError("retrain needs the run whose head it trains anew: resume=FOLDER")
-    # Written out at once: the searches that members come from may go on.
+    # Written out at once: the searches that members come from may continue.
     config = expand_model(to_plain(cfg))
     plan = check_config(config)
     if config["paths"].get("output_dir") is None:
@@ -100,7 +100,7 @@ def open_run(cfg: DictConfig, overrides: Sequence[str] = ()) -> Run:
     # misspelt file name for instance, is simply begun again.
     if (folder / FITS).exists() or (folder / BUNDLE).exists():
         raise OutputError(
-            f"'{folder}' already holds a run: go on with it by {typed('resume', folder)}, or "
+            f"'{folder}' already holds a run: resume it by {typed('resume', folder)}, or "
             "choose another folder"
         )
     if (folder / CONFIG).exists() and not _is_of_a_run(folder / CONFIG):
@@ -183,7 +183,7 @@ def _key(override: str) -> str:
 
 
 def check_same_data(run: Run, fingerprint: dict[str, Any]) -> None:
-    """Record what a run was trained on, or refuse to go on with other data.
+    """Record what a run was trained on, or refuse to resume with other data.
 
     Raises:
         ConfigError: The run was started on other files or options.

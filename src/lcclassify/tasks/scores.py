@@ -91,8 +91,8 @@ def evaluated_objects(paths: Sequence[Path], taxonomy: Taxonomy) -> pl.DataFrame
     """Return the objects that `evaluations` are of.
 
     Args:
-        paths: As of `evaluations`.
-        taxonomy: As of `evaluations`.
+        paths: As in `evaluations`.
+        taxonomy: As in `evaluations`.
 
     Returns:
         `object_id`, `label` and the quantities that the tables hold of them.

@@ -34,7 +34,7 @@ def train(
 
     Raises:
         LcclassifyError: The input or the configuration cannot be used.
-        KeyboardInterrupt: The user stopped it; what is finished can be gone on with.
+        KeyboardInterrupt: The user stopped it; the run can be resumed.
     """
     run = open_run(cfg, overrides)
     # The configuration is checked before what takes seconds to import is.

@@ -42,7 +42,7 @@ def train_in_process(
     """Train a trial in one of several processes, which share a terminal.
 
     Args:
-        config: As of `train_trial`, as plain values.
+        config: As in `train_trial`, as plain values.
         folder: Folder of the trial.
         show: Told in words how far it is.
 

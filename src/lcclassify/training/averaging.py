@@ -16,7 +16,7 @@ class AveragedWeights(WeightAveraging):
     A plain mean of all steps until there are as many as `share` of the whole fit has, and an
     exponential one with that many steps as its time constant from then on. Validation sees the
     averaged weights, and checkpoints have them under ``state_dict`` beside those that
-    training goes on from. Buffers, such as the statistics of a batch normalisation, are the
+    training resumes from. Buffers, such as the statistics of a batch normalisation, are the
     latest ones.
 
     Args:

@@ -60,7 +60,7 @@ class History(Callback):
         return {"epochs": self.epochs}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the history of the checkpoint that training goes on from."""
+        """Take the history of the checkpoint that training resumes from."""
         self.epochs = list(state_dict["epochs"])
 
 
@@ -75,7 +75,7 @@ class ProgressReporter(Protocol):
         """These fits will run; each costs about so much, in a unit of their own."""
 
     def started(self, fit: str, total: int, done: int) -> None:
-        """A fit begins, or goes on after `done` of `total` objects."""
+        """A fit begins, or resumes after `done` of `total` objects."""
 
     def advanced(self, fit: str, objects: int, note: str) -> None:
         """Some more objects were trained on; `note` is the latest state in words."""
@@ -97,7 +97,7 @@ class EpochWatcher(Protocol):
         """An epoch, counted from 0, is over and kept.
 
         Raises:
-            PrunedError: The run is not worth going on with.
+            PrunedError: The run is not worth continuing.
         """
 
 

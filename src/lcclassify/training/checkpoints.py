@@ -60,7 +60,7 @@ class EpochCheckpoint(Checkpoint):
         return {"best_epoch": self.best_epoch, "best_value": self.best_value}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the best epoch of the checkpoint that training goes on from."""
+        """Take the best epoch of the checkpoint that training resumes from."""
         self.best_epoch = state_dict["best_epoch"]
         self.best_value = state_dict["best_value"]
 

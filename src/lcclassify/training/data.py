@@ -124,7 +124,7 @@ class DrawnSampler(BucketSampler):
 
     Args:
         epochs: The fit's epochs.
-        batch_size: As of `BucketSampler`.
+        batch_size: As in `BucketSampler`.
         seed: Likewise.
         rank: Likewise.
         world_size: Likewise.

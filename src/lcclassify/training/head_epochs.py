@@ -41,7 +41,7 @@ class HeadNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class EpochFit(HeadFit):
-    """A training of a head by epochs, which goes on where it was interrupted.
+    """A training of a head by epochs, which resumes where it was interrupted.
 
     Attributes:
         optimizer: Plain configuration of the optimiser.

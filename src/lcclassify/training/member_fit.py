@@ -109,7 +109,7 @@ class MemberFit(ABC):
         return FitOutcome(submodel, history, *held_out)
 
     def run(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> None:
-        """Train the network, going on where an interrupted run stopped.
+        """Train the network, from where an interrupted run stopped.
 
         Raises:
             TrainingError: A loss diverged.
@@ -149,7 +149,7 @@ class MemberFit(ABC):
 
     @abstractmethod
     def _trained(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> Submodel:
-        """Train, going on where an interrupted run stopped, and leave the history."""
+        """Train, from where an interrupted run stopped, and leave the history."""
 
     def _load_held_out(self) -> tuple[FloatArray, FloatArray] | None:
         wanted = (len(self.held_out_rows), len(self.class_weights))

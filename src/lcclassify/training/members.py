@@ -125,7 +125,7 @@ def refitted(fitted: FittedMember, fits: Sequence[MemberFit]) -> FittedMember:
 
 
 def fit_member(context: TrainingContext, member: AnyMember, mode: str) -> FittedMember:
-    """Train a single member, going on where an interrupted run stopped.
+    """Train a single member, from where an interrupted run stopped.
 
     Raises:
         ConfigError: The mode is unknown.

@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # Small trees, each of a tenth of the features: they have to recognise what no object that they
-# are grown on is like, and larger ones are worse at it (docs/method.md).
+# are grown on is like, and larger ones are worse at it (docs/background/probabilities.md).
 _GROWTH: Final = Growth(
     rounds=200, learning_rate=0.05, leaves=4, min_objects=10, feature_share=0.1, l2=0.0
 )

@@ -88,9 +88,9 @@ class HeldOutPools:
 
     Args:
         observed: The objects.
-        loss: As of `PoolProblem`.
+        loss: As in `PoolProblem`.
         folds: ``(n,)`` fold of each row.
-        is_full: As of `PoolProblem`.
+        is_full: As in `PoolProblem`.
     """
 
     def __init__(

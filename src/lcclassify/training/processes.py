@@ -2,7 +2,7 @@
 
 Each job has a process of its own, forked from a server that has imported what training needs,
 so that it starts in milliseconds, and what it leaves behind in memory is gone with it. Jobs
-can be killed at any moment and gone on with later: that is how all of them are ended early,
+can be killed at any moment and resumed later: that is how all of them are ended early,
 and no process has to be asked to.
 """
 

@@ -35,7 +35,7 @@ _WEIGHTS: Final = "estimator.safetensors"
 _CONFIG: Final = "estimator.json"
 # Features that are brightness at the distance of the photometric redshift.
 _AT_DISTANCE: Final = ("peak_absolute_magnitude", "bolometric_magnitude", "log_radius")
-# As of `lcclassify.training.tree_fit`.
+# As in `lcclassify.training.tree_fit`.
 _PRODUCTS: Final = 100.0
 
 

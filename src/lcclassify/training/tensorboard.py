@@ -46,7 +46,7 @@ class EpochLogger(TensorBoardLogger):
 
     Args:
         folder: Where the event files go.
-        finished: Epochs that a fit which is gone on with has behind it. TensorBoard
+        finished: Epochs that a resumed fit has behind it. TensorBoard
             forgets what was written of later ones.
     """
 

@@ -88,7 +88,7 @@ def run_fits(
                     raise words[0]
                 if kind == ENDED and words[0] != 0:
                     raise TrainingError(
-                        f"{how_it_died(job, words[0])}; finished fits are kept: resume goes on, "
+                        f"{how_it_died(job, words[0])}; finished fits are kept: resume the run, "
                         "with trainer.workers=1 in less memory"
                     )
                 if kind != ENDED:

@@ -46,7 +46,7 @@ class ExplainedObject:
         probabilities: ``(K,)``.
         member_names: M names.
         members: ``(M, K)``.
-        night_time: ``(J,)`` days, as of the light curve.
+        night_time: ``(J,)`` days, on the axis of the light curve.
         night_changes: ``(J,)`` changes of the logarithm of the predicted class's probability
             when a night is left out, NaN where undefined.
         left_out: Names of other parts that were left out.

@@ -119,7 +119,7 @@ def _run(curve: FloatArray, start: int, level: float, sign: float) -> float:
 
 @compiled_forgiving
 def double(coefficients: FloatArray, curve: FloatArray, out: FloatArray) -> None:
-    """Describe a curve that has two minima a cycle, as of stars that eclipse each other.
+    """Describe a curve that has two minima a cycle, such as of stars that eclipse each other.
 
     Args:
         coefficients: Of `series`.

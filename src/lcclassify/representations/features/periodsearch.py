@@ -132,7 +132,7 @@ def _shortest(
     Any series has its equal at a half and a third of its frequency: which of them wins is chance.
 
     Args:
-        place: As of `search`, like the others that are not mentioned.
+        place: As in `search`, like the others that are not mentioned.
         value: ``(n,)``.
         weight: ``(n,)``.
         frequency: The one that won.

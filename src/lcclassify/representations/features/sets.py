@@ -25,7 +25,7 @@ REFERENCE: Final = "reference"
 # Modules of this package, imported when wanted: some need libraries that take long to load.
 SETS: Final = (REFERENCE, "shape", "colour", "periodic", "gp", "parametric")
 # What a set needs beyond the package's own needs: a module, what installs it, and the extra.
-_NEEDS: Final = {"parametric": ("light_curve", "light-curve", "features")}
+_NEEDS: Final = {"parametric": ("light_curve", "light-curve", "parametric")}
 
 # Observations of a block: its intermediate arrays stay in the processor's cache.
 _ROWS: Final = 131_072
@@ -101,11 +101,11 @@ def feature_matrix(
     """Return the columns of `feature_names`.
 
     Args:
-        sets: As of `feature_names`.
+        sets: As in `feature_names`.
         light_curves: Canonical tables of N objects, flux and flux_err already in the
             units the features are wanted in.
         redshift: ``(N,) float64``, NaN where there is none.
-        with_redshift: As of `feature_names`.
+        with_redshift: As in `feature_names`.
 
     Returns:
         ``(N, F) float64`` in the order of the object table; undefined values are NaN.

@@ -195,7 +195,7 @@ def _brighten(
     surfaces = _surface(hot), _surface(cold)
     light = surfaces[0] * (primary**2)[:, None] + surfaces[1] * (secondary**2)[:, None]
     bolometric = primary**2 * hot**4, secondary**2 * cold**4
-    # Masses as radii, as of stars on the main sequence.
+    # Masses as radii, as for stars on the main sequence.
     ratio = secondary / primary
     tide = (
         _ELLIPSOIDAL

@@ -16,7 +16,7 @@ class MagnetarSupernova(ThermalTransient):
     """A spinning magnet heats the ejecta by E / t_s / (1 + t / t_s)^2.
 
     With the period P in ms and the field B in 1e14 G, E = 2e52 erg P^-2 and
-    t_s = 4.75 d B^-2 P^2 (Kasen & Bildsten 2010, ApJ 717, 245); the light diffuses as of
+    t_s = 4.75 d B^-2 P^2 (Kasen & Bildsten 2010, ApJ 717, 245); the light diffuses as in
     Arnett 1982 (Inserra et al. 2013, ApJ 770, 128) from a photosphere with a temperature
     floor, suppressed in the ultraviolet (Nicholl, Guillochon & Berger 2017, ApJ 850, 55).
 

@@ -15,7 +15,7 @@ from lcclassify.simulation.sources.stars import Stars
 FloatArray = NDArray[np.float64]
 
 # Amplitudes in u to y relative to g: round numbers near those of the stars of stripe 82 (Sesar
-# et al. 2010, ApJ 708, 717); y, which SDSS lacks, goes on as z.
+# et al. 2010, ApJ 708, 717); y, which SDSS lacks, is taken to be as z.
 AMPLITUDES: Final = np.array([0.95, 1.0, 0.72, 0.57, 0.52, 0.50])
 
 # Shares of the cycle spent on the rise: types ab rise steeply, to various degrees, and type

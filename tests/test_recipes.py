@@ -1,0 +1,207 @@
+"""The recipes of CONTRIBUTING.md, followed to the letter in a copy of the repository.
+
+The first line of a recipe's code tells where it goes: ``# PATH``, a new file; ``# PATH, at the
+end``; ``# PATH, among the imports``; ``# PATH, in NAME``, a last entry of that table.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+QUICK = ["features=reference", "split.folds=2", "split.test_fraction=0.25", "trainer.workers=1"]
+QUIET = ["evaluation.figures=false", "evaluation.report=false", "tensorboard=false"]
+
+
+def recipe(title: str) -> list[tuple[str, str, str]]:
+    """Return (path, place, code) of every block of a section that tells where it goes."""
+    section = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", CONTRIBUTING, re.M | re.S)
+    assert section, f"CONTRIBUTING.md has no section '{title}'"
+    found = []
+    for block in re.findall(r"^ *```\w+\n.*?^ *```$", section[1], re.M | re.S):
+        code = "\n".join(textwrap.dedent(block).splitlines()[1:-1]) + "\n"
+        first, _, rest = code.partition("\n")
+        told = re.fullmatch(r"# (\S+?\.\w+)(?:, (.+))?", first)
+        if told:
+            found.append((told[1], told[2] or "", rest))
+    assert found, f"'{title}' has no code with a place"
+    return found
+
+
+def entered(source: str, name: str, entry: str) -> str:
+    """Return a module's text with a last entry in the table that is assigned to a name."""
+    (table,) = (
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        and isinstance(node.value, ast.Dict | ast.List | ast.Set | ast.Tuple)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name) and target.id == name
+    )
+    lines = source.splitlines(keepends=True)
+    line = lines[table.end_lineno - 1].encode()
+    before, bracket = line[: table.end_col_offset - 1].decode(), line[table.end_col_offset - 1 :]
+    comma = "" if "".join([*lines[: table.end_lineno - 1], before]).rstrip().endswith(",") else ", "
+    lines[table.end_lineno - 1] = f"{before}{comma}{entry.strip()}{bracket.decode()}"
+    return "".join(lines)
+
+
+def imported(source: str, line: str) -> str:
+    """Return a module's text with an import after its last one."""
+    last = [
+        node.end_lineno
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ][-1]
+    lines = source.splitlines(keepends=True)
+    return "".join([*lines[:last], line, *lines[last:]])
+
+
+def follow(title: str, checkout: Path) -> None:
+    """Do what a recipe tells in a copy of the repository."""
+    for path, place, code in recipe(title):
+        file = checkout / path
+        if not place:
+            assert not file.exists(), f"{path} is there already"
+            file.write_text(code, encoding="utf-8")
+            continue
+        source = file.read_text(encoding="utf-8")
+        if place == "at the end":
+            source = f"{source}\n\n{code}"
+        elif place == "among the imports":
+            source = imported(source, code)
+        else:
+            source = entered(source, place.removeprefix("in "), code)
+        file.write_text(source, encoding="utf-8")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of what recipes change, compiled code with it."""
+    for name in ("src", "conf", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / "checkout" / name)
+    for name in ("train.py", "predict.py", "pyproject.toml"):
+        shutil.copy2(ROOT / name, tmp_path / "checkout" / name)
+    return tmp_path / "checkout"
+
+
+def run(checkout: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=checkout,
+        env=os.environ | {"PYTHONPATH": str(checkout / "src"), "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def passed(checkout: Path, *words: str) -> int:
+    """Run tests of the copy, all of which pass; return how many."""
+    shown = run(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words)
+    count = re.search(r"(\d+) passed", shown)
+    assert count, shown
+    assert not re.search(r"failed|skipped", shown), shown
+    return int(count[1])
+
+
+@pytest.fixture(scope="session")
+def words_of(survey_words, tmp_path_factory):
+    """Return the words of a quick training on the tests' own survey."""
+
+    def words(folder):
+        return [*survey_words(folder), *QUICK, *QUIET, "trainer.accelerator=cpu"]
+
+    return words
+
+
+@pytest.mark.slow
+def test_a_survey_without_python(checkout, survey_folder, tmp_path):
+    follow("A survey without Python", checkout)
+    (path,) = (path for path, _, _ in recipe("A survey without Python"))
+    described = yaml.safe_load((checkout / path).read_text())
+    assert described["defaults"][0] == "table"
+    # Tables with the names that the description has.
+    columns = described["columns"]
+    observations = pl.read_csv(survey_folder / "observations.csv")
+    objects = pl.read_csv(survey_folder / "objects.csv")
+    (redshift,) = described["metadata"].values()
+    theirs = {ours: columns.get(ours, ours) for ours in observations.columns}
+    data = tmp_path / "data"
+    data.mkdir()
+    observations.rename(theirs).write_csv(data / described["observations"])
+    renamed = {"object_id": theirs["object_id"], "type": columns["label"], "photoz": redshift}
+    objects.rename(renamed).write_csv(data / described["objects"])
+
+    name = Path(path).stem
+    survey = [f"survey={name}", f"survey.root={data}", f"paths.cache_dir={tmp_path / 'cache'}"]
+    small = [*QUICK, *QUIET, "trainer.accelerator=cpu", "model=dense", "model.fit.epochs=2"]
+    run(checkout, "train.py", *survey, *small, f"paths.output_dir={tmp_path / 'run'}")
+    output = tmp_path / "out.csv"
+    run(checkout, "predict.py", survey[0], survey[1], f"bundle={tmp_path / 'run' / 'bundle'}",
+        f"output={output}", "report=false")  # fmt: skip
+    assert len(pl.read_csv(output)) == len(objects)
+
+
+@pytest.mark.slow
+def test_a_feature(checkout, words_of, survey_folder, tmp_path):
+    follow("A feature", checkout)
+    assert passed(checkout, "tests/representations/features/test_shape.py", "-k", "brightest") >= 10
+    words = [*words_of(survey_folder), "model=dense", "model.fit.epochs=2"]
+    words[words.index("features=reference")] = "representation.features=[reference,brightest]"
+    run(checkout, "train.py", *words, f"paths.output_dir={tmp_path / 'run'}")
+    bundle = yaml.safe_load((tmp_path / "run" / "bundle" / "bundle.yaml").read_text())
+    assert {"brightest_g", "brightest_r"} <= set(bundle["feature_names"])
+
+
+@pytest.mark.slow
+def test_a_network(checkout, words_of, survey_folder, tmp_path):
+    follow("A network", checkout)
+    assert passed(checkout, "tests/nn/test_networks.py", "-k", "nightly") >= 10
+    words = words_of(survey_folder)
+    alone = ["model=nightly", "model.fit.epochs=2", f"paths.output_dir={tmp_path / 'run'}"]
+    run(checkout, "train.py", *words, *alone)
+    load = "import lcclassify, sys; print(lcclassify.load(sys.argv[1]).classes)"
+    assert "flat" in run(checkout, "-c", load, str(tmp_path / "run" / "bundle"))
+    stack = ["+model@model.members.nightly=nightly", "~model.members.bigru", "~model.members.trees"]
+    epochs = [f"model.members.{name}.fit.epochs=2" for name in ("nightly", "dense")]
+    run(checkout, "train.py", *words, *stack, *epochs, "stacking.refit=0",
+        f"paths.output_dir={tmp_path / 'stack'}")  # fmt: skip
+    card = (tmp_path / "stack" / "bundle" / "MODEL_CARD.md").read_text()
+    assert "2 members (dense, nightly)" in card
+
+
+@pytest.mark.slow
+def test_a_loss(checkout, words_of, survey_folder, tmp_path):
+    follow("A loss", checkout)
+    assert passed(checkout, "tests/nn/test_losses.py", "-k", "brier or conf_has") > 5
+    words = [*words_of(survey_folder), "model=dense", "model.fit.epochs=2", "loss@model.loss=brier"]
+    run(checkout, "train.py", *words, f"paths.output_dir={tmp_path / 'run'}")
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert config["model"]["loss"]["_target_"] == "lcclassify.nn.losses.BrierLoss"
+
+
+@pytest.mark.slow
+def test_a_figure(checkout):
+    follow("A figure", checkout)
+    tests = ["tests/evaluation/test_figures.py", "-k", "saved_files or one_class_only"]
+    assert passed(checkout, *tests) >= 4
+
+
+def test_entries_go_before_the_closing_bracket():
+    assert entered('A: Final = (B, "c")\n', "A", '"d",\n') == 'A: Final = (B, "c", "d",)\n'
+    assert entered("A = {\n    1: 2,\n}\n", "A", "3: 4,") == "A = {\n    1: 2,\n3: 4,}\n"
