@@ -14,7 +14,8 @@ IntArray = NDArray[np.int64]
 # Of covariances: in the space's within-class one towards the features' variances, in a
 # class's towards a sphere.
 _SHRINKAGE: Final = 0.5
-# Logarithms of shares count twice what Gaussian mixtures would count them (docs/background/probabilities.md).
+# Logarithms of shares count twice what Gaussian mixtures would count them
+# (docs/background/probabilities.md).
 _SHARE_WEIGHT: Final = 4.0
 
 
