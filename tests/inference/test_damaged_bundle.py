@@ -118,6 +118,15 @@ def test_damaged_last_steps_are_refused(folder, change, message):
     refused(folder, message)
 
 
+def test_version_6_computed_features_of_processes_otherwise(folder):
+    def age(document):
+        document["format_version"] = 6
+        document["representation"]["settings"]["features"] = ["reference", "gp"]
+
+    rewrite(folder, age)
+    refused(folder, "the set 'gp' were computed otherwise when it was written: train")
+
+
 def test_earlier_versions_had_numbers_in_names_of_features(folder):
     """Their settings say nothing of it, and may name a redshift that there is not."""
 

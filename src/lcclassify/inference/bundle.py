@@ -181,6 +181,11 @@ def load(folder: str | Path) -> Bundle:
     content = read_bytes(folder / WEIGHTS)
     with _blaming(folder / DOCUMENT):
         representation = FittedRepresentation.from_state(document["representation"])
+        if document["format_version"] < 7 and "gp" in representation.settings.features:
+            raise BundleError(
+                f"{folder / DOCUMENT}: the features of the set 'gp' were computed otherwise when "
+                "it was written: train the classifier anew, or use the lcclassify it is of"
+            )
         for kind, names in _names(representation).items():
             _check_names(folder / DOCUMENT, kind, document[kind], names)
         classes = document["classes"]

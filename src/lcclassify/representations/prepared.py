@@ -24,7 +24,7 @@ from lcclassify.representations.arrays import map_arrays, write_arrays
 from lcclassify.schema import OBJECT_ID
 
 # Raise when the files change, or what the same settings put into them.
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 
 ARRAYS: Final = "arrays.safetensors"
 OBJECTS: Final = "objects.parquet"

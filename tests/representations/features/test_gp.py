@@ -230,3 +230,37 @@ def test_the_rough_fit_is_almost_as_likely_as_the_search(seed):
     ]
     assert values[1] - values[0] < 3.0
     assert abs(np.log(rough[1][0] / searched[1][0])) < 0.7
+
+
+def test_years_in_which_nothing_was_seen_do_not_count():
+    mjd, band, flux, flux_err = transient(seed=1, noise=1.0)
+    coupling = gp._coupling(BANDS)
+    rng = np.random.default_rng(0)
+
+    def fit(before, after):
+        """Fit with noise alone from so many days before to so many days after."""
+        far = np.concatenate(
+            [mjd[0] - np.arange(before, 250, -3), mjd[-1] + np.arange(250, after, 3)]
+        )
+        times = np.concatenate([mjd, far])
+        order = np.argsort(times, kind="stable")
+        bands = np.concatenate([band, rng.integers(0, len(BANDS), len(far))])
+        fluxes = np.concatenate([flux, np.clip(rng.normal(0, 1, len(far)), -3, 3)])
+        errors = np.concatenate([flux_err, np.ones(len(far))])
+        bounds = np.array([0, len(times)])
+        observations = (times, bands.astype(np.uint8), fluxes, errors)
+        return quickfit.fit_roughly(bounds, *(v[order] for v in observations), coupling)
+
+    near, far = fit(250, 250), fit(800, 900)
+    np.testing.assert_array_equal(near, far)
+
+
+def test_an_object_never_seen_is_fitted_to_all_it_has():
+    mjd, band = np.arange(0.0, 90.0, 3.0), np.zeros(30, np.uint8)
+    flux = np.random.default_rng(1).normal(0, 1, 30)
+    bounds, coupling = np.array([0, 30]), gp._coupling(BANDS)
+    fits = [
+        quickfit.fit_roughly(bounds, mjd, band, flux, np.full(30, error), coupling)
+        for error in (1.0, 0.5)
+    ]
+    assert np.isfinite(fits).all()

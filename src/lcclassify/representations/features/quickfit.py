@@ -24,6 +24,9 @@ _SCALES: Final = np.array([8.0, 16.0, 32.0, 80.0, 300.0])  # days
 _AMPLITUDE: Final = 0.65
 _STEPS_OF_AMPLITUDE: Final = np.array([0.5, 2.0])
 _STEPS_OF_SCALE: Final = np.array([0.7, 1.4])
+# Years in which nothing was seen say little of a process about 0, and cost as much as the rest.
+_SIGNIFICANT: Final = 4.0  # signal-to-noise ratio of an observation that counts as seen
+_AROUND: Final = 200.0  # days before the first one and after the last that are looked at
 
 
 @compiled
@@ -36,6 +39,9 @@ def fit_roughly(
     coupling: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
     """Fit a process to each of N objects, with nine likelihoods.
+
+    Where observations are significant, only these and what lies between and near them is
+    looked at.
 
     Args:
         bounds: ``(N + 1,)``; object n has the rows ``bounds[n]:bounds[n + 1]``.
@@ -57,7 +63,7 @@ def fit_roughly(
     gains, innovation = np.empty((longest, 2 * n_bands)), np.empty(longest)
     scratch = np.empty((2, longest))
     for n in range(n_objects):
-        rows = slice(bounds[n], bounds[n + 1])
+        rows = _near_significant(mjd, flux, flux_err, bounds[n], bounds[n + 1])
         snr, unit = -1.0, 1.0
         for row in range(bounds[n], bounds[n + 1]):
             if abs(flux[row]) / flux_err[row] > snr:
@@ -97,3 +103,22 @@ def fit_roughly(
                     best, amplitude, scale = value, tried_amplitude, tried_scale
         amplitudes[n], scales[n] = amplitude, scale
     return amplitudes, scales
+
+
+@compiled
+def _near_significant(
+    mjd: FloatArray, flux: FloatArray, flux_err: FloatArray, begin: int, end: int
+) -> slice:
+    """Return the rows from somewhat before the first significant one to somewhat after the last."""
+    first, last = end, begin - 1
+    for row in range(begin, end):
+        if abs(flux[row]) >= _SIGNIFICANT * flux_err[row]:
+            first, last = min(first, row), row
+    if last < first:
+        return slice(begin, end)
+    earliest, latest = mjd[first] - _AROUND, mjd[last] + _AROUND
+    while first > begin and mjd[first - 1] >= earliest:
+        first -= 1
+    while last < end - 1 and mjd[last + 1] <= latest:
+        last += 1
+    return slice(first, last + 1)
