@@ -13,6 +13,7 @@ from lcclassify.errors import BundleError, OutputError
 from lcclassify.inference import bundle as bundles
 from lcclassify.inference.bundle import Bundle, load, save
 from lcclassify.inference.predictor import Predictor
+from lcclassify.inference.training_objects import TrainingObjects
 from lcclassify.schema import Taxonomy
 
 
@@ -112,6 +113,56 @@ def test_model_card_tells_what_matters(folder):
         "- survey: test",
     ):
         assert words in card
+
+
+def test_model_card_of_a_run(bundle, light_curves, tmp_path):
+    prepared = bundle.representation.prepare(light_curves)
+    n = len(prepared)
+    kept = TrainingObjects.of(
+        prepared.object_ids, np.zeros(n, np.int64), np.array([n, 0, 0]), prepared.features,
+        prepared.feature_names, ("flux_max", "photoz"), None,
+    )  # fmt: skip
+    sets = {"level": 0.9, "marginal": {"coverage": 0.912, "mean_size": 1.31},
+            "classes": {"Ia": {"coverage": 0.95}, "II": {"coverage": 0.85}}}  # fmt: skip
+    scores = {"accuracy": 0.8123, "log_loss": 0.5, "ece": 0.02, "aurc": None}
+    evaluation = {
+        "model": "stack",
+        "objects": 1200,
+        "metrics": scores,
+        "intervals": {"ece": [0.01, 0.031]},
+        "held_out": {"objects": 300, "metrics": scores, "intervals": None},
+        "sets": sets,
+        "held_out_sets": None,
+        "shift": {"distance": 0.314, "auc": 0.93, "sentences": ["highest flux: fainter"]},
+    }
+    provenance = {**bundle.provenance, "evaluation": evaluation}
+    provenance["class_counts"] = {"Ia": 20, "II": 21}
+    made = replace(bundle, provenance=provenance, training_objects=kept)
+    card = (save(made, tmp_path / "bundle") / "MODEL_CARD.md").read_text()
+    for words in (
+        "- For objects of the survey test and others like it, observed in g, r, i:",
+        "- 41 objects of 2 classes; none of 90",
+        f"- {n} of them are in this bundle, with ids, classes, places and 2 quantities",
+        "| highest flux |",
+        "| its magnitude |",
+        "| redshift |" if bundle.representation.redshift else "| photoz |",
+        "- stack, 1,200 objects: accuracy 0.8123, log-loss 0.5000, expected calibration error "
+        "0.0200 (0.0100 to 0.0310)",
+        "- stack, 300 held-out objects, drawn like the training ones: accuracy 0.8123",
+        "- sets for 90% hold the true class of 91.2%; least of II, 85.0%; they have 1.31 classes",
+        "Kolmogorov-Smirnov): 0.31",
+        "AUC of 0.93; 0.5 is alike",
+        "- highest flux: fainter",
+    ):
+        assert words in card, words
+    assert "evaluation:" not in card
+    values = prepared.features[:, list(prepared.feature_names).index("flux_max")]
+    assert f"| highest flux | {np.nanmin(values):.4g} |" in card
+    assert f"{27.5 - 2.5 * np.log10(np.nanmax(values)):.2f} |" in card
+    # What a bundle does not tell has no section.
+    plain = (save(bundle, tmp_path / "plain") / "MODEL_CARD.md").read_text()
+    assert "## Calibration and prediction sets" not in plain
+    assert "## Test objects beside" not in plain
 
 
 # --- writing ------------------------------------------------------------------------

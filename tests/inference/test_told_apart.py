@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from itertools import pairwise
-from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -41,13 +40,11 @@ def prepared(x, first=0):
     """Objects of a chunk, with a feature more and another order of columns."""
     features = np.c_[x[:, 2], np.full(len(x), 7.0), x[:, 0], x[:, 1]]
     ids = pl.Series("object_id", np.arange(first, first + len(x)))
-    return SimpleNamespace(
-        object_ids=ids, features=features, feature_names=("z", "other", "flux_max", "mjd_size")
-    )
+    return ids, features, ("z", "other", "flux_max", "mjd_size")
 
 
 def compared(kept, x):
-    return told_apart(kept, merged([sampled(kept, prepared(x))]))
+    return told_apart(kept, merged([sampled(kept, *prepared(x))]))
 
 
 def test_alike_is_a_half():
@@ -101,9 +98,9 @@ def test_kept_objects_stand_for_their_classes():
 
 def test_chunks_do_not_matter():
     kept, x = training(values(300)), moved(5000, 0.3)
-    whole = merged([sampled(kept, prepared(x))])
+    whole = merged([sampled(kept, *prepared(x))])
     cuts = [0, 10, 2500, 2510, 5000]
-    parts = [sampled(kept, prepared(x[a:b], a)) for a, b in pairwise(cuts)]
+    parts = [sampled(kept, *prepared(x[a:b], a)) for a, b in pairwise(cuts)]
     assert len(whole) == MOST
     assert merged(parts).equals(whole)
     assert merged(parts[::-1]).equals(whole)

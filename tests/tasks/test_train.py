@@ -73,6 +73,11 @@ def test_held_out_objects_are_evaluated_beside_the_test_objects(
         low, high = metrics[f"{kind}intervals"]["stack"]["accuracy"]
         assert low <= metrics[models]["stack"]["metrics"]["accuracy"] <= high
         assert metrics[f"{kind}sets"]["marginal"]["objects"] == 30
+    card = (result.bundle / "MODEL_CARD.md").read_text()
+    assert "- stack, 30 held-out objects, drawn like the training ones: accuracy" in card
+    assert "hold the true class of" in card
+    assert metrics["shift"]["distance"] < 0.5
+    assert "largest distance of a quantity's distribution" in card
     figures = {path.stem for path in (tmp_path / "run" / "figures").iterdir()}
     of_test = {name for name in figures if f"held_out_{name}" in figures}
     assert {"roc", "confusion_matrix", "reliability", "risk_coverage"} <= of_test

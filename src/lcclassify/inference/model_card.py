@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
+from lcclassify.inference.conditions import quantities
 from lcclassify.schema import PlainConfig
 
-_OWN_SECTIONS = ("class_counts", "metrics", "notes")
+_OWN_SECTIONS: Final = ("class_counts", "metrics", "notes", "evaluation")
+
+_HEADLINES: Final = {
+    "accuracy": "accuracy",
+    "log_loss": "log-loss",
+    "ece": "expected calibration error",
+    "aurc": "area under the risk-coverage curve",
+}
+# Of 41 quantiles.
+_SHOWN: Final = {"least": 0, "5 %": 2, "median": 20, "95 %": 38, "largest": 40}
 
 
 def model_card(document: PlainConfig) -> str:
@@ -19,16 +30,22 @@ def model_card(document: PlainConfig) -> str:
     provenance = document["provenance"]
     sections = [
         ("What it does", _purpose(document)),
+        ("What it is for", _use(document, provenance)),
         ("Classes", _classes(document, provenance.get("class_counts"))),
+        ("Training objects", _training(document, provenance)),
         ("Inputs", _inputs(document)),
         ("Networks", _networks(document)),
         ("Scores at training", _scores(provenance.get("metrics"))),
+        ("Calibration and prediction sets", _calibration(provenance.get("evaluation"))),
+        ("Test objects beside training objects", _shift(provenance.get("evaluation"))),
         ("Caveats", _caveats(document, provenance.get("notes"))),
         ("Provenance", _provenance(provenance)),
     ]
     lines = ["# Model card: photometric light-curve classifier"]
     for title, content in sections:
-        lines += ["", f"## {title}", "", *content]
+        said = list(content)
+        if said:
+            lines += ["", f"## {title}", "", *said]
     return "\n".join(lines) + "\n"
 
 
@@ -52,6 +69,24 @@ def _purpose(document: PlainConfig) -> Iterator[str]:
     )
 
 
+def _use(document: PlainConfig, provenance: Mapping[str, Any]) -> Iterator[str]:
+    bands = ", ".join(document["representation"]["passbands"])
+    survey = provenance.get("survey")
+    of_survey = "" if survey is None else f" of the survey {survey} and others like it"
+    yield (
+        f"- For objects{of_survey}, observed in {bands}: to choose objects to follow up, to select "
+        "samples of a class, and to count classes where their shares are stated or estimated."
+    )
+    yield (
+        "- Not for objects observed in other passbands, and not as a measurement of single objects "
+        "that others rely on as if they had a spectrum."
+    )
+    yield (
+        "- `predict.py` says how the objects that it classifies differ from the training objects; "
+        "where it warns, scores below need not hold."
+    )
+
+
 def _classes(document: PlainConfig, counts: Any) -> Iterator[str]:
     has_counts = isinstance(counts, Mapping)
     yield "| class | name | weight in the log-loss |" + (
@@ -61,6 +96,43 @@ def _classes(document: PlainConfig, counts: Any) -> Iterator[str]:
     for item in document["classes"]:
         row = f"| {item['label']} | {item['name']} | {item['weight']:g} |"
         yield row + (f" {counts.get(item['label'], 0)} |" if has_counts else "")
+
+
+def _training(document: PlainConfig, provenance: Mapping[str, Any]) -> Iterator[str]:
+    counts, conditions = provenance.get("class_counts"), document.get("conditions")
+    if isinstance(counts, Mapping) and counts:
+        numbers = {str(label): int(number) for label, number in counts.items()}
+        known = {item["label"] for item in document["classes"]}
+        absent = sorted(known - {label for label, number in numbers.items() if number})
+        yield (
+            f"- {sum(numbers.values()):,} objects of {_count(len(known) - len(absent), 'class')}"
+            + (f"; none of {', '.join(absent)}" if absent else "")
+        )
+    kept = document.get("training_objects")
+    if kept is not None:
+        yield (
+            f"- {kept['objects']:,} of them are in this bundle, with ids, classes, places and "
+            f"{_count(len(kept['quantities']), 'quantity')} ({kept['bytes'] / 1e6:.2f} MB)"
+        )
+    if conditions is not None and conditions["quantiles"]:
+        yield from ("", f"| quantity | {' | '.join(_SHOWN)} |", "|---" * (len(_SHOWN) + 1) + "|")
+        yield from _ranges(document, conditions["quantiles"])
+
+
+def _ranges(document: PlainConfig, quantiles: Mapping[str, Any]) -> Iterator[str]:
+    state, zeropoint = document["representation"], document["zeropoint"]
+    redshift = (state["settings"].get("sequences") or {}).get("redshift")
+    words = quantities(document["feature_names"], state["metadata"], redshift)
+    for name, values in quantiles.items():
+        if name not in words or not len(values):
+            continue
+        row = [float(values[i]) for i in _SHOWN.values()]
+        yield f"| {words[name].what} | {' | '.join(f'{value:.4g}' for value in row)} |"
+        if name == "flux_max" and zeropoint is not None:
+            magnitudes = [
+                f"{zeropoint - 2.5 * math.log10(value):.2f}" if value > 0 else "-" for value in row
+            ]
+            yield f"| its magnitude | {' | '.join(magnitudes)} |"
 
 
 def _inputs(document: PlainConfig) -> Iterator[str]:
@@ -113,6 +185,55 @@ def _scores(metrics: Any) -> Iterator[str]:
             yield f"- {name}: {_number(value)}"
 
 
+def _calibration(evaluation: Any) -> Iterator[str]:
+    if not isinstance(evaluation, Mapping) or not evaluation:
+        return
+    name, held_out = evaluation["model"], evaluation.get("held_out")
+    yield f"- {name}, {evaluation['objects']:,} objects: {_with_intervals(evaluation)}"
+    if held_out:
+        yield (
+            f"- {name}, {held_out['objects']:,} held-out objects, drawn like the training ones: "
+            f"{_with_intervals(held_out)}"
+        )
+    for key, what in (("sets", ""), ("held_out_sets", " of held-out objects")):
+        sets = evaluation.get(key)
+        if not sets:
+            continue
+        least = min(sets["classes"].items(), key=lambda item: item[1]["coverage"], default=None)
+        worst = "" if least is None else f"; least of {least[0]}, {least[1]['coverage']:.1%}"
+        yield (
+            f"- sets for {sets['level']:.0%}{what} hold the true class of "
+            f"{sets['marginal']['coverage']:.1%}{worst}; they have "
+            f"{sets['marginal']['mean_size']:.2f} classes on average"
+        )
+
+
+def _with_intervals(scores: Mapping[str, Any]) -> str:
+    said, intervals = [], scores.get("intervals") or {}
+    for name, words in _HEADLINES.items():
+        value = scores["metrics"].get(name)
+        if value is None:
+            continue
+        between = intervals.get(name)
+        limits = "" if between is None else f" ({between[0]:.4f} to {between[1]:.4f})"
+        said.append(f"{words} {value:.4f}{limits}")
+    return ", ".join(said)
+
+
+def _shift(evaluation: Any) -> Iterator[str]:
+    shift = evaluation.get("shift") if isinstance(evaluation, Mapping) else None
+    if not shift:
+        return
+    yield (
+        f"- largest distance of a quantity's distribution (Kolmogorov-Smirnov): "
+        f"{shift['distance']:.2f}"
+    )
+    if shift.get("auc") is not None:
+        yield f"- a classifier tells the two apart with an AUC of {shift['auc']:.2f}; 0.5 is alike"
+    for sentence in shift.get("sentences") or []:
+        yield f"- {sentence}"
+
+
 def _caveats(document: PlainConfig, notes: Any) -> Iterator[str]:
     unknown = document["ensemble"].get("unknown")
     if unknown is None:
@@ -155,7 +276,8 @@ def _flat(value: Any) -> str:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    plural = {"class": "classes", "quantity": "quantities"}.get(noun, f"{noun}s")
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def _is_scalar(value: Any) -> bool:

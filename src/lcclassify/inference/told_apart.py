@@ -6,7 +6,7 @@ all quantities of an object at once says in one number how different two sets ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,6 @@ from lcclassify.hashing import object_keys
 
 if TYPE_CHECKING:  # errors are said before torch is there
     from lcclassify.inference.training_objects import TrainingObjects
-    from lcclassify.representations.prepared import PreparedSet
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -56,23 +55,27 @@ class ToldApart:
         )
 
 
-def sampled(kept: TrainingObjects, prepared: PreparedSet) -> pl.DataFrame:
+def sampled(
+    kept: TrainingObjects, ids: pl.Series, features: FloatArray, feature_names: Sequence[str]
+) -> pl.DataFrame:
     """Return the quantities of the objects of a chunk that may be compared.
 
     The ids alone decide which: those of the lowest hashes.
 
     Args:
         kept: With the names of the quantities.
-        prepared: Objects that are classified.
+        ids: ``(n,)`` of objects that are classified.
+        features: ``(n, F)``, not finite where undefined.
+        feature_names: Names of the F features.
 
     Returns:
         At most `MOST` rows of the hash (`KEY`) and a column for each quantity, null where
         undefined.
     """
-    keys = object_keys(prepared.object_ids, _SEED)
+    keys = object_keys(ids, _SEED)
     rows = np.argsort(keys, kind="stable")[:MOST]
-    names = list(prepared.feature_names)
-    values = prepared.features[rows]
+    names = list(feature_names)
+    values = features[rows]
     columns = {
         name: pl.Series(_finite(values[:, names.index(name)]), dtype=pl.Float32, nan_to_null=True)
         for name in kept.quantity_names

@@ -97,6 +97,9 @@ class ClassifyJob:
         conditions = predictor.bundle.conditions
         if conditions is not None and prepared is not None:
             account["conditions"] = conditions.counts(prepared.features, prepared.feature_names)
-        if predictor.bundle.training_objects is not None and prepared is not None:
-            tables[COMPARED] = sampled(predictor.bundle.training_objects, prepared)
+        kept = predictor.bundle.training_objects
+        if kept is not None and prepared is not None:
+            tables[COMPARED] = sampled(
+                kept, prepared.object_ids, prepared.features, prepared.feature_names
+            )
         return self.store.write(index, tables, account, stages.seconds)

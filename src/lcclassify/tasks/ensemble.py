@@ -23,6 +23,7 @@ from lcclassify.nn.devices import device_of, float32_products
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID
+from lcclassify.tasks.card_figures import card_figures
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
 from lcclassify.tasks.kept_curves import removed_at_end
@@ -41,6 +42,7 @@ from lcclassify.tasks.results import cross_validation, remarks, report
 from lcclassify.tasks.run_probabilities import Scoring
 from lcclassify.tasks.run_report import finish_report
 from lcclassify.tasks.runs import Run
+from lcclassify.tasks.shift import shift_of_test
 from lcclassify.tasks.training_sample import training_sample
 from lcclassify.terminal import terminal, working
 from lcclassify.training.calibrating import wanted_shares
@@ -143,6 +145,7 @@ def train_ensemble(
         sample = training_sample(
             context, inputs, classifier.unknown, list(conditions.quantiles), run.plan
         )
+        shift = shift_of_test(context, inputs, conditions, sample) if run.plan.test else None
         taxonomy = inputs.taxonomy
         validations = {
             member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)
@@ -160,6 +163,7 @@ def train_ensemble(
             steps,
             worth,
             redshifts,
+            shift,
             console,
         )
         # From here on what it is given has no estimates yet.
@@ -316,7 +320,10 @@ def _save_bundle(
 ) -> Path:
     training = inputs.objects[inputs.split.rows("train")]
     counts = training["label"].value_counts()
-    shown = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "weighted_log_loss", "ece")
+    shown = (
+        *("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "weighted_log_loss"),
+        *("ece", "classwise_ece", "aurc"),
+    )
     return bundles.save(
         bundles.Bundle(
             representation=inputs.representation,
@@ -333,6 +340,7 @@ def _save_bundle(
                 },
                 "augmentation": run.plan.augment.described(),
                 **steps.provenance(),
+                "evaluation": card_figures(run.folder),
                 "notes": [f"The scores are of {evaluated_on}."],
             },
             zeropoint=inputs.zeropoint,

@@ -41,6 +41,7 @@ from lcclassify.tasks.inputs import TrainingInputs
 from lcclassify.tasks.last_steps import LastSteps, coverage_of
 from lcclassify.tasks.redshift import JoinedRedshifts
 from lcclassify.tasks.runs import Run
+from lcclassify.tasks.shift import Shift
 from lcclassify.terminal import working
 from lcclassify.training.importances import Importance
 from lcclassify.training.members import FittedMember
@@ -118,6 +119,7 @@ def report(
     steps: LastSteps,
     worth: StackWorth | None,
     redshifts: JoinedRedshifts | None,
+    shift: Shift | None,
     console: Console,
 ) -> dict[str, Evaluation]:
     """Evaluate, write everything under the run's folder and show the tables.
@@ -135,6 +137,7 @@ def report(
         steps: What follows the head.
         worth: What the members are worth to the stack, or None where that is not known.
         redshifts: Estimates that joined the inputs, or None.
+        shift: How the test objects differ from training objects, or None.
         console: Where the tables go.
 
     Returns:
@@ -174,6 +177,7 @@ def report(
                 "unknown": steps.provenance().get("unknown"),
                 "sets": _coverage(scored, steps, taxonomy),
                 "held_out_sets": None if held_out is None else _coverage(held_out, steps, taxonomy),
+                "shift": None if shift is None else shift.to_dict(),
                 "worth": None if worth is None else worth.to_dict(),
                 "redshift": None if redshifts is None else redshifts.to_dict(),
             },

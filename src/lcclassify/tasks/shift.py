@@ -11,16 +11,26 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lcclassify.inference.conditions import Difference, differences, quantities, told
+from lcclassify.inference.conditions import (
+    Difference,
+    TrainingConditions,
+    differences,
+    quantities,
+    told,
+)
 from lcclassify.inference.expected import ExpectedAccuracy, expected_accuracy
 from lcclassify.inference.predictions import CLASS_PREFIX, REASON
-from lcclassify.inference.told_apart import ToldApart, merged, told_apart
+from lcclassify.inference.told_apart import ToldApart, merged, sampled, told_apart
 from lcclassify.jobs.result import ChunkedResult
 from lcclassify.parquet import read_parquet
+from lcclassify.schema import OBJECT_ID
 from lcclassify.tasks.classify_job import COMPARED
 
 if TYPE_CHECKING:
     from lcclassify.inference.bundle import Bundle
+    from lcclassify.inference.training_objects import TrainingObjects
+    from lcclassify.tasks.inputs import TrainingInputs
+    from lcclassify.training.context import TrainingContext
 
 _MOST_READ: Final = 50_000  # objects whose probabilities are looked at
 _WARNING: Final = 0.2  # distance of distributions from which a survey is said to be another one
@@ -35,11 +45,13 @@ class Shift:
         expected: The accuracy to be expected; None where nothing was classified.
         apart: How well a classifier tells the two apart; None where the bundle keeps no
             training objects, or of few.
+        who: What the objects are, to begin a sentence with.
     """
 
     differences: Sequence[Difference]
     expected: ExpectedAccuracy | None
     apart: ToldApart | None = None
+    who: str = "These objects"
 
     @property
     def distance(self) -> float:
@@ -51,8 +63,8 @@ class Shift:
         if self.distance < _WARNING:
             return None
         return (
-            "These objects are unlike the training objects: probabilities, sets and accuracies "
-            "found there need not hold here."
+            f"{self.who} are unlike the training objects: probabilities, sets and accuracies found "
+            "there need not hold here."
         )
 
     def sentences(self, accuracy: float | None) -> list[str]:
@@ -131,6 +143,40 @@ def shift_of(run: ChunkedResult, paths: Sequence[Path], bundle: Bundle) -> Shift
             probabilities, known, 0 if sets is None else len(sets.given), distance
         )
     return Shift(found, expected, _apart(run, bundle))
+
+
+def shift_of_test(
+    context: TrainingContext,
+    inputs: TrainingInputs,
+    conditions: TrainingConditions,
+    kept: TrainingObjects | None,
+) -> Shift | None:
+    """Compare the test objects of a training run with its training objects.
+
+    Args:
+        context: With the features of all objects.
+        inputs: With their ids.
+        conditions: What the training objects are like.
+        kept: Some of them, if any are kept.
+
+    Returns:
+        None without test objects.
+    """
+    import torch
+
+    rows = context.split.rows("test")
+    if not len(rows):
+        return None
+    fitted = inputs.representation
+    names = fitted.feature_names
+    features = context.tensors.features[torch.as_tensor(rows)].cpu()[:, : len(names)].numpy()
+    compared = quantities(names, fitted.metadata, fitted.redshift)
+    found = differences(conditions, conditions.counts(features, names), compared)
+    apart = None
+    if kept is not None:
+        here = sampled(kept, inputs.objects[OBJECT_ID][rows], features, names)
+        apart = told_apart(kept, here)
+    return Shift(found, None, apart, who="The test objects")
 
 
 def _apart(run: ChunkedResult, bundle: Bundle) -> ToldApart | None:
