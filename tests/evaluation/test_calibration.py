@@ -2,11 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import log_softmax
 
 from lcclassify.errors import DataError
 from lcclassify.evaluation import calibration
-from lcclassify.evaluation.metrics import log_loss
 
 
 def calibrated(n, k, seed=0):
@@ -37,7 +35,7 @@ def test_expected_calibration_error_by_hand():
 
 def test_true_probabilities_are_calibrated_and_sharpened_ones_are_not():
     p, y = calibrated(40_000, 4)
-    sharp = calibration.scale_temperature(p, 0.4)
+    sharp = p**2.5 / (p**2.5).sum(axis=1, keepdims=True)
     assert calibration.expected_calibration_error(p, y) < 0.015
     assert calibration.expected_calibration_error(sharp, y) > 0.1
 
@@ -54,52 +52,7 @@ def test_every_object_is_in_one_bin(seed, n_bins):
     assert np.isnan(curve.observed[~filled]).all()
 
 
-@pytest.mark.parametrize("true_temperature", [0.5, 1.0, 3.0])
-def test_temperature_is_recovered(true_temperature):
-    p, y = calibrated(20_000, 5)
-    distorted = log_softmax(np.log(p) * true_temperature, axis=1)
-    found = calibration.fit_temperature(distorted, y)
-    assert found == pytest.approx(true_temperature, rel=0.05)
-    mended = calibration.scale_temperature(np.exp(distorted), found)
-    assert log_loss(mended, y) <= log_loss(np.exp(distorted), y)
-
-
-def test_temperature_is_the_minimum_and_ignores_constants():
-    p, y = calibrated(500, 3, seed=1)
-    logs = np.log(p)
-    found = calibration.fit_temperature(logs, y)
-    best = log_loss(calibration.scale_temperature(p, found), y)
-    for other in (found * 0.97, found * 1.03):
-        assert best < log_loss(calibration.scale_temperature(p, other), y)
-    assert calibration.fit_temperature(logs + 7.0, y) == pytest.approx(found, rel=1e-4)
-
-
-def test_temperature_without_a_minimum_inside_stays_in_its_range():
-    low, high = calibration.TEMPERATURE_RANGE
-    logs = np.log([[0.6, 0.4], [0.3, 0.7]])
-    assert calibration.fit_temperature(logs, [0, 1]) == pytest.approx(low)
-    assert calibration.fit_temperature(logs, [1, 0]) == pytest.approx(high)
-
-
-def test_scaling_keeps_the_order_and_sums():
-    p, _ = calibrated(200, 4)
-    for temperature in (0.1, 1.0, 9.0):
-        scaled = calibration.scale_temperature(p, temperature)
-        assert (scaled.argmax(axis=1) == p.argmax(axis=1)).all()
-        np.testing.assert_allclose(scaled.sum(axis=1), 1.0)
-    np.testing.assert_allclose(calibration.scale_temperature(p, 1.0), p, atol=1e-12)
-    assert np.isfinite(calibration.to_log_probabilities([[1.0, 0.0]])).all()
-
-
 def test_unusable_input_is_refused():
-    with pytest.raises(DataError, match="finite"):
-        calibration.fit_temperature([[0.0, -np.inf]], [0])
-    with pytest.raises(DataError, match="shape"):
-        calibration.fit_temperature([0.0, 1.0], [0])
-    with pytest.raises(DataError, match="no label"):
-        calibration.fit_temperature([[0.0, 1.0]], [-1])
-    with pytest.raises(DataError, match="temperature"):
-        calibration.scale_temperature([[0.5, 0.5]], 0.0)
     with pytest.raises(DataError, match="n_bins"):
         calibration.top_label_reliability([[0.5, 0.5]], [0], n_bins=0)
     with pytest.raises(DataError, match="at least one object"):

@@ -301,7 +301,7 @@ def test_words_that_cannot_be(folder, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="sets_by cannot be 'clas': did you mean 'class'"):
         exported(sets=0.9, sets_by="clas")
     monkeypatch.setattr("lcclassify.tasks.export.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install 'lcclassify\[onnx\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'lcclassify\[export\]'"):
         exported()
 
 

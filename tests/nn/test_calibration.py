@@ -57,6 +57,27 @@ def test_nothing_is_changed_by_nothing(probabilities):
     torch.testing.assert_close(found, probabilities, rtol=1e-12, atol=0)
 
 
+def test_scales_and_biases_of_classes(probabilities):
+    scales, biases = np.linspace(0.5, 2, K), np.linspace(-1, 1, K)
+    found = Calibration(2.0, RATIOS, scales=scales.tolist(), biases=biases.tolist())(probabilities)
+    logits = np.log(probabilities.numpy()) / 2 * scales + biases + np.array(RATIOS)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scales": [1.0]}, "scales must be one number a class"),
+        ({"scales": [0.0] * K}, "scales must be above 0"),
+        ({"biases": [float("nan")] * K}, "biases must be one number a class"),
+    ],
+)
+def test_impossible_scales(change, message):
+    with pytest.raises(ConfigError, match=message):
+        Calibration(1.0, RATIOS, **change)
+
+
 def test_temperature_keeps_the_likeliest_class(probabilities):
     sure, unsure = (Calibration(t, [0.0] * K)(probabilities) for t in (0.5, 2.0))
     for found in (sure, unsure):
@@ -138,6 +159,8 @@ def test_an_ensemble_carries_it_in_its_configuration(make_ensemble, make_batch):
         "temperature": 1 / 3,
         "log_ratios": RATIOS,
         "unseen": [0.0] * K,
+        "scales": [1.0] * K,
+        "biases": [0.0] * K,
     }
     rebuilt = EnsembleClassifier.from_config(config)
     # It is no weight: a state of weights is the same without it.

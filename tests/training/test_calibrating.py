@@ -6,14 +6,9 @@ import torch
 
 from lcclassify.errors import ConfigError
 from lcclassify.schema import Taxonomy
-from lcclassify.training.calibrating import (
-    calibrated,
-    estimate_shares,
-    fit_temperature,
-    recovers,
-    tempered,
-)
+from lcclassify.training.calibrating import calibrated, estimate_shares, recovers
 from lcclassify.training.priors import Priors
+from lcclassify.training.scaling import Scaling, fit_temperature
 
 TAXONOMY = Taxonomy(("A", "B", "C", "D"), names={"B": "second"})
 KNOWN = np.array([0.5, 0.3, 0.2, 0.0])  # no training object is a D
@@ -33,6 +28,10 @@ def posterior(values, shares, spread=1.0):
     found = np.zeros((len(values), 4))
     found[:, :3] = density / density.sum(axis=1, keepdims=True)
     return found
+
+
+def tempered(probabilities, temperature):
+    return Scaling("temperature", temperature)(probabilities)
 
 
 # --- temperature ------------------------------------------------------------------------
@@ -170,6 +169,7 @@ def values():
 def test_the_training_sets_shares_change_nothing(values):
     found = calibrated(Priors(), TAXONOMY, KNOWN, MANY, None, None, 0)
     assert found.summary == {
+        "scaling": None,
         "temperature": 1.0,
         "priors": "training",
         "shares": dict(zip("ABCD", KNOWN.tolist(), strict=True)),
@@ -204,7 +204,7 @@ def test_the_temperature_comes_first(values):
     targets, measured = objects(20_000, KNOWN[:3], seed=7)
     sharpened = tempered(posterior(measured, KNOWN), 0.5)
     found = calibrated(Priors("flat"), TAXONOMY, KNOWN, MANY, (sharpened, targets), None, 0)
-    assert found.summary["temperature"] == fit_temperature(sharpened, targets)
+    assert found.summary["scaling"]["kind"] == "temperature"
     assert found.summary["temperature"] == pytest.approx(2, rel=0.05)
     assert "2.0" in found.sentences[0] or "1.9" in found.sentences[0]
     mine = applied(found, tempered(posterior(values, KNOWN), 0.5))

@@ -1,8 +1,8 @@
-"""Whether a probability of 0.8 comes true four times in five, and how to mend it.
+"""Whether a probability of 0.8 comes true four times in five.
 
 References:
     Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599
-    (top-label expected calibration error, temperature scaling).
+    (top-label expected calibration error).
     Kull et al. 2019, "Beyond temperature scaling", arXiv:1910.12656 (classwise error).
 """
 
@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lcclassify.errors import DataError
-from lcclassify.evaluation.inputs import check_labelled, check_probabilities, check_targets
+from lcclassify.evaluation.inputs import check_labelled
 
 N_BINS = 15  # as Guo et al. 2017
-SMALLEST_PROBABILITY = 1e-15  # floor before a logarithm
-TEMPERATURE_RANGE = (0.05, 20.0)
 
 
 @dataclass(frozen=True)
@@ -131,76 +129,3 @@ def classwise_calibration_error(
     """
     curves = class_reliabilities(probabilities, targets, n_bins)
     return float(np.mean([curve.calibration_error for curve in curves]))
-
-
-def fit_temperature(log_probabilities: ArrayLike, targets: ArrayLike) -> float:
-    """Fit the one temperature that minimises the log-loss of held-out objects.
-
-    The log-loss is convex in 1/T, so the minimum is unique. Where every object is
-    classified rightly it lies at T = 0 and the lower end of `TEMPERATURE_RANGE` comes
-    back, and correspondingly the upper end for predictions worse than a guess.
-
-    Args:
-        log_probabilities: ``(N, K) float64``, finite; logits serve as well, since a
-            constant added to a row changes nothing.
-        targets: ``(N,) int64``.
-
-    Returns:
-        T > 0; above 1 where the predictions were too confident.
-
-    Raises:
-        DataError: If a log-probability is not finite, or the arrays are otherwise unusable.
-    """
-    logs = np.asarray(log_probabilities, dtype=np.float64)
-    if logs.ndim != 2 or 0 in logs.shape:
-        raise DataError(
-            f"log_probabilities must have shape (objects, classes), neither 0, got {logs.shape}"
-        )
-    if not np.isfinite(logs).all():
-        row = int(np.argmin(np.isfinite(logs).all(axis=1)))
-        raise DataError(
-            f"log_probabilities must be finite, got {logs[row].tolist()} in row {row}; "
-            f"take them with to_log_probabilities"
-        )
-    y = check_targets(targets, *logs.shape)
-    rows = np.arange(y.size)
-    from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
-
-    def loss(log_inverse: float) -> float:
-        return -float(log_softmax(logs * np.exp(log_inverse), axis=1)[rows, y].mean())
-
-    low, high = TEMPERATURE_RANGE
-    bounds = (-float(np.log(high)), -float(np.log(low)))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-    # The bounded search never evaluates its ends, where the minimum may lie.
-    best = min((float(found.x), *bounds), key=loss)
-    return float(np.exp(-best))
-
-
-def to_log_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
-    """Return ``(N, K)`` natural logarithms, zeros raised to `SMALLEST_PROBABILITY` first.
-
-    Raises:
-        DataError: If the probabilities are not usable (see `check_probabilities`).
-    """
-    clipped = np.maximum(check_probabilities(probabilities), SMALLEST_PROBABILITY)
-    return np.asarray(np.log(clipped), dtype=np.float64)
-
-
-def scale_temperature(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
-    """Return softmax(ln p / T): flatter for T > 1, sharper for T < 1, the same argmax.
-
-    Args:
-        probabilities: ``(N, K) float64``.
-        temperature: T > 0, as `fit_temperature` found it.
-
-    Raises:
-        DataError: If T is not a positive finite number, or the probabilities are unusable.
-    """
-    if not np.isfinite(temperature) or temperature <= 0:
-        raise DataError(f"temperature must be positive and finite, got {temperature}")
-    from scipy.special import log_softmax
-
-    logs = to_log_probabilities(probabilities)
-    return np.asarray(np.exp(log_softmax(logs / temperature, axis=1)), dtype=np.float64)

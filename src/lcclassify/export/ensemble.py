@@ -19,6 +19,8 @@ from lcclassify.nn.stack import (
 )
 from lcclassify.nn.submodel import Submodel
 
+_CALIBRATION = {"temperature", "log_ratios", "unseen", "scales", "biases"}
+
 
 def probabilities(
     graph: Graph, classifier: EnsembleClassifier, inputs: tuple[str, str, str, str]
@@ -118,12 +120,14 @@ def _log(graph: Graph, probabilities: str) -> str:
 
 def _calibrated(graph: Graph, calibration: Calibration, probabilities: str) -> str:
     """Return probabilities after the last step."""
-    unknown = set(calibration.config()) - {"temperature", "log_ratios", "unseen"}
+    unknown = set(calibration.config()) - _CALIBRATION
     if unknown:
         raise ConfigError(f"a calibration with {sorted(unknown)} cannot be exported")
     logs = graph.op("Log", graph.op("Max", probabilities, graph.double(FLOOR)))
     logits = graph.op("Div", logs, graph.double(calibration.temperature.cpu().numpy()))
-    logits = graph.op("Add", logits, graph.double(calibration.log_ratios.cpu().numpy()))
+    logits = graph.op("Mul", logits, graph.double(calibration.scales.cpu().numpy()))
+    added = calibration.biases + calibration.log_ratios
+    logits = graph.op("Add", logits, graph.double(added.cpu().numpy()))
     seen = graph.op("Softmax", logits, axis=1)
     unseen = calibration.unseen.cpu().numpy()
     if not unseen.any():

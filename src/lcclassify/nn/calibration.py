@@ -16,15 +16,18 @@ FLOOR: Final = 1e-30  # a probability of zero has no logarithm
 
 
 class Calibration(nn.Module):
-    """A temperature, other shares of the classes than the training set's, and classes never seen.
+    """How sure to be, other shares of the classes than the training set's, and classes never seen.
 
-    ``q_k ∝ p_k^(1/T) s_k / t_k`` with the shares s wanted and those t learned with, and then
-    ``(1 - Σu) q_k + u_k`` with the shares u of classes that nothing could be learned of.
+    ``q_k ∝ exp(a_k log p_k / T + b_k) s_k / t_k`` with the shares s wanted and those t learned
+    with, and then ``(1 - Σu) q_k + u_k`` with the shares u of classes that nothing could be
+    learned of.
 
     Args:
         temperature: T, above 0; above 1 makes probabilities less sure.
         log_ratios: ``(K,)`` logarithms of s / t; zeros change nothing.
         unseen: ``(K,)`` shares u, 0 of all classes with training objects; None for none.
+        scales: ``(K,)`` a, above 0; None for ones.
+        biases: ``(K,)`` b; None for zeros.
 
     Raises:
         ConfigError: A value is impossible.
@@ -37,12 +40,16 @@ class Calibration(nn.Module):
     temperature: Tensor
     log_ratios: Tensor
     unseen: Tensor
+    scales: Tensor
+    biases: Tensor
 
     def __init__(
         self,
         temperature: float,
         log_ratios: Sequence[float],
         unseen: Sequence[float] | None = None,
+        scales: Sequence[float] | None = None,
+        biases: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         if not (math.isfinite(temperature) and temperature > 0):
@@ -62,10 +69,20 @@ class Calibration(nn.Module):
         self.register_buffer("log_ratios", values, persistent=False)
         shares = torch.tensor([float(v) for v in unseen], dtype=torch.float64)
         self.register_buffer("unseen", shares, persistent=False)
+        scales = [1.0] * len(log_ratios) if scales is None else scales
+        biases = [0.0] * len(log_ratios) if biases is None else biases
+        for name, each in (("scales", scales), ("biases", biases)):
+            if len(each) != len(log_ratios) or not all(math.isfinite(value) for value in each):
+                raise ConfigError(f"{name} must be one number a class, got {list(each)!r}")
+            numbers = torch.tensor([float(value) for value in each], dtype=torch.float64)
+            self.register_buffer(name, numbers, persistent=False)
+        if not all(value > 0 for value in scales):
+            raise ConfigError(f"scales must be above 0, got {list(scales)!r}")
 
     def forward(self, probabilities: Tensor) -> Tensor:
         """Return the probabilities ``(N, K) float64`` of those of the ensemble."""
         logits = probabilities.to(torch.float64).clamp(min=FLOOR).log() / self.temperature
+        logits = logits * self.scales + self.biases
         seen = torch.softmax(logits + self.log_ratios, dim=1)
         return seen * (1 - self.unseen.sum()) + self.unseen
 
@@ -75,4 +92,6 @@ class Calibration(nn.Module):
             "temperature": float(self.temperature),
             "log_ratios": [float(value) for value in self.log_ratios],
             "unseen": [float(value) for value in self.unseen],
+            "scales": [float(value) for value in self.scales],
+            "biases": [float(value) for value in self.biases],
         }

@@ -127,7 +127,7 @@ def train_ensemble(
             None if meta is None else meta.head,
             n_rounds=1 if run.plan.mode == "holdout" else run.plan.refit or run.plan.split.folds,
         )
-        last_step = calibrate(context, run.plan, classifier, fitted, known, console)
+        last_step = calibrate(context, run.plan, classifier, fitted, meta, known, console)
         found_unknown = detect_unknown(context, run.plan, inputs, classifier, console)
         classifier.sets = prediction_sets(context, run.plan, classifier, fitted, meta)
         scoring = Scoring(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from lcclassify.evaluation.coverage import coverage
+from lcclassify.evaluation.metrics import evaluate
 from lcclassify.inference.conditions import TrainingConditions, quantities
 from lcclassify.nn.conformal import PredictionSets
 from lcclassify.nn.stack import EnsembleClassifier
@@ -33,7 +34,7 @@ class LastSteps:
     """What follows the head.
 
     Attributes:
-        calibration: The temperature and the priors, or None.
+        calibration: How sure the classifier is, and for what shares of the classes, or None.
         unknown: What tells objects of no known class, or None.
         sets: What prediction sets are made with, or None.
     """
@@ -180,17 +181,22 @@ def calibrate(
     plan: Plan,
     classifier: EnsembleClassifier,
     fitted: list[FittedMember],
+    meta: FittedHead | None,
     known: NDArray[np.float64],
     console: Console,
 ) -> Calibrated | None:
     """Give a classifier its last step, where there is one, and say how that came about."""
     priors = plan.priors
-    if context.stream is None and priors.kind == "training":
-        return None
-    held_out, drawn = None, of_draws(context, fitted)
+    rows, drawn = fitted[0].rows, of_draws(context, fitted)
+    held_out: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
+    owners = np.arange(len(rows))
     if drawn is not None:
-        values, owner = drawn
-        held_out = _one_round(classifier, values), context.targets[fitted[0].rows[owner]]
+        values, owners = drawn
+        held_out = _one_round(classifier, values), context.targets[rows[owners]]
+    elif _is_calibrated(plan) and meta is not None and len(meta.cross_fitted):
+        held_out = meta.cross_fitted, context.targets[rows]
+    elif context.stream is None and priors.kind == "training":
+        return None
     unlabelled = None
     if priors.estimated:
         roles = [context.split.rows(role) for role in ("test", "unlabelled")]
@@ -205,11 +211,34 @@ def calibrate(
                 classifier.cpu()
     seed = derive_seed(plan.seed, "priors")
     n_training = len(context.split.rows("train"))
-    found = calibrated(priors, context.taxonomy, known, n_training, held_out, unlabelled, seed)
-    classifier.calibration = found.calibration
+    found = calibrated(
+        priors, context.taxonomy, known, n_training, held_out, unlabelled, seed, owners
+    )
+    if held_out is not None and found.chosen is not None and found.scales:
+        found.summary["reliability"] = {
+            "before": _reliability(*held_out, context.taxonomy),
+            "after": _reliability(found.chosen.out_of_fold, held_out[1], context.taxonomy),
+        }
+    if context.stream is not None or priors.kind != "training" or found.scales:
+        classifier.calibration = found.calibration
     for sentence in found.sentences:
         console.print(f"  {sentence}", highlight=False, soft_wrap=True)
     return found
+
+
+def _is_calibrated(plan: Plan) -> bool:
+    """Tell whether probabilities of held-out objects as they are may be scaled.
+
+    Those of a head that is trained by epochs are not, such as the paper's.
+    """
+    return plan.head is not None and plan.head.shrinkage is not None
+
+
+def _reliability(
+    probabilities: NDArray[np.float64], targets: NDArray[np.int64], taxonomy: Taxonomy
+) -> dict[str, float]:
+    scalars = evaluate(probabilities, targets, taxonomy).scalars
+    return {key: float(scalars[key] or 0.0) for key in ("ece", "classwise_ece")}
 
 
 def known_shares(context: TrainingContext) -> NDArray[np.float64]:

@@ -8,19 +8,17 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
 
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.nn.calibration import Calibration
 from lcclassify.nn.shares import estimate_shares
 from lcclassify.schema import Taxonomy
 from lcclassify.training.priors import Priors
+from lcclassify.training.scaling import NONE, ChosenScaling, Scaling, chosen_scaling
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-_FLOOR: Final = 1e-30
 _TRIALS: Final = 20  # mixtures of known shares that estimates are tested on
 _MOST_MISSED: Final = 0.5  # by estimates, in units of what the training set's shares miss
 
@@ -33,34 +31,19 @@ class Calibrated:
         calibration: What is applied.
         summary: Plain values for the bundle and the report.
         sentences: The same in words.
+        chosen: How probabilities are scaled, and how that was taken; None without
+            held-out objects.
     """
 
     calibration: Calibration
     summary: dict[str, Any]
     sentences: list[str]
+    chosen: ChosenScaling | None
 
-
-def fit_temperature(probabilities: FloatArray, targets: IntArray) -> float:
-    """Return the temperature with the least log-loss.
-
-    Args:
-        probabilities: ``(n, K)`` of objects that nothing was trained on.
-        targets: ``(n,)`` their classes.
-    """
-    logits = np.log(np.maximum(probabilities, _FLOOR))
-    own = np.arange(len(targets))
-
-    def loss(log_temperature: float) -> float:
-        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[own, targets].mean())
-
-    found = minimize_scalar(loss, bounds=(np.log(0.3), np.log(10.0)), method="bounded")
-    return float(np.exp(found.x))
-
-
-def tempered(probabilities: FloatArray, temperature: float) -> FloatArray:
-    """Return probabilities at a temperature, ``(n, K)``."""
-    found: FloatArray = softmax(np.log(np.maximum(probabilities, _FLOOR)) / temperature, axis=1)
-    return found
+    @property
+    def scales(self) -> bool:
+        """Whether probabilities are changed other than by shares of the classes."""
+        return self.chosen is not None and self.chosen.scaling.kind != NONE
 
 
 def recovers(
@@ -122,6 +105,7 @@ def calibrated(
     held_out: tuple[FloatArray, IntArray] | None,
     unlabelled: FloatArray | None,
     seed: int,
+    owners: IntArray | None = None,
 ) -> Calibrated:
     """Fit the last step of a classifier.
 
@@ -131,24 +115,27 @@ def calibrated(
         known: ``(K,)`` shares of the training set.
         n_training: Its objects.
         held_out: ``(n, K)`` probabilities of objects that no network trained on, and their
-            classes ``(n,)``; None leaves the temperature at 1.
+            classes ``(n,)``; with None nothing is scaled.
         unlabelled: ``(m, K)`` probabilities of the objects to be classified, for estimated
             priors.
-        seed: Seed of tests.
+        seed: Seed of folds and tests.
+        owners: ``(n,)`` the object that a held-out row is a draw of; None for each its own.
 
     Raises:
         ConfigError: A stated class is none of the taxonomy's, or has no training objects.
     """
-    temperature, sentences = 1.0, []
+    chosen = None
     if held_out is not None:
-        temperature = fit_temperature(*held_out)
-        sentences.append(f"The temperature is {temperature:.3f}, from held-out objects.")
+        owners = np.arange(len(held_out[1])) if owners is None else owners
+        chosen = chosen_scaling(*held_out, owners, seed)
+    scaling = Scaling() if chosen is None else chosen.scaling
+    sentences = [] if chosen is None else [chosen.sentence()]
     shares, kind = wanted_shares(priors, taxonomy, known), priors.kind
     if priors.estimated and unlabelled is not None and len(unlabelled):
-        shares = estimate_shares(tempered(unlabelled, temperature), known)
+        shares = estimate_shares(scaling(unlabelled), known)
         listed = _listed(shares, taxonomy)
         if held_out is not None:
-            values = tempered(held_out[0], temperature)
+            values = scaling(held_out[0])
             left, before = recovers(values, held_out[1], known, shares, seed)
             if left > _MOST_MISSED * before:
                 sentences.append(
@@ -174,13 +161,23 @@ def calibrated(
     present = known > 0
     ratios[present] = np.log(np.maximum(shares[present], 1e-6) / known[present])
     summary = {
-        "temperature": temperature,
+        "scaling": None if chosen is None else chosen.summary(),
+        "temperature": scaling.temperature,
         "priors": kind,
         "shares": dict(zip(taxonomy.classes, shares.tolist(), strict=True)),
     }
     unseen = unseen_shares(priors, taxonomy, known, n_training)
     return Calibrated(
-        Calibration(temperature, ratios.tolist(), unseen.tolist()), summary, sentences
+        Calibration(
+            scaling.temperature,
+            ratios.tolist(),
+            unseen.tolist(),
+            scales=None if scaling.scales is None else scaling.scales.tolist(),
+            biases=None if scaling.biases is None else scaling.biases.tolist(),
+        ),
+        summary,
+        sentences,
+        chosen,
     )
 
 
