@@ -120,3 +120,21 @@ def test_few_objects_tell_nothing():
     kept = training(values(100), quantities=np.zeros((100, 0), np.float32), quantity_names=())
     assert compared(kept, values(100)) is None
     assert merged([]) is None
+
+
+def test_area_and_regression_are_those_of_scikit_learn():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+
+    from lcclassify.inference import told_apart as module
+
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=(300, 4))
+    truth = rng.random(300) < 1 / (1 + np.exp(-values @ [1.0, -0.5, 0.0, 2.0]))
+    weights = rng.uniform(0.2, 3, 300)
+    scores = np.round(values[:, 0], 1)  # with ties
+    expected = roc_auc_score(truth, scores, sample_weight=weights)
+    assert module.area(truth, scores, weights) == pytest.approx(expected, rel=1e-12)
+    model = LogisticRegression(C=0.3, tol=1e-8).fit(values, truth, sample_weight=weights)
+    found = module._logistic(values, truth, weights)
+    np.testing.assert_allclose(found, [*model.intercept_, *model.coef_[0]], atol=1e-3)
