@@ -11,8 +11,14 @@ from lcclassify.evaluation.figures.curves import thin
 from lcclassify.evaluation.figures.style import class_style
 from lcclassify.schema import Taxonomy
 
-NAMES = {"confusion_matrix", "roc", "precision_recall", "reliability", "reliability_per_class"}
-NAMES |= {"risk_coverage"}
+NAMES = {
+    "confusion_matrix",
+    "roc",
+    "precision_recall",
+    "reliability",
+    "reliability_per_class",
+    "risk_coverage",
+}
 
 
 def curve(name, n, best=3):

@@ -278,7 +278,7 @@ def test_what_does_not_fit(folder, frame, tables):
 
 def test_without_nested_pandas(folder, frame, monkeypatch):
     monkeypatch.setitem(sys.modules, "nested_pandas", None)
-    with pytest.raises(ConfigError, match=r"lcclassify\[lsdb\]"):
+    with pytest.raises(ConfigError, match=r"lcclassify\[catalogs\]"):
         classify_nested(frame, bundle=folder)
 
 

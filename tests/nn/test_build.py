@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
+from omegaconf import OmegaConf
 
 import lcclassify.nn.dense
 from lcclassify.errors import ConfigError
@@ -84,7 +84,7 @@ def test_unknown_keys_and_what_the_data_decide_are_refused(key, sizes):
 
 
 @pytest.mark.parametrize("name", ["dense", "dense_second", "bigru", "bigru_second"])
-def test_the_papers_models_are_built(name, sizes, make_batch):
-    config = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+def test_the_papers_models_are_built(name, sizes, make_batch, compose_config):
+    config = OmegaConf.to_container(compose_config(f"model={name}").model)
     assert config["name"] == name
     assert build_network(config["network"], sizes).eval()(make_batch()).shape == (9, 4)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from omegaconf import OmegaConf
 from torch import nn
 
 from lcclassify.nn.build import build_network
@@ -52,8 +53,8 @@ BIGRU_COUNT = keras_bigru(13, [256, 64, 32, 32]) + keras_dense(
         ("paper_bigru_second", BIGRU_COUNT, 1_036_111),
     ],
 )
-def test_trainable_parameters_equal_keras(name, formula, number):
-    config = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+def test_trainable_parameters_equal_keras(name, formula, number, compose_config):
+    config = OmegaConf.to_container(compose_config(f"model={name}").model)
     assert config["name"] == name
     network = build_network(config["network"], PAPER)
     count = sum(p.numel() for p in network.parameters() if p.requires_grad)

@@ -154,7 +154,7 @@ def test_noise_and_dropout_act_in_training_only(config, network, make_batch):
         ({"_target_": DENSE, "units": "512"}, "units must be a list"),
         ({"_target_": DENSE, "units": 512}, "units must be a list"),
         ({"_target_": DENSE, "activation": "tahn"}, "did you mean 'tanh'"),
-        ({"_target_": DENSE, "dropout": 1.0}, "dropout must be a number from 0"),
+        ({"_target_": DENSE, "dropout": 1.0}, "dropout must be a number of at least 0 and below 1"),
         ({"_target_": DENSE, "gaussian_noise": -1}, "gaussian_noise must be a finite number"),
         ({"_target_": DENSE, "batch_norm": "false"}, "batch_norm must be true or false"),
         ({"_target_": DENSE, "droput": 0.1}, "has no key 'droput': did you mean 'dropout'"),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lcclassify.errors import ConfigError, check_fraction
+from lcclassify.checks import check_fraction
+from lcclassify.errors import ConfigError
 from lcclassify.nn.unknown import UnknownDetector
 
 SHAPE = {"n_features": 3, "n_components": 2, "n_classes": 4, "n_known": 3}

@@ -165,6 +165,6 @@ def test_a_set_that_needs_what_is_not_installed_is_refused_with_the_cure(monkeyp
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "light_curve" else real(name)
     )
-    with pytest.raises(ConfigError, match=r'pip install "lcclassify\[features\]"'):
+    with pytest.raises(ConfigError, match=r'pip install "lcclassify\[parametric\]"'):
         Representation("mine", features=("reference", "parametric"))
     assert Representation("mine", features=("reference", "periodic", "gp")).features
