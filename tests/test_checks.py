@@ -26,7 +26,7 @@ NO_NUMBERS = (float("nan"), float("inf"), None, "1", True, [1.0])
             "must be a finite number of at least 0",
         ),
         (
-            checks.check_share,
+            checks.check_below_one,
             [0, 0.5],
             [-0.1, 1, *NO_NUMBERS],
             "must be a number of at least 0 and below 1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable
 from typing import Any, TypeGuard
 
@@ -11,7 +11,9 @@ from lcclassify.errors import ConfigError, did_you_mean
 
 def is_number(value: object) -> TypeGuard[float]:
     """Tell whether a value is a finite number, which YAML's true and false are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max  # an integer may be beyond it
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -63,8 +65,19 @@ def check_not_negative(key: str, value: Any) -> float:
     return float(value)
 
 
-def check_share(key: str, value: Any) -> float:
-    """Return a share in [0, 1) after checking it.
+def check_fraction(key: str, value: Any) -> float:
+    """Return a number between 0 and 1, both excluded, after checking it.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if not is_number(value) or not 0 < value < 1:
+        raise ConfigError(f"{key} must be a number between 0 and 1, or null, got {value!r}")
+    return float(value)
+
+
+def check_below_one(key: str, value: Any) -> float:
+    """Return a number in [0, 1) after checking it.
 
     Raises:
         ConfigError: It is something else.
@@ -127,16 +140,3 @@ def require_share(**numbers: float) -> None:
     for name, number in numbers.items():
         if not is_number(number) or not 0 <= number <= 1:
             raise ConfigError(f"{name} must be between 0 and 1, got {number!r}")
-
-
-def check_fraction(value: object) -> float:
-    """Return a share of unknown objects.
-
-    Raises:
-        ConfigError: It is not a number between 0 and 1, both excluded.
-    """
-    if not is_number(value) or not 0 < value < 1:
-        raise ConfigError(
-            f"unknown.fraction must be a number between 0 and 1, or null, got {value!r}"
-        )
-    return float(value)

@@ -7,7 +7,7 @@ linear in the survey's own units, redshifts are dimensionless, angles degrees.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -35,6 +35,8 @@ LABEL: Final = "label"  # String, one of Taxonomy.classes, null when unknown
 # String: "train", "test", "held_out" (for testing as well, but drawn like the training
 # objects), or null where the survey does not decide it.
 SUBSET: Final = "subset"
+
+DISTANCE: Final = "distmod"  # metadata: PLAsTiCC's name of what follows from the redshift
 
 OBSERVATION_COLUMNS: Final = (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR, DETECTED)
 
@@ -185,6 +187,18 @@ class Batch(NamedTuple):
     lengths: Tensor
     targets: Tensor
     rows: Tensor
+
+
+def redshift_columns(redshift: str | None, metadata: Sequence[str]) -> tuple[str, ...]:
+    """Return the metadata that tell the redshift: itself, its error and the distance.
+
+    Example:
+        >>> redshift_columns("photoz", ("photoz", "photoz_err", "distmod", "mwebv"))
+        ('photoz', 'photoz_err', 'distmod')
+    """
+    if redshift is None:
+        return ()
+    return tuple(name for name in metadata if name.startswith(redshift) or name == DISTANCE)
 
 
 PlainConfig = dict[str, Any]  # a configuration as plain dicts, lists and scalars

@@ -124,7 +124,7 @@ def test_built_again_it_says_the_same(features, detector):
 @pytest.mark.parametrize("value", [0, 1, -0.1, 2, True, "0.1", float("nan")])
 def test_impossible_shares(value):
     with pytest.raises(ConfigError, match="between 0 and 1"):
-        check_fraction(value)
+        check_fraction("unknown.fraction", value)
 
 
 @pytest.mark.parametrize(

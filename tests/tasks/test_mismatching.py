@@ -6,7 +6,8 @@ import pytest
 
 from lcclassify.representations.representation import Representation
 from lcclassify.schema import LightCurves, Passbands
-from lcclassify.tasks.mismatching import mismatched_objects
+from lcclassify.tasks.mismatching import cached, mismatched_objects
+from lcclassify.training.mismatch import Mismatched
 
 N = 160
 
@@ -19,6 +20,7 @@ def objects_of(redshift):
             "label": ["a"] * N,
             "photoz": redshift,
             "photoz_err": np.asarray(redshift, dtype=float) * 0.1 + 0.01,
+            "photoz_q90": np.asarray(redshift, dtype=float) * 1.1,
             "ebv": rng.uniform(0, 1, N),
         }
     )
@@ -72,6 +74,7 @@ def test_redshift_and_error_of_another_object_and_all_else_its_own(redshift):
     assert (apart | ((given == 0) != (own == 0))).all()
     assert ((own == 0) != (given == 0)).any()
     np.testing.assert_allclose(table["photoz_err"], given * 0.1 + 0.01)
+    np.testing.assert_allclose(table["photoz_q90"], given * 1.1)
     np.testing.assert_array_equal(table["ebv"], objects["ebv"].to_numpy()[found.owners])
     prepared = representation.prepare(curves)
     brightest = next(name for name in names if name.startswith("flux_max_"))
@@ -93,7 +96,7 @@ def test_the_same_for_the_same_seed(redshift):
 @pytest.mark.parametrize("given", [[None] * N, [0.3] * N, [0.3] * 40 + [None] * (N - 40)])
 def test_nothing_to_exchange(given):
     objects = objects_of(redshift=pl.Series(given, dtype=pl.Float64).fill_null(np.nan).to_numpy())
-    objects = objects.with_columns(pl.col("photoz", "photoz_err").fill_nan(None))
+    objects = objects.with_columns(pl.col("photoz", "photoz_err", "photoz_q90").fill_nan(None))
     curves = curves_of(objects)
     assert mismatched_objects(curves, objects, np.arange(N), fitted(curves), seed=3) is None
 
@@ -103,3 +106,24 @@ def test_no_redshift_is_an_input(redshift):
     curves = curves_of(objects)
     none = fitted(curves, redshift=None)
     assert mismatched_objects(curves, objects, np.arange(N), none, seed=3) is None
+
+
+def test_the_cache_gives_the_same_and_nothing_damaged(tmp_path):
+    calls = []
+
+    def make():
+        calls.append(1)
+        return Mismatched(np.array([[1.0, np.nan]]), np.array([7]))
+
+    folder = tmp_path / "cache" / "key"
+    found = [cached(folder, make) for _ in range(2)]
+    assert len(calls) == 1
+    np.testing.assert_array_equal(found[1].features, found[0].features)
+    assert found[1].owners.tolist() == [7]
+    content = (folder / "features.npy").read_bytes()
+    for damaged in (content[:20], b"", b"no array at all"):
+        (folder / "features.npy").write_bytes(damaged)
+        assert cached(folder, make).owners.tolist() == [7]
+    assert len(calls) == 4
+    assert cached(tmp_path / "none", lambda: None) is None
+    assert not (tmp_path / "none").exists()

@@ -7,7 +7,7 @@ import torch
 from lcclassify.nn.normalisation import FeatureTransform
 from lcclassify.schema import Taxonomy
 from lcclassify.training.mismatch import Mismatched
-from lcclassify.training.unknown_fit import fit_unknown
+from lcclassify.training.unknown_fit import _logistic, fit_unknown
 
 TAXONOMY = Taxonomy(("a", "b", "c", "d", "e", "never"))
 CENTRES = np.array([[0, 0, 0, 0], [6, 0, 0, 0], [0, 6, 0, 0], [0, 0, 6, 0], [6, 6, 6, 0]])
@@ -104,15 +104,35 @@ def mismatched(features, targets, seed=5):
     return Mismatched(given, owners * 2)
 
 
+def at_redshifts(seed):
+    """Objects of five luminosities, and some of these with the redshifts of others.
+
+    Redshift, flux, the luminosity that follows from both, and a width.
+    """
+    rng = np.random.default_rng(seed)
+    targets = np.sort(rng.integers(0, 5, 900))
+    redshift, width = rng.uniform(0, 2, 900), rng.normal(0, 1, 900)
+    flux = 3.0 * targets + rng.normal(0, 0.36, 900) - 4 * redshift
+    owners = rng.permutation(900)[:500]
+    given = redshift[rng.permutation(owners)]
+    known = np.c_[redshift, flux, flux + 4 * redshift, width]
+    strange = np.c_[given, flux[owners], flux[owners] + 4 * given, width[owners]]
+    return torch.as_tensor(known), targets, strange, owners
+
+
+def auc(detector, strange, known):
+    scores = [detector.log_ratio(torch.as_tensor(part)).numpy() for part in (strange, known)]
+    return float((scores[0][:, None] > scores[1]).mean())
+
+
 def test_what_goes_with_no_redshift_is_found():
-    features, targets = sample()
-    found = fit(features, targets, mismatched=mismatched(features, targets))
-    new, classes = sample(seed=2)
-    strange = torch.as_tensor(mismatched(new, classes).features)
-    known = float(found.detector(new).median())
-    assert float(found.detector(strange).median()) >= known
-    assert found.detector.config()["mismatch"]["n_trees"] > 0
-    assert found.held_out.shape == (600,)
+    features, targets, strange, owners = at_redshifts(0)
+    found = fit(features, targets, mismatched=Mismatched(strange, owners * 2))
+    plain = fit(features, targets)
+    new, _, others, _ = at_redshifts(1)
+    assert float(found.detector.mismatch_slope) > 0
+    assert auc(found.detector, others, new) > auc(plain.detector, others, new) + 0.05
+    assert found.held_out.shape == (900,)
 
 
 def test_trees_do_not_see_the_light_curves_of_what_they_judge(monkeypatch):
@@ -136,11 +156,41 @@ def test_trees_do_not_see_the_light_curves_of_what_they_judge(monkeypatch):
         assert all(row.tobytes() in owners for row in np.nan_to_num(strange[:, :4]))
 
 
-def test_trees_that_tell_nothing_have_no_say():
+def test_trees_that_tell_nothing_have_little_say():
     features, targets = sample()
     owners = np.arange(0, 600, 2)
     same = Mismatched(features.numpy()[owners], owners * 2)
-    found = fit(features, targets, mismatched=same)
-    plain = fit(features, targets)
+    found, plain = fit(features, targets, mismatched=same), fit(features, targets)
     assert abs(found.median - plain.median) < 0.05
-    assert float(found.detector.mismatch_slope) >= 0
+    new, _ = sample(seed=2)
+    odds = [one.detector.log_ratio(new).numpy() for one in (found, plain)]
+    assert np.abs(odds[0] - odds[1]).mean() < 0.3 * odds[1].std()
+
+
+def test_a_score_that_tells_the_contrary_is_left_out():
+    rng = np.random.default_rng(0)
+    unknown = rng.random(400) < 0.5
+    scores = np.c_[unknown + rng.normal(0, 0.5, 400), -1.0 * unknown + rng.normal(0, 0.5, 400)]
+    slopes, _ = _logistic(scores, unknown, np.ones(400))
+    assert slopes[0] > 1
+    assert slopes[1] == 0
+    assert _logistic(-scores[:, :1], unknown, np.ones(400)) == (pytest.approx([0.0]), 0.0)
+
+
+@pytest.mark.parametrize("kept", [99, 130])
+def test_few_mismatched_objects_are_not_used(kept):
+    """Nor are many that are nearly all of one class, which is left out in its turn."""
+    features, targets = sample()
+    one = np.flatnonzero(targets == 0)
+    others = np.flatnonzero(targets != 0)
+    owners = np.concatenate([one, others[: max(kept - len(one), 0)]])[:kept]
+    found = fit(features, targets, mismatched=Mismatched(features.numpy()[owners], owners * 2))
+    assert found.detector.mismatch is None
+
+
+def test_mismatched_objects_stay_where_objects_are_many(monkeypatch):
+    monkeypatch.setattr("lcclassify.training.unknown_fit._MOST_OBJECTS", 150)
+    features, targets, strange, owners = at_redshifts(0)
+    found = fit(features, targets, mismatched=Mismatched(strange, owners * 2))
+    assert found.detector.mismatch is not None
+    assert set(owners * 2) <= set(found.rows)

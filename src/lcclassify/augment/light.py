@@ -16,7 +16,7 @@ from lcclassify import hashing
 from lcclassify.augment.curves import BoolArray
 from lcclassify.augment.drawn import Drawn, Keys, row_keys, uniform
 from lcclassify.augment.steps import Sample
-from lcclassify.checks import require_not_negative, require_share
+from lcclassify.checks import check_not_negative, require_share
 
 _LEAST: int = 3  # observations that are left of every object, if it has as many
 
@@ -32,7 +32,7 @@ class FluxJitter:
     share: float = 0.6
 
     def __post_init__(self) -> None:
-        require_not_negative(**{"augment: share": self.share})
+        check_not_negative("augment: share", self.share)
 
     def fitted(self, sample: Sample) -> FluxJitter:
         """Return itself: there is nothing to fit."""
@@ -113,7 +113,7 @@ class LoseSeason:
 
     def __post_init__(self) -> None:
         require_share(**{"augment: probability": self.probability})
-        require_not_negative(**{"augment: gap": self.gap})
+        check_not_negative("augment: gap", self.gap)
 
     def fitted(self, sample: Sample) -> LoseSeason:
         """Return itself: there is nothing to fit."""
@@ -181,7 +181,7 @@ class ShiftTimes:
     days: float = 30.0
 
     def __post_init__(self) -> None:
-        require_not_negative(**{"augment: days": self.days})
+        check_not_negative("augment: days", self.days)
 
     def fitted(self, sample: Sample) -> ShiftTimes:
         """Return itself: there is nothing to fit."""

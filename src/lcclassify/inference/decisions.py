@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lcclassify.checks import check_choice, check_fraction, check_keys, is_number
+from lcclassify.checks import check_choice, check_fraction, check_keys
 from lcclassify.errors import BundleError, ConfigError
 from lcclassify.inference.predictions import PREDICTED_CLASS, Predictions
 from lcclassify.schema import SETS_BY
@@ -47,8 +47,8 @@ class Decisions:
         for name in ("sets", "below", "unknown"):
             value = getattr(self, name)
             key = name if name == "sets" else f"abstain.{name}"
-            if value is not None and not (is_number(value) and 0 < value < 1):
-                raise ConfigError(f"{key} must be a number between 0 and 1, or null, got {value!r}")
+            if value is not None:
+                check_fraction(key, value)
         check_choice("sets_by", self.sets_by, SETS_BY)
 
     @classmethod
@@ -154,7 +154,7 @@ def unknown_fraction(config: Any) -> float | None:
         raise ConfigError(f"unknown must be the key fraction and its value, got {config!r}")
     check_keys("unknown", config, ("fraction",))
     fraction = config.get("fraction")
-    return None if fraction is None else check_fraction(fraction)
+    return None if fraction is None else check_fraction("unknown.fraction", fraction)
 
 
 def check_unknown(fraction: float | None, has_unknown: bool) -> None:

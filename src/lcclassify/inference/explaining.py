@@ -15,7 +15,7 @@ from lcclassify.inference.predictions import concatenated
 from lcclassify.inference.training_objects import Neighbour
 from lcclassify.representations.nights import group_nights
 from lcclassify.representations.noise import add_flux_noise
-from lcclassify.schema import MJD, OBJECT_ID, PASSBAND, LightCurves
+from lcclassify.schema import MJD, OBJECT_ID, PASSBAND, LightCurves, redshift_columns
 
 if TYPE_CHECKING:
     from lcclassify.inference.predictor import Predictor
@@ -24,7 +24,6 @@ FloatArray = NDArray[np.float64]
 
 _AT_A_TIME: Final = 500  # variants of the object
 _FLOOR: Final = 1e-30  # a probability of zero has no logarithm
-_DISTANCE: Final = "distmod"  # PLAsTiCC's name of the distance that follows from the redshift
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,18 +185,6 @@ def explain(
         seen=found[seen],
         neighbours=_neighbours(predictor, quiet.prepare(own).features[0]),
     )
-
-
-def redshift_columns(redshift: str | None, metadata: Sequence[str]) -> tuple[str, ...]:
-    """Return the metadata that tell the redshift: itself, its error and the distance.
-
-    Example:
-        >>> redshift_columns("photoz", ("photoz", "photoz_err", "distmod", "mwebv"))
-        ('photoz', 'photoz_err', 'distmod')
-    """
-    if redshift is None:
-        return ()
-    return tuple(name for name in metadata if name.startswith(redshift) or name == _DISTANCE)
 
 
 def _neighbours(predictor: Predictor, features: FloatArray) -> tuple[Neighbour, ...] | None:

@@ -126,7 +126,9 @@ class Predictor:
                 raise ConfigError(f"{key} must be an integer of at least 1, got {size!r}")
         detector = bundle.classifier.unknown
         if unknown_fraction is not None:
-            check_unknown(check_fraction(unknown_fraction), detector is not None)
+            check_unknown(
+                check_fraction("unknown.fraction", unknown_fraction), detector is not None
+            )
         elif detector is not None:
             unknown_fraction = detector.fraction
         self.unknown_fraction = unknown_fraction

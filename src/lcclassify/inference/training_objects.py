@@ -18,7 +18,7 @@ from torch import Tensor
 
 from lcclassify.errors import BundleError, LcclassifyError
 from lcclassify.hashing import object_keys
-from lcclassify.nn.space import FeatureSpace
+from lcclassify.nn.space import FeatureSpace, principal_space
 from lcclassify.nn.unknown import UnknownDetector
 from lcclassify.schema import OBJECT_ID
 
@@ -94,8 +94,8 @@ class TrainingObjects:
             compared: Those to be kept.
             detector: What tells unknown objects, if anything does.
         """
-        space = FeatureSpace.fitted(features) if detector is None else None
-        places = (detector or space).components(torch.as_tensor(features))  # type: ignore[union-attr]
+        space = principal_space(features) if detector is None else detector
+        places = space.components(torch.as_tensor(features))
         columns = [list(feature_names).index(name) for name in compared]
         kept = places.to(torch.float32).numpy()
         return cls(
@@ -106,7 +106,7 @@ class TrainingObjects:
             _typical_distance(kept.astype(np.float64)),
             np.where(np.isfinite(features), features, np.nan)[:, columns].astype(np.float32),
             tuple(compared),
-            space,
+            space if detector is None else None,
         )
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcclassify.checks import check_flag, check_not_negative, check_share, is_whole
+from lcclassify.checks import check_below_one, check_flag, check_not_negative, is_whole
 from lcclassify.errors import ConfigError, did_you_mean
 
 ACTIVATIONS: Final[dict[str, Callable[[], nn.Module]]] = {
@@ -108,7 +108,7 @@ class SpatialDropout(nn.Module):
 
     def __init__(self, probability: float) -> None:
         super().__init__()
-        self.probability = check_share("spatial_dropout", probability)
+        self.probability = check_below_one("spatial_dropout", probability)
 
     def forward(self, sequences: Tensor) -> Tensor:
         """Return ``(N, T, C)`` with dropped channels zero and the others scaled up."""
@@ -170,7 +170,7 @@ class DenseStack(nn.Sequential):
     ) -> None:
         layers: list[nn.Module] = []
         activation_layer(activation)
-        check_share("dropout", dropout)
+        check_below_one("dropout", dropout)
         check_flag("batch_norm", batch_norm)
         width_in = n_in
         for width in units:

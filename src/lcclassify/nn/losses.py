@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lcclassify.checks import check_not_negative, check_share
+from lcclassify.checks import check_below_one, check_not_negative
 from lcclassify.errors import ConfigError
 
 ClassWeights = str | Sequence[float] | None
@@ -54,7 +54,7 @@ class ClassificationLoss(nn.Module, ABC):
         if n_classes < 2:
             raise ConfigError(f"a loss needs at least two classes, got n_classes={n_classes}")
         self.n_classes = n_classes
-        self.label_smoothing = check_share("label_smoothing", label_smoothing)
+        self.label_smoothing = check_below_one("label_smoothing", label_smoothing)
         counts = None if class_counts is None else self._vector("class_counts", class_counts)
         if counts is None and (self.needs_class_counts or class_weights == "balanced"):
             what = type(self).__name__ if self.needs_class_counts else "class_weights 'balanced'"

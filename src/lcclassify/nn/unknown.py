@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lcclassify.checks import check_fraction, check_whole
 from lcclassify.errors import ConfigError
-from lcclassify.nn.normalisation import FeatureTransform
+from lcclassify.nn.space import FeatureSpace
 from lcclassify.nn.trees import BoostedTrees
 from lcclassify.schema import InputSizes, PlainConfig
 
@@ -22,10 +22,10 @@ SOFTENING: Final = 10.0
 LEAST_MISMATCH: Final = -1.0
 
 
-class UnknownDetector(nn.Module):
+class UnknownDetector(FeatureSpace):
     """A Gaussian for each class in the space that separates the classes best.
 
-    Features are normalised and projected; an object's score is its smallest squared distance
+    An object's score is its smallest squared distance
     to a class, in units of that class's spread, each class's counting for the more the rarer
     it is: a rare class excuses what lies about it less than a frequent one does. Where objects
     have redshifts, trees say how much an object looks like a training object that was given
@@ -51,7 +51,6 @@ class UnknownDetector(nn.Module):
         arXiv:2403.14742 (one detector a class for transients).
     """
 
-    projection: Tensor
     centres: Tensor
     whitening: Tensor
     offsets: Tensor
@@ -71,20 +70,14 @@ class UnknownDetector(nn.Module):
         unseen: list[int],
         mismatch: PlainConfig | None = None,
     ) -> None:
-        super().__init__()
-        numbers = {"n_features": n_features, "n_components": n_components, "n_known": n_known}
-        for name, number in numbers.items():
-            check_whole(name, number, 1)
-        check_fraction(fraction)
+        super().__init__(n_features, n_components)
+        check_whole("n_known", n_known, 1)
         if any(isinstance(k, bool) or k not in range(n_classes) for k in unseen):
             raise ConfigError(f"unseen must be numbers of classes below {n_classes}, got {unseen}")
-        self.n_features = n_features
         self.n_classes = n_classes
-        self.fraction = float(fraction)
+        self.fraction = check_fraction("unknown.fraction", fraction)
         self.unseen = [int(k) for k in unseen]
-        self.features = FeatureTransform(n_features, impute="median", clip=4.0)
         shapes = {
-            "projection": (n_features, n_components),
             "centres": (n_known, n_components),
             "whitening": (n_known, n_components, n_components),
             "offsets": (n_known,),
@@ -101,12 +94,6 @@ class UnknownDetector(nn.Module):
             numbers = {key: value for key, value in mismatch.items() if key != "_target_"}
             self.mismatch = BoostedTrees(InputSizes(n_features, 0, 0, 1, 1), **numbers)
             self.register_buffer("mismatch_slope", torch.zeros((), dtype=torch.float64))
-
-    @torch.no_grad()
-    def components(self, features: Tensor) -> Tensor:
-        """Return the place of raw features ``(N, >= F)`` in the space, ``(N, D) float64``."""
-        values: Tensor = self.features(features[:, : self.n_features])
-        return values.to(torch.float64) @ self.projection
 
     @torch.no_grad()
     def score(self, features: Tensor) -> Tensor:

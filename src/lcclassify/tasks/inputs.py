@@ -17,7 +17,7 @@ from lcclassify import __version__
 from lcclassify.build import instantiate, make_survey
 from lcclassify.errors import DataError
 from lcclassify.inference.door import detections_differ
-from lcclassify.representations.prepared import PreparedSet, cache_key
+from lcclassify.representations.prepared import FORMAT_VERSION, PreparedSet, cache_key
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import LABEL, OBJECT_ID, LightCurves, Taxonomy
 from lcclassify.surveys.base import Survey
@@ -27,7 +27,7 @@ from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.augmenting import make_stream, select
 from lcclassify.tasks.input_line import input_line
 from lcclassify.tasks.kept_curves import KeptCurves, keep_curves
-from lcclassify.tasks.mismatching import mismatched_objects
+from lcclassify.tasks.mismatching import cached, mismatched_objects
 from lcclassify.tasks.redshift import truth_column
 from lcclassify.tasks.runs import SPLITS, Run, check_same_data
 from lcclassify.terminal import working
@@ -162,18 +162,30 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
             zeropoint,
             derive_seed(seed, "report"),
         )
-    with working(console, f"preparing {len(observed):,} objects"):
+    with working(console, "fitting the representation"):
         training = _parts_of(curves, observed[split.rows("train")])
         representation = settings.fit_parts(training, derive_seed(seed, "noise"))
-        key = cache_key(
-            {
-                "survey": fingerprint,
-                "representation": representation.state(),
-                "objects": observed[OBJECT_ID].to_list(),
-                "version": __version__,
-            }
-        )
-        folder = Path(config["paths"]["cache_dir"]) / "prepared" / key
+    of_inputs = {
+        "survey": fingerprint,
+        "representation": representation.state(),
+        "objects": observed[OBJECT_ID].to_list(),
+        "version": __version__,
+    }
+    cache = Path(config["paths"]["cache_dir"])
+    mismatched = None
+    training_rows = split.rows("train")
+    if run.plan.unknown is not None and can_leave_classes_out(targets[training_rows]):
+        drawn_by = derive_seed(seed, "mismatched")
+        chosen = {"training": training_rows.tolist(), "seed": drawn_by, "format": FORMAT_VERSION}
+        with working(console, "giving training objects the redshifts of others"):
+            mismatched = cached(
+                cache / "mismatched" / cache_key({**of_inputs, **chosen}),
+                lambda: mismatched_objects(
+                    curves, observed, training_rows, representation, drawn_by
+                ),
+            )
+    with working(console, f"preparing {len(observed):,} objects"):
+        folder = cache / "prepared" / cache_key(of_inputs)
         prepared = PreparedSet.load(folder)
         if prepared is None or not prepared.object_ids.equals(observed[OBJECT_ID]):
             prepared = PreparedSet.together(
@@ -181,18 +193,10 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
                 len(curves.objects),
                 len(curves.observations),
             )
+            if not augment.steps:
+                del curves, training
             if _keep(prepared, folder, console):  # a file's memory can be given back
                 prepared = PreparedSet.load(folder, check=False) or prepared
-    mismatched = None
-    if run.plan.unknown is not None and can_leave_classes_out(targets[split.rows("train")]):
-        with working(console, "giving training objects the redshifts of others"):
-            mismatched = mismatched_objects(
-                curves,
-                observed,
-                split.rows("train"),
-                representation,
-                derive_seed(seed, "mismatched"),
-            )
     stream = drawn = None
     if augment.steps:
         with working(console, "fitting what training objects are drawn from"):

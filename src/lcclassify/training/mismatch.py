@@ -21,6 +21,7 @@ IntArray = NDArray[np.int64]
 _GROWTH: Final = Growth(
     rounds=200, learning_rate=0.05, leaves=4, min_objects=10, feature_share=0.1, l2=0.0
 )
+FEWEST: Final = 100  # mismatched objects that trees can learn from
 _BINS: Final = 63  # of a feature's values; finer ones only take longer
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Self
 
-from lcclassify.checks import check_keys, check_share, check_whole, is_number
+from lcclassify.checks import check_below_one, check_keys, check_whole, is_number
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import PlainConfig
 
@@ -33,7 +33,7 @@ class Schedule:
             raise ConfigError(
                 f"fit.schedule.kind is '{self.kind}': {did_you_mean(self.kind, SCHEDULES)}"
             )
-        check_share("fit.schedule.warmup", self.warmup)
+        check_below_one("fit.schedule.warmup", self.warmup)
 
     def factor(self, total_steps: int) -> Callable[[int], float]:
         """Return step -> factor of the learning rate, for a fit of `total_steps`."""

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lcclassify.checks import check_share, check_whole
+from lcclassify.checks import check_below_one, check_whole
 from lcclassify.errors import DataError, TrainingError
 from lcclassify.files import replaced_file
 from lcclassify.parquet import read_parquet
@@ -46,7 +46,7 @@ class SplitSettings:
 
     def __post_init__(self) -> None:
         for key in ("test_fraction", "validation_fraction"):
-            check_share(f"split.{key}", getattr(self, key))
+            check_below_one(f"split.{key}", getattr(self, key))
         check_whole("split.folds", self.folds, 2)
 
 

@@ -16,7 +16,7 @@ from lcclassify.nn.trees import BoostedTrees
 from lcclassify.nn.unknown import UnknownDetector, mismatch, softened
 from lcclassify.schema import Taxonomy
 from lcclassify.training.class_gaussians import ClassGaussians
-from lcclassify.training.mismatch import Mismatched, grow_mismatch
+from lcclassify.training.mismatch import FEWEST, Mismatched, grow_mismatch
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -97,7 +97,7 @@ def fit_unknown(
         seed: Of the folds and trees.
         fitted: A transform of these features that is fitted already; its numbers are taken
             where they are those of a power transform with medians.
-        mismatched: Some of them with the redshifts of others, or None.
+        mismatched: Some of them with the redshifts of others, or None; too few are not used.
 
     Returns:
         None where fewer than four classes have eight objects: too few to leave any out.
@@ -109,10 +109,14 @@ def fit_unknown(
     rng = np.random.default_rng(seed)
     if len(rows) > _MOST_OBJECTS:
         kept = _thinned(targets, _MOST_OBJECTS, rng)
+        if mismatched is not None:  # they are few, and told from objects as they are
+            kept = np.union1d(kept, np.flatnonzero(np.isin(rows, mismatched.owners)))
         features, targets, rows = features[torch.as_tensor(kept)], targets[kept], rows[kept]
     transform = _transform(features, fitted)
     with torch.inference_mode():
         values = transform(features).to(torch.float64).numpy()
+    if mismatched is not None and not _are_enough(mismatched, targets, rows, usable):
+        mismatched = None
     sample = _Sample(features.numpy(), values, targets, rows, mismatched, seed)
     folds = rng.permutation(np.arange(len(rows)) % _FOLDS)
 
@@ -165,6 +169,14 @@ def fit_unknown(
         own = folds == fold
         held_out[own] = detector(~own)(features[torch.as_tensor(own)]).numpy()
     return FittedUnknown(detector(np.ones(len(rows), dtype=np.bool_)), rows, held_out, auroc)
+
+
+def _are_enough(
+    mismatched: Mismatched, targets: IntArray, rows: IntArray, usable: IntArray
+) -> bool:
+    """Tell whether enough mismatched objects are there whichever class is left out."""
+    classes = targets[np.searchsorted(rows, mismatched.owners)]
+    return min(int((classes != k).sum()) for k in usable) >= FEWEST
 
 
 @dataclass(frozen=True)
