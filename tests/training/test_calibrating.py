@@ -205,6 +205,8 @@ def test_the_temperature_comes_first(values):
     sharpened = tempered(posterior(measured, KNOWN), 0.5)
     found = calibrated(Priors("flat"), TAXONOMY, KNOWN, MANY, (sharpened, targets), None, 0)
     assert found.summary["scaling"]["kind"] == "temperature"
+    fitted = fit_temperature(sharpened, targets)
+    assert found.summary["temperature"] == pytest.approx(fitted, rel=1e-6)
     assert found.summary["temperature"] == pytest.approx(2, rel=0.05)
     assert "2.0" in found.sentences[0] or "1.9" in found.sentences[0]
     mine = applied(found, tempered(posterior(values, KNOWN), 0.5))
@@ -302,3 +304,18 @@ def test_without_objects_to_be_classified_nothing_is_estimated(unlabelled):
 def test_impossible_shares_are_named(shares, message):
     with pytest.raises(ConfigError, match=message):
         calibrated(Priors.from_config(shares), TAXONOMY, KNOWN, MANY, None, None, 0)
+
+
+def test_held_out_objects_are_scaled_by_what_is_blind_to_them():
+    targets, measured = objects(2_000, KNOWN[:3], seed=7)
+    sharpened = tempered(posterior(measured, KNOWN), 0.5)
+    found = calibrated(Priors("flat"), TAXONOMY, KNOWN, MANY, (sharpened, targets), None, 0)
+    assert found.is_scaled
+    shares = found.calibration.log_ratios.numpy()
+    expected = found.chosen.out_of_fold * np.exp(shares)
+    expected /= expected.sum(axis=1, keepdims=True)
+    assert found.calibration.unseen[3] > 0
+    np.testing.assert_allclose(found.held_out()[:, :3], expected[:, :3], atol=1e-3)
+    assert not np.array_equal(found.held_out(), applied(found, sharpened))
+    plain = calibrated(Priors("flat"), TAXONOMY, KNOWN, MANY, None, None, 0)
+    assert plain.held_out() is None

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import log_softmax, softmax
 
+from lcclassify.nn.calibration import Calibration
 from lcclassify.training.scaling import (
     NONE,
     TEMPERATURE,
@@ -105,3 +107,20 @@ def test_draws_of_an_object_count_as_one_and_stay_together():
 def test_nothing_is_exactly_nothing():
     given, _ = sample(50)
     np.testing.assert_allclose(Scaling()(given), given, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "scaling", [Scaling(TEMPERATURE, 1.7), Scaling(VECTOR, 1.0, SCALES, BIASES)], ids=["T", "a, b"]
+)
+def test_the_bundle_scales_alike(scaling):
+    given, _ = sample(50)
+    given[0, 2] = 0.0  # has no logarithm
+    numbers = [None if v is None else v.tolist() for v in (scaling.scales, scaling.biases)]
+    kept = Calibration(scaling.temperature, [0.0] * 4, None, *numbers)
+    np.testing.assert_allclose(kept(torch.as_tensor(given)).numpy(), scaling(given), atol=1e-14)
+
+
+def test_temperatures_stay_in_their_range():
+    sure = np.array([[0.6, 0.4], [0.3, 0.7]])
+    assert fit_temperature(sure, np.array([0, 1])) == pytest.approx(0.3, rel=0.01)
+    assert fit_temperature(sure, np.array([1, 0])) == pytest.approx(10, rel=0.01)

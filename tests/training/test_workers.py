@@ -219,7 +219,7 @@ class TestMappedTensors:
 
     def test_what_a_killed_run_left_is_replaced(self, context, tmp_path):
         (tmp_path / ".tensors.pt").write_bytes(b"half")
-        (tmp_path / ".tensors.pt.part").write_bytes(b"half")
+        (tmp_path / ".tensors.pt.partial").write_bytes(b"half")
         with mapped(context.tensors, tmp_path) as tensors:
             assert torch.equal(tensors.features, context.tensors.features)
         assert list(tmp_path.iterdir()) == []

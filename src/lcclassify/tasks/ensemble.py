@@ -129,9 +129,16 @@ def train_ensemble(
         )
         last_step = calibrate(context, run.plan, classifier, fitted, meta, known, console)
         found_unknown = detect_unknown(context, run.plan, inputs, classifier, console)
-        classifier.sets = prediction_sets(context, run.plan, classifier, fitted, meta)
+        classifier.sets = prediction_sets(context, run.plan, classifier, fitted, meta, last_step)
         scoring = Scoring(
-            context, run.plan, inputs.objects[OBJECT_ID], classifier, fitted, meta, found_unknown
+            context,
+            run.plan,
+            inputs.objects[OBJECT_ID],
+            classifier,
+            fitted,
+            meta,
+            found_unknown,
+            last_step,
         )
         with working(console, "classifying test objects"):
             scored = scoring.of("test") if _has_test(context, run.plan) else scoring.of_training()

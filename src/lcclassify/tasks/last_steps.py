@@ -11,8 +11,11 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
+from lcclassify.evaluation.calibration import (
+    classwise_calibration_error,
+    expected_calibration_error,
+)
 from lcclassify.evaluation.coverage import coverage
-from lcclassify.evaluation.metrics import evaluate
 from lcclassify.inference.conditions import TrainingConditions, quantities
 from lcclassify.nn.conformal import PredictionSets
 from lcclassify.nn.stack import EnsembleClassifier
@@ -118,6 +121,7 @@ def prediction_sets(
     classifier: EnsembleClassifier,
     fitted: list[FittedMember],
     meta: FittedHead | None,
+    calibrated: Calibrated | None,
 ) -> PredictionSets | None:
     """Return what a classifier said of held-out objects, or None where none are held out."""
     drawn, rows = of_draws(context, fitted), fitted[0].rows
@@ -133,8 +137,12 @@ def prediction_sets(
         probabilities = _one_round(classifier, each)
     given = torch.as_tensor(probabilities)
     ratios = np.zeros(len(context.taxonomy))
-    if classifier.calibration is not None:
+    blind = None if calibrated is None else calibrated.held_out()
+    if blind is not None:
+        given = torch.as_tensor(blind)
+    elif classifier.calibration is not None:
         given = classifier.calibration(given)
+    if classifier.calibration is not None:
         ratios = classifier.calibration.log_ratios.numpy()
     present = torch.as_tensor(known_shares(context) > 0)
     given = given * present
@@ -154,7 +162,7 @@ def training_conditions(context: TrainingContext, inputs: TrainingInputs) -> Tra
 
 
 def of_draws(
-    context: TrainingContext, fitted: list[FittedMember]
+    context: TrainingContext, fitted: Sequence[FittedMember]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
     """Return probabilities of draws of the held-out rows, ``(m, M, K)``, and the rows' positions.
 
@@ -214,12 +222,12 @@ def calibrate(
     found = calibrated(
         priors, context.taxonomy, known, n_training, held_out, unlabelled, seed, owners
     )
-    if held_out is not None and found.chosen is not None and found.scales:
+    if held_out is not None and found.chosen is not None and found.is_scaled:
         found.summary["reliability"] = {
-            "before": _reliability(*held_out, context.taxonomy),
-            "after": _reliability(found.chosen.out_of_fold, held_out[1], context.taxonomy),
+            "before": _reliability(*held_out),
+            "after": _reliability(found.chosen.out_of_fold, held_out[1]),
         }
-    if context.stream is not None or priors.kind != "training" or found.scales:
+    if context.stream is not None or priors.kind != "training" or found.is_scaled:
         classifier.calibration = found.calibration
     for sentence in found.sentences:
         console.print(f"  {sentence}", highlight=False, soft_wrap=True)
@@ -235,10 +243,12 @@ def _is_calibrated(plan: Plan) -> bool:
 
 
 def _reliability(
-    probabilities: NDArray[np.float64], targets: NDArray[np.int64], taxonomy: Taxonomy
+    probabilities: NDArray[np.float64], targets: NDArray[np.int64]
 ) -> dict[str, float]:
-    scalars = evaluate(probabilities, targets, taxonomy).scalars
-    return {key: float(scalars[key] or 0.0) for key in ("ece", "classwise_ece")}
+    return {
+        "ece": expected_calibration_error(probabilities, targets),
+        "classwise_ece": classwise_calibration_error(probabilities, targets),
+    }
 
 
 def known_shares(context: TrainingContext) -> NDArray[np.float64]:

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from lcclassify.errors import DataError
 from lcclassify.nn.stack import EnsembleClassifier
+from lcclassify.tasks.last_steps import of_draws
 from lcclassify.tasks.plan import Plan
 from lcclassify.tasks.results import Scored
+from lcclassify.training.calibrating import Calibrated
 from lcclassify.training.context import TrainingContext
 from lcclassify.training.member_fit import predict_rows
 from lcclassify.training.members import FittedMember
@@ -39,6 +41,7 @@ class Scoring:
         fitted: Its members.
         meta: Its head, if it has one.
         unknown: What tells objects of no known class, if anything does.
+        calibrated: How the last step came about, if there is one.
     """
 
     context: TrainingContext
@@ -48,6 +51,7 @@ class Scoring:
     fitted: Sequence[FittedMember]
     meta: FittedHead | None
     unknown: FittedUnknown | None
+    calibrated: Calibrated | None
 
     def of(self, role: str) -> Scored:
         """Return what the classifier says of the objects of a role, one of `WHAT`."""
@@ -77,7 +81,10 @@ class Scoring:
             )
         each = np.stack([member.held_out for member in self.fitted], axis=1)
         whole = each.mean(axis=1) if self.meta is None else self.meta.cross_fitted
-        if self.classifier.calibration is not None:
+        blind = None if self.calibrated is None else self.calibrated.held_out()
+        if blind is not None and of_draws(self.context, self.fitted) is None:
+            whole = blind
+        elif self.classifier.calibration is not None:
             whole = self.classifier.calibration(torch.as_tensor(whole)).numpy()
         strange = None
         if self.unknown is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from lcclassify.errors import ConfigError, did_you_mean
@@ -41,9 +42,22 @@ class Calibrated:
     chosen: ChosenScaling | None
 
     @property
-    def scales(self) -> bool:
+    def is_scaled(self) -> bool:
         """Whether probabilities are changed other than by shares of the classes."""
         return self.chosen is not None and self.chosen.scaling.kind != NONE
+
+    def held_out(self) -> FloatArray | None:
+        """Return the probabilities ``(n, K)`` of the held-out rows, each by a scaling blind to it.
+
+        None without held-out objects.
+        """
+        if self.chosen is None:
+            return None
+        shares = Calibration(
+            1.0, self.calibration.log_ratios.tolist(), self.calibration.unseen.tolist()
+        )
+        found: FloatArray = shares(torch.as_tensor(self.chosen.out_of_fold)).numpy()
+        return found
 
 
 def recovers(

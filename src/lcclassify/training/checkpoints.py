@@ -70,7 +70,7 @@ class EpochCheckpoint(Checkpoint):
         return value > self.best_value if self.kept == "val/accuracy" else value < self.best_value
 
     def _write(self, trainer: Trainer, name: str, *, weights_only: bool = False) -> None:
-        partial = self.folder / f".{name}.part"  # of a name that all processes know
+        partial = self.folder / f".{name}.partial"  # of a name that all processes know
         trainer.save_checkpoint(partial, weights_only=weights_only)
         if trainer.is_global_zero:
             os.replace(partial, self.folder / name)

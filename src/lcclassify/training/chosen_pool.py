@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lcclassify.nn.losses import ClassificationLoss
+from lcclassify.training.chance import is_near
 from lcclassify.training.head_settings import ShrinkageSettings
 from lcclassify.training.observed import HeldOutPools, Observed
 from lcclassify.training.shrinkage import Pool
@@ -71,13 +72,13 @@ def chosen_pool(
         logits.append(pools.logits(deviation))
         losses.append(observed.of_objects(loss.weighted(logits[-1], observed.targets)))
         best = min(best, len(losses) - 1, key=lambda i: losses[i].mean())
-        if not _is_near(losses[-1], losses[best], max(errors, _CHANCE)):
+        if not is_near(losses[-1], losses[best], max(errors, _CHANCE)):
             break
     logs = observed.logs.unbind(1)
     members = [observed.of_objects(loss.weighted(each, observed.targets)) for each in logs]
     member = min(members, key=lambda each: float(each.mean()))
-    near = [_is_near(each, losses[best], errors) for each in losses]
-    fine = [_is_near(each, member, errors) for each in losses]
+    near = [is_near(each, losses[best], errors) for each in losses]
+    fine = [is_near(each, member, errors) for each in losses]
     taken = next(i for i in range(best + 1) if i == best or (near[i] and fine[i]))
     deviation = settings.deviations[taken]
     return ChosenPool(
@@ -87,10 +88,3 @@ def chosen_pool(
         folds,
         logits[taken],
     )
-
-
-def _is_near(losses: FloatArray, best: FloatArray, errors: float) -> bool:
-    """Tell whether a loss exceeds the best by no more than so many standard errors."""
-    difference = losses - best
-    error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
-    return bool(difference.mean() <= errors * error)

@@ -43,7 +43,7 @@ def mapped(tensors: TensorSet, folder: Path) -> Iterator[TensorSet]:
         OutputError: The folder cannot be written or is full.
     """
     file = folder / ".tensors.pt"
-    partial = folder / ".tensors.pt.part"
+    partial = folder / ".tensors.pt.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # A run that was killed left its own behind, which this one takes the place of.

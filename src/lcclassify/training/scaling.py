@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from lcclassify.nn.calibration import FLOOR
+from lcclassify.training.chance import is_near
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-FLOOR: Final = 1e-30  # a probability of zero has no logarithm
 NONE, TEMPERATURE, VECTOR = "none", "temperature", "vector"
-WORDS: Final = {
+WORDS: Final = {  # the simplest first
     NONE: "as they are",
     TEMPERATURE: "with a temperature",
     VECTOR: "with a scale and a bias of each class",
@@ -177,7 +179,7 @@ def chosen_scaling(
         each = -np.log(np.maximum(values[own, targets], FLOOR))
         losses[kind] = np.bincount(places, weights * each).astype(np.float64)
     best = min(losses.values(), key=lambda each: float(each.mean()))
-    taken = next(kind for kind, each in losses.items() if _is_near(each, best))
+    taken = next(kind for kind, each in losses.items() if is_near(each, best, _NEAR))
     return ChosenScaling(
         _fitted(taken, probabilities, targets, weights),
         {kind: float(each.mean()) for kind, each in losses.items()},
@@ -189,12 +191,5 @@ def _fitted(
     kind: str, probabilities: FloatArray, targets: IntArray, weights: FloatArray
 ) -> Scaling:
     if kind == TEMPERATURE:
-        return replace(Scaling(kind), temperature=fit_temperature(probabilities, targets, weights))
+        return Scaling(kind, fit_temperature(probabilities, targets, weights))
     return Scaling() if kind == NONE else fit_vector(probabilities, targets, weights)
-
-
-def _is_near(losses: FloatArray, best: FloatArray) -> bool:
-    """Tell whether losses of objects exceed the best by no more than chance might."""
-    difference = losses - best
-    error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
-    return bool(difference.mean() <= _NEAR * error)
