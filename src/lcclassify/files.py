@@ -65,7 +65,7 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
     Raises:
         OSError: The folder cannot be made, or cannot take its place.
     """
-    earlier = unfinished(folder)
+    earlier = unfinished(folder).with_suffix(".earlier")  # whole, whatever becomes of this
     try:
         with new_folder(folder) as partial:
             yield partial

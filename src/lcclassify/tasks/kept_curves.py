@@ -21,7 +21,7 @@ from lcclassify.tasks.report_folder import measured, named_curves, no_curves, qu
 # Objects whose light curves are kept; of more, so many are drawn.
 MOST_KEPT: Final = 50_000
 
-_FOLDER: Final = ".light_curves.part"
+_FOLDER: Final = ".light_curves.partial"
 _PART: Final = 50_000  # objects at a time
 
 

@@ -15,7 +15,7 @@ from yaml import YAMLError
 
 from lcclassify.build import instantiate, make_survey, to_plain
 from lcclassify.errors import ConfigError, OutputError
-from lcclassify.files import write_text
+from lcclassify.files import remove_unfinished, write_text
 from lcclassify.schema import PlainConfig
 from lcclassify.tasks.plan import Plan, expand_model, make_plan
 from lcclassify.terminal import typed
@@ -35,6 +35,7 @@ _MAY_CHANGE: Final = (
     "trainer.workers",
     "evaluation",
     "paths.cache_dir",
+    "bundle",
     "hydra",
 )
 
@@ -169,6 +170,7 @@ def _resume(cfg: DictConfig, overrides: Sequence[str]) -> Run:
         raise ConfigError(f"the configuration in '{folder}' cannot be read: {reason}") from error
     plain |= {"resume": None, "retrain": None}
     run = Run(folder, plain, check_config(plain))
+    remove_unfinished(folder)
     if retrain == "head":
         if run.plan.head is None:
             raise ConfigError(f"the run in '{folder}' has no head to train anew")
