@@ -22,11 +22,9 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
 
-from hydra import compose, initialize_config_dir
 from sklearn.metrics import roc_auc_score
+from unknown_objects import survey
 
-from lcclassify.build import config_dir, make_survey
-from lcclassify.cli import register_resolvers
 from lcclassify.inference.predictor import Predictor
 from lcclassify.schema import LABEL, OBJECT_ID, LightCurves
 from lcclassify.tasks.mismatching import mismatched_objects
@@ -45,14 +43,15 @@ def main() -> None:
     taxonomy = predictor.bundle.taxonomy
     sky = f"survey.seed={arguments.seed}"
     training = survey([sky, "survey.part=train"])
-    features, labels = features_of(predictor, training)
+    features, objects = features_of(predictor, training)
     large = survey([sky, f"survey.test={arguments.objects}", "survey.part=test"])
-    values, at_large = features_of(predictor, large)
-    rows = np.arange(len(labels))
+    values, others = features_of(predictor, large)
+    at_large = others[LABEL].to_numpy()
+    rows = np.arange(len(objects))
     mismatched = mismatched_objects(
-        training, training.objects, rows, predictor.bundle.representation, arguments.seed
+        training, objects, rows, predictor.bundle.representation, arguments.seed
     )
-    targets = np.array([taxonomy.classes.index(label) for label in labels])
+    targets = np.array([taxonomy.classes.index(label) for label in objects[LABEL]])
     found = {}
     for k in np.unique(targets):
         label = taxonomy.classes[k]
@@ -86,26 +85,18 @@ def without(mismatched: Mismatched | None, kept: NDArray[np.int64]) -> Mismatche
     return Mismatched(mismatched.features[own], mismatched.owners[own])
 
 
-def survey(words: list[str]) -> LightCurves:
-    """Return light curves of a part of the simulated survey."""
-    register_resolvers()
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        made = make_survey(compose("train", overrides=["survey=simulated", *words]))
-    return made.read().light_curves
-
-
 def features_of(
     predictor: Predictor, curves: LightCurves
-) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """Return features ``(N, F)`` and labels ``(N,)``, ascending by id."""
-    features, labels = [], []
+) -> tuple[NDArray[np.float64], pl.DataFrame]:
+    """Return features ``(N, F)`` and the table of the objects that have some, ascending by id."""
+    features, objects = [], []
     for part in curves.parts(5_000):
         prepared = predictor.prepare(part)
         if prepared is not None:
             own = part.objects.filter(pl.col(OBJECT_ID).is_in(prepared.object_ids.implode()))
-            labels.append(own.sort(OBJECT_ID)[LABEL].to_numpy())
+            objects.append(own.sort(OBJECT_ID))
             features.append(prepared.features)
-    return np.concatenate(features), np.concatenate(labels).astype(str)
+    return np.concatenate(features), pl.concat(objects)
 
 
 if __name__ == "__main__":

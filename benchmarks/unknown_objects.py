@@ -26,7 +26,7 @@ from sklearn.metrics import roc_auc_score
 from lcclassify.build import config_dir, make_survey
 from lcclassify.cli import register_resolvers
 from lcclassify.inference.predictor import Predictor
-from lcclassify.schema import LABEL, OBJECT_ID
+from lcclassify.schema import LABEL, OBJECT_ID, LightCurves
 
 FloatArray = NDArray[np.float64]
 
@@ -45,7 +45,9 @@ def main() -> None:
     if predictor.bundle.classifier.unknown is None:
         sys.exit("the bundle tells no unknown objects")
     features, labels, predictions, members = [], [], [], []
-    for part in survey(arguments.objects, arguments.seed).parts(5_000):
+    raised = [f"survey.classes.{name}.fraction={share}" for name, share in RAISED.items()]
+    sky = [f"survey.seed={arguments.seed}", f"survey.test={arguments.objects}", "survey.part=test"]
+    for part in survey([*sky, *raised]).parts(5_000):
         prepared = predictor.prepare(part)
         if prepared is None:
             continue
@@ -83,11 +85,9 @@ def main() -> None:
     print(f"log-loss of the unknown: {-np.log(p[truth, classes.index(UNKNOWN)]).mean():.3f}")
 
 
-def survey(objects: int, seed: int):  # type: ignore[no-untyped-def]
-    """Return light curves of the survey at large."""
+def survey(words: list[str]) -> LightCurves:
+    """Return the light curves of a simulated survey."""
     register_resolvers()
-    raised = [f"survey.classes.{name}.fraction={share}" for name, share in RAISED.items()]
-    words = [f"survey.test={objects}", f"survey.seed={seed}", "survey.part=test", *raised]
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         made = make_survey(compose("train", overrides=["survey=simulated", *words]))
     return made.read().light_curves

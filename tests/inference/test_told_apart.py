@@ -51,6 +51,7 @@ def test_alike_is_a_half():
     found = [compared(training(values(800, 2 * i)), values(800, 2 * i + 1)) for i in range(8)]
     assert abs(np.mean([one.auc for one in found]) - 0.5) < 0.02
     assert all(abs(one.auc - 0.5) < 4 * one.by_chance for one in found)
+    assert 0.4 < np.std([one.auc for one in found]) / found[0].by_chance < 2
     assert found[0].sentence().startswith("A classifier tells these objects from training objects")
 
 

@@ -89,7 +89,10 @@ def test_what_a_run_leaves(drawn):
     assert last_step["priors"] in ("estimated", "training")
     assert sum(last_step["shares"].values()) == pytest.approx(1)
     assert document["ensemble"]["calibration"]["temperature"] == last_step["temperature"]
-    assert last_step["scaling"]["kind"] in ("none", "temperature", "vector")
+    scaling = last_step["scaling"]
+    assert (last_step["temperature"] != 1) == (scaling["kind"] == "temperature")
+    assert set(scaling["log_loss"]) == {"none", "temperature", "vector"}
+    assert ("reliability" in last_step) == (scaling["kind"] != "none")
     card = (folder / "bundle" / "MODEL_CARD.md").read_text()
     assert "like the training objects as drawn" in card
     assert ("in estimated shares" in card) == (last_step["priors"] == "estimated")

@@ -139,7 +139,7 @@ def test_the_account_is_that_of_the_whole(run):
     assert (report.rows_read, report.nan_flux, report.objects_without_observations) == (60, 15, 5)
     assert report.orphan_ids.to_list() == [997, 998]
     assert report.messages == ("said by all",)
-    assert result.n_rejects() == 4
+    assert result.n_rejects == 4
     result.check()  # 60 rows read and 4 rejected
     lost, _ = run(chunks=Numbers(rows=65))
     with pytest.raises(DataError, match="hold 65 rows, but 60 were read and 4 rejected"):

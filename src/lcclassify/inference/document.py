@@ -20,7 +20,8 @@ FORMAT_VERSION: Final = 7  # raise when a bundle written now cannot be read by o
 # 1: the input transforms had no clip; 2: the ensemble had no calibration;
 # 3: names of features had numbers of passbands; 4: one set of features, no trees, no
 # estimated redshift; 5: no unknown objects, no prediction sets;
-# 6: unknown objects told by distances alone, processes (`gp`) fitted to all observations.
+# 6: unknown objects told by distances alone, processes (`gp`) fitted to all observations,
+# for which bundles with these features are refused.
 READABLE_VERSIONS: Final = (1, 2, 3, 4, 5, 6, 7)
 
 DOCUMENT: Final = "bundle.yaml"

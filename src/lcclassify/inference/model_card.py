@@ -11,7 +11,7 @@ from lcclassify.schema import PlainConfig
 
 _OWN_SECTIONS: Final = ("class_counts", "metrics", "notes", "evaluation")
 
-_HEADLINES: Final = {
+HEADLINES: Final = {
     "accuracy": "accuracy",
     "log_loss": "log-loss",
     "ece": "expected calibration error",
@@ -210,7 +210,7 @@ def _calibration(evaluation: Any) -> Iterator[str]:
 
 def _with_intervals(scores: Mapping[str, Any]) -> str:
     said, intervals = [], scores.get("intervals") or {}
-    for name, words in _HEADLINES.items():
+    for name, words in HEADLINES.items():
         value = scores["metrics"].get(name)
         if value is None:
             continue

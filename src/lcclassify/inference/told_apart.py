@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 MOST: Final = 2000  # classified objects
-KEY: Final = "key"
+KEY: Final = "hash of the id"  # no column of a survey is called so
 
 _SEED: Final = 11
 _FEWEST: Final = 50  # objects of either kind, of which fewer tell nothing
@@ -48,10 +48,10 @@ class ToldApart:
     auc: float
     by_chance: float
 
-    def sentence(self) -> str:
-        """Return it in words."""
+    def sentence(self, who: str = "these objects") -> str:
+        """Return it in words, of objects that are called so."""
         return (
-            f"A classifier tells these objects from training objects with an AUC of "
+            f"A classifier tells {who} from training objects with an AUC of "
             f"{self.auc:.2f}; 0.50 ± {self.by_chance:.2f} would be alike."
         )
 

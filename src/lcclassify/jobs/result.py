@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,8 +53,9 @@ class ChunkedResult:
             return pl.Series(OBJECT_ID, [], pl.Int64)
         return pl.concat([read_parquet(path, columns=[OBJECT_ID]) for path in paths])[OBJECT_ID]
 
+    @cached_property
     def n_rejects(self) -> int:
-        """Return the rows of the files that could not be read."""
+        """The rows of the files that could not be read."""
         return sum(
             int(read_parquet(path, columns=[REJECT_COUNT])[REJECT_COUNT].sum())
             for path in self.store.paths(self.records, REJECTS)
@@ -95,7 +97,7 @@ class ChunkedResult:
         if expected is None:
             return
         read = sum(record.account["report"]["rows_read"] for record in self.records)
-        rejected = self.n_rejects()
+        rejected = self.n_rejects
         if read + rejected != expected:
             raise DataError(
                 f"the files hold {expected:,} rows, but {read:,} were read and {rejected:,} "
@@ -154,7 +156,7 @@ class Account:
             path.unlink(missing_ok=True)
             return None
         write_table((read_parquet(file) for file in files), path, "csv")
-        rows = counted(self.run.n_rejects(), "row of the files", "rows of the files")
+        rows = counted(self.run.n_rejects, "row of the files", "rows of the files")
         self.sentences.append(f"{rows} could not be read: see {path.name}.")
         return path
 
@@ -168,7 +170,7 @@ class Account:
         return {
             **counts,
             "rows_used": self.report.rows_kept,
-            "rows_rejected": self.run.n_rejects(),
+            "rows_rejected": self.run.n_rejects,
             "chunks": len(self.run.records),
         }
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from lcclassify.inference.model_card import HEADLINES
 from lcclassify.tasks.report_folder import read_json
-
-_HEADLINES: Final = ("accuracy", "log_loss", "ece", "aurc")
 
 
 def card_figures(folder: Path) -> dict[str, Any]:
@@ -17,8 +16,9 @@ def card_figures(folder: Path) -> dict[str, Any]:
         folder: The run's folder.
 
     Returns:
-        `objects`, `intervals` (by metric), `held_out` (the same of held-out objects, with
-        `metrics`), `sets`, `held_out_sets` and `shift`, each as there or None.
+        The `model`, its `objects`, `metrics` and `intervals` (by metric), `held_out` (the last
+        three of held-out objects), `sets`, `held_out_sets` and `shift`, each as there or None;
+        nothing where no model was evaluated.
     """
     metrics = read_json(folder / "metrics.json") or {}
     models, alike = metrics.get("models") or {}, metrics.get("held_out") or {}
@@ -29,14 +29,14 @@ def card_figures(folder: Path) -> dict[str, Any]:
     if main in alike:
         held_out = {
             "objects": alike[main]["n_objects"],
-            "metrics": {name: alike[main]["metrics"].get(name) for name in _HEADLINES},
+            "metrics": {name: alike[main]["metrics"].get(name) for name in HEADLINES},
             "intervals": (metrics.get("held_out_intervals") or {}).get(main),
         }
     shift = metrics.get("shift")
     return {
         "model": main,
         "objects": models[main]["n_objects"],
-        "metrics": {name: models[main]["metrics"].get(name) for name in _HEADLINES},
+        "metrics": {name: models[main]["metrics"].get(name) for name in HEADLINES},
         "intervals": (metrics.get("intervals") or {}).get(main),
         "held_out": held_out,
         "sets": metrics.get("sets"),

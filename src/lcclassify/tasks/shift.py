@@ -77,7 +77,7 @@ class Shift:
         if beyond := told(self.differences):
             said += ["Beside the training objects:", *(f"  {sentence}" for sentence in beyond)]
         if self.apart is not None:
-            said.append(self.apart.sentence())
+            said.append(self.apart.sentence(self.who[0].lower() + self.who[1:]))
         if self.expected is not None:
             found = "" if accuracy is None else f"; found: {accuracy:.3f}"
             said.append(

@@ -255,12 +255,13 @@ def test_years_in_which_nothing_was_seen_do_not_count():
     np.testing.assert_array_equal(near, far)
 
 
-def test_an_object_never_seen_is_fitted_to_all_it_has():
-    mjd, band = np.arange(0.0, 90.0, 3.0), np.zeros(30, np.uint8)
-    flux = np.random.default_rng(1).normal(0, 1, 30)
-    bounds, coupling = np.array([0, 30]), gp._coupling(BANDS)
-    fits = [
-        quickfit.fit_roughly(bounds, mjd, band, flux, np.full(30, error), coupling)
-        for error in (1.0, 0.5)
-    ]
-    assert np.isfinite(fits).all()
+def test_what_lies_near_significant_observations():
+    mjd = np.array([0.0, 99.9, 100.1, 300.0, 310.0, 509.9, 510.1, 900.0])
+    error = np.full(8, 0.5)
+    quiet = np.array([1.9, -1.9, 0, 0, 1, -1, 0, 1.9])  # below four errors
+    near = quickfit._near_significant.py_func  # compiled code cannot return a slice
+    assert near(mjd, quiet, error, 0, 8) == slice(0, 8)
+    seen = quiet.copy()
+    seen[3], seen[4] = 2.0, -5.0  # light or its absence alike
+    assert near(mjd, seen, error, 0, 8) == slice(2, 6)
+    assert near(mjd, seen, error, 3, 5) == slice(3, 5)

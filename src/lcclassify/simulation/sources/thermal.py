@@ -59,6 +59,8 @@ class LogNormal:
             ConfigError: The median is not positive, or the scatter negative.
         """
         (name, median), (scatter, dex) = arguments.items()
+        if not scatter.endswith("_scatter"):  # a name is all that tells them apart
+            raise TypeError(f"a median's scatter is called NAME_scatter, got {scatter}")
         require_positive(**{name: median})
         require_not_negative(**{scatter: dex})
         return cls(median, dex)
