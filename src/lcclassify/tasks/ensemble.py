@@ -152,7 +152,10 @@ def train_ensemble(
         sample = training_sample(
             context, inputs, classifier.unknown, list(conditions.quantiles), run.plan
         )
-        shift = shift_of_test(context, inputs, conditions, sample) if run.plan.test else None
+        shift = None
+        if run.plan.test:
+            is_drawn = run.plan.augment.target != "none"
+            shift = shift_of_test(context, inputs, conditions, sample, is_drawn=is_drawn)
         taxonomy = inputs.taxonomy
         validations = {
             member.name: cross_validation(member, context.targets, inputs.split.folds, taxonomy)

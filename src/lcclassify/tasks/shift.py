@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 _MOST_READ: Final = 50_000  # objects whose probabilities are looked at
 _WARNING: Final = 0.2  # distance of distributions from which a survey is said to be another one
+_CURE: Final = (
+    "A training with augment=gp augment.target=metadata sees its objects as they would look in the "
+    "survey to be classified."
+)
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,14 @@ class Shift:
         apart: How well a classifier tells the two apart; None where the bundle keeps no
             training objects, or of few.
         who: What the objects are, to begin a sentence with.
+        is_drawn: Whether the training objects were drawn as they would look in a target survey.
     """
 
     differences: Sequence[Difference]
     expected: ExpectedAccuracy | None
     apart: ToldApart | None = None
     who: str = "These objects"
+    is_drawn: bool = False
 
     @property
     def distance(self) -> float:
@@ -74,6 +80,8 @@ class Shift:
             accuracy: The one that was found, where there are labels.
         """
         said = [] if (warning := self.warning()) is None else [warning]
+        if said and not self.is_drawn:
+            said.append(_CURE)
         if beyond := told(self.differences):
             said += ["Beside the training objects:", *(f"  {sentence}" for sentence in beyond)]
         if self.apart is not None:
@@ -142,7 +150,7 @@ def shift_of(run: ChunkedResult, paths: Sequence[Path], bundle: Bundle) -> Shift
         expected = expected_accuracy(
             probabilities, known, 0 if sets is None else len(sets.given), distance
         )
-    return Shift(found, expected, _apart(run, bundle))
+    return Shift(found, expected, _apart(run, bundle), is_drawn=_is_drawn(bundle))
 
 
 def shift_of_test(
@@ -150,6 +158,8 @@ def shift_of_test(
     inputs: TrainingInputs,
     conditions: TrainingConditions,
     kept: TrainingObjects | None,
+    *,
+    is_drawn: bool,
 ) -> Shift | None:
     """Compare the test objects of a training run with its training objects.
 
@@ -158,6 +168,7 @@ def shift_of_test(
         inputs: With their ids.
         conditions: What the training objects are like.
         kept: Some of them, if any are kept.
+        is_drawn: Whether they were drawn as they would look among the test objects.
 
     Returns:
         None without test objects.
@@ -176,7 +187,7 @@ def shift_of_test(
     if kept is not None:
         here = sampled(kept, inputs.objects[OBJECT_ID][rows], features, names)
         apart = told_apart(kept, here)
-    return Shift(found, None, apart, who="The test objects")
+    return Shift(found, None, apart, who="The test objects", is_drawn=is_drawn)
 
 
 def _apart(run: ChunkedResult, bundle: Bundle) -> ToldApart | None:
@@ -185,6 +196,12 @@ def _apart(run: ChunkedResult, bundle: Bundle) -> ToldApart | None:
         return None
     here = merged(read_parquet(path) for path in run.store.paths(run.records, COMPARED))
     return None if here is None else told_apart(kept, here)
+
+
+def _is_drawn(bundle: Bundle) -> bool:
+    """Whether a bundle's training objects were drawn as they would look in a target survey."""
+    augmentation = bundle.provenance.get("augmentation") or {}
+    return isinstance(augmentation, dict) and augmentation.get("target", "none") != "none"
 
 
 def _known_shares(bundle: Bundle) -> NDArray[np.float64] | None:
