@@ -21,7 +21,7 @@ from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.conformal import PredictionSets
 from lcclassify.nn.layers import ACTIVATIONS
 from lcclassify.nn.stack import EnsembleClassifier
-from lcclassify.training.mismatch import grow_mismatch
+from lcclassify.training.mismatch import MismatchGrower
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -69,7 +69,9 @@ def test_it_says_what_the_predictor_says(bundle, prepared):
 @pytest.mark.parametrize("unseen", [[], [0, 2]])
 def test_objects_of_no_known_class(unseen, has_trees, submodel, bundle_of, prepared, detector):
     features = prepared.features
-    trees = grow_mismatch(features, np.roll(features, 3, axis=1), seed=0) if has_trees else None
+    trees = (
+        MismatchGrower(features, np.roll(features, 3, axis=1), seed=0).grow() if has_trees else None
+    )
     bundle = bundle_of([[submodel("trees")]], unknown=detector(unseen, trees))
     predictor = Predictor(bundle, accelerator="cpu", threads=1)
     expected = predictor.score(prepared, prepared.object_ids)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from lcclassify.training.mismatch import grow_mismatch
+from lcclassify.training.mismatch import MismatchGrower
 
 
 def sample(n, seed=0):
@@ -17,7 +17,7 @@ def sample(n, seed=0):
 def test_they_tell_objects_with_the_redshifts_of_others():
     # What goes together is told by one feature here, as absolute magnitudes do.
     known, mismatched = (np.c_[part, part[:, 0] + part[:, 1]] for part in sample(600))
-    trees = grow_mismatch(known, mismatched, seed=1)
+    trees = MismatchGrower(known, mismatched, seed=1).grow()
     new, strange = (np.c_[part, part[:, 0] + part[:, 1]] for part in sample(400, seed=2))
     found = [trees.sums(torch.as_tensor(part))[:, 0] for part in (new, strange)]
     assert float((found[0][:, None] < found[1]).float().mean()) > 0.85
@@ -25,16 +25,28 @@ def test_they_tell_objects_with_the_redshifts_of_others():
 
 def test_both_count_alike():
     known, mismatched = sample(500)
-    trees = grow_mismatch(known, np.repeat(mismatched[:50], 3, axis=0) * np.nan, seed=1)
+    trees = MismatchGrower(known, np.repeat(mismatched[:50], 3, axis=0) * np.nan, seed=1).grow()
     undefined = trees.sums(torch.full((1, 10), torch.nan, dtype=torch.float64))
     assert float(undefined) > 1
     # Nothing to tell apart: the odds are even on average, not one to five.
-    same = grow_mismatch(known, sample(100, seed=8)[0], seed=1)
+    same = MismatchGrower(known, sample(100, seed=8)[0], seed=1).grow()
     new = torch.as_tensor(sample(400, seed=9)[0])
     assert abs(float(same.sums(new).mean())) < 0.8
 
 
 def test_the_same_twice():
     known, mismatched = sample(300)
-    one, two = (grow_mismatch(known, mismatched, seed=4) for _ in range(2))
+    one, two = (MismatchGrower(known, mismatched, seed=4).grow() for _ in range(2))
     assert all(torch.equal(one.state_dict()[k], two.state_dict()[k]) for k in one.state_dict())
+
+
+def test_of_some_objects_only_these_count():
+    known, mismatched = sample(400)
+    chosen = np.arange(800) % 2 == 1
+    swapped = known.copy(), mismatched.copy()
+    swapped[0][::2], swapped[1][::2] = mismatched[::2], known[::2]
+    one, two = (
+        MismatchGrower(*both, seed=4).grow(chosen).state_dict()
+        for both in ((known, mismatched), swapped)
+    )
+    assert all(torch.equal(one[name], two[name]) for name in one)

@@ -141,16 +141,22 @@ def test_trees_do_not_see_the_light_curves_of_what_they_judge(monkeypatch):
 
     features, targets = sample()
     seen = []
-    grow = unknown_fit.grow_mismatch
 
-    def watched(known, strange, seed):
-        seen.append((known, strange))
-        return grow(known, strange, seed)
+    class Watched(unknown_fit.MismatchGrower):
+        def __init__(self, known, mismatched, seed):
+            super().__init__(known, mismatched, seed)
+            self.known, self.mismatched = known, mismatched
 
-    monkeypatch.setattr(unknown_fit, "grow_mismatch", watched)
+        def grow(self, chosen):
+            known, strange = np.split(chosen, [len(self.known)])
+            seen.append((self.known[known], self.mismatched[strange]))
+            return super().grow(chosen)
+
+    monkeypatch.setattr(unknown_fit, "MismatchGrower", Watched)
     fit(features, targets, mismatched=mismatched(features, targets))
     assert len(seen) == 5 + 5 + 1  # classes left out, folds, all
     for known, strange in seen:
+        assert len(strange) > 0
         # The first features of a mismatched object are those of its owner.
         owners = {row.tobytes() for row in np.nan_to_num(known[:, :4])}
         assert all(row.tobytes() in owners for row in np.nan_to_num(strange[:, :4]))

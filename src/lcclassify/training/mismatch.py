@@ -15,6 +15,7 @@ from lcclassify.training.settings import Growth
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 # Small trees, each of a tenth of the features: they have to recognise what no object that they
 # are grown on is like, and larger ones are worse at it (docs/background/probabilities.md).
@@ -38,23 +39,45 @@ class Mismatched:
     owners: IntArray
 
 
-def grow_mismatch(known: FloatArray, mismatched: FloatArray, seed: int) -> BoostedTrees:
-    """Grow trees that tell mismatched objects from known ones, both counting alike.
+class MismatchGrower:
+    """Grows trees that tell mismatched objects from known ones, both counting alike.
+
+    Values of features are put into bins once, whichever objects trees are grown on: where they
+    are grown many times, that is most of the work.
 
     Args:
         known: ``(n, F)`` raw features of objects as they are.
         mismatched: ``(m, F)`` the same of objects with the redshifts of others.
         seed: Of what is random.
-
-    Returns:
-        A network of one output, the log-odds of being mismatched.
     """
-    import lightgbm
 
-    both = np.concatenate([known, mismatched])
-    is_mismatched = np.arange(len(both)) >= len(known)
-    weights = np.where(is_mismatched, len(known) / max(len(mismatched), 1), 1.0)
-    settings = parameters(_GROWTH, seed) | {"objective": "binary", "max_bin": _BINS}
-    data = lightgbm.Dataset(both, is_mismatched, weight=weights, params={"max_bin": _BINS})
-    booster = lightgbm.train(settings, data, _GROWTH.rounds)
-    return as_network(booster, InputSizes(known.shape[1], 0, 0, 1, 1))
+    def __init__(self, known: FloatArray, mismatched: FloatArray, seed: int) -> None:
+        import lightgbm
+
+        self._n_known, self._n = len(known), len(known) + len(mismatched)
+        self._sizes = InputSizes(known.shape[1], 0, 0, 1, 1)
+        self._settings = parameters(_GROWTH, seed) | {"objective": "binary", "max_bin": _BINS}
+        self._binned = lightgbm.Dataset(
+            np.concatenate([known, mismatched]),
+            np.arange(self._n) >= self._n_known,
+            params=self._settings,
+        )
+
+    def grow(self, chosen: BoolArray | None = None) -> BoostedTrees:
+        """Grow trees.
+
+        Args:
+            chosen: ``(n + m,)`` which of the known and mismatched objects; None for all.
+
+        Returns:
+            A network of one output, the log-odds of being mismatched.
+        """
+        import lightgbm
+
+        rows = np.arange(self._n) if chosen is None else np.flatnonzero(chosen)
+        is_known = rows < self._n_known
+        odds = is_known.sum() / max((~is_known).sum(), 1)
+        data = self._binned.subset(rows.tolist(), params=self._settings)
+        data.construct().set_weight(np.where(is_known, 1.0, odds))
+        booster = lightgbm.train(self._settings, data, _GROWTH.rounds)
+        return as_network(booster, self._sizes)

@@ -16,7 +16,7 @@ from lcclassify.nn.trees import BoostedTrees
 from lcclassify.nn.unknown import UnknownDetector, mismatch, softened
 from lcclassify.schema import Taxonomy
 from lcclassify.training.class_gaussians import ClassGaussians
-from lcclassify.training.mismatch import FEWEST, Mismatched, grow_mismatch
+from lcclassify.training.mismatch import FEWEST, Mismatched, MismatchGrower
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -117,7 +117,10 @@ def fit_unknown(
         values = transform(features).to(torch.float64).numpy()
     if mismatched is not None and not _are_enough(mismatched, targets, rows, usable):
         mismatched = None
-    sample = _Sample(features.numpy(), values, targets, rows, mismatched, seed)
+    raw, grower = features.numpy(), None
+    if mismatched is not None:
+        grower = MismatchGrower(raw, mismatched.features, seed)
+    sample = _Sample(raw, values, targets, rows, mismatched, grower)
     folds = rng.permutation(np.arange(len(rows)) % _FOLDS)
 
     found, unknown, groups = [], [], []
@@ -188,16 +191,15 @@ class _Sample:
     targets: IntArray
     rows: IntArray
     mismatched: Mismatched | None
-    seed: int
+    grower: MismatchGrower | None
 
     def fitted(self, chosen: NDArray[np.bool_]) -> _Evidence:
         """Fit to the chosen ``(n,)`` objects, and mismatched ones with their light curves."""
         gaussians = ClassGaussians.fitted(self.values[chosen], self.targets[chosen])
-        if self.mismatched is None:
+        if self.mismatched is None or self.grower is None:
             return _Evidence(gaussians, None)
         own = np.isin(self.mismatched.owners, self.rows[chosen])
-        trees = grow_mismatch(self.features[chosen], self.mismatched.features[own], self.seed)
-        return _Evidence(gaussians, trees)
+        return _Evidence(gaussians, self.grower.grow(np.concatenate([chosen, own])))
 
 
 @dataclass(frozen=True)
