@@ -1,12 +1,19 @@
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 
 from lcclassify.errors import DataError, OutputError
-from lcclassify.evaluation.figures import make_figures
-from lcclassify.evaluation.tensorboard import ValidationLog, log_figures, log_hparams, log_pr_curves
+from lcclassify.evaluation.figures import make_figures, write_figures
+from lcclassify.evaluation.tensorboard import (
+    ValidationLog,
+    log_figures,
+    log_hparams,
+    log_images,
+    log_pr_curves,
+)
 
 
 def read(folder):
@@ -56,6 +63,21 @@ def test_figures_are_read_back_as_images(tmp_path, make_synthetic, supernovae):
     assert (image.step, image.height) == (7, int(height))
     assert abs(image.width - width) <= 1
     assert image.encoded_image_string.startswith(b"\x89PNG")
+
+
+def test_files_are_images_as_they_are(tmp_path, make_synthetic, supernovae):
+    p, y = make_synthetic(3, 60)
+    files = write_figures(make_figures(p, y, supernovae), tmp_path / "figures")
+    with SummaryWriter(str(tmp_path / "run")) as writer:
+        log_images(writer, files)
+    events = read(tmp_path / "run")
+    assert events.Tags()["images"] == [path.stem for path in files]
+    image = events.Images("roc")[0]
+    assert image.encoded_image_string == (tmp_path / "figures" / "roc.png").read_bytes()
+    shown = imread(tmp_path / "figures" / "roc.png")
+    assert (image.step, image.height, image.width) == (0, *shown.shape[:2])
+    with pytest.raises(OutputError, match="closed"):
+        log_images(writer, files)
 
 
 def test_unusable_metrics_and_closed_writer_are_refused(tmp_path):

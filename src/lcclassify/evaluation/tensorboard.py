@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import struct
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike
+from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
@@ -20,6 +23,8 @@ from lcclassify.evaluation.figures import confusion_figure, reliability_figure
 from lcclassify.evaluation.inputs import check_probabilities, check_targets
 from lcclassify.evaluation.metrics import confusion_matrix
 from lcclassify.schema import Taxonomy
+
+_RGBA = 4  # as TensorBoard counts the colours of an image
 
 
 def log_figures(writer: SummaryWriter, figures: Mapping[str, Figure], step: int = 0) -> None:
@@ -37,6 +42,26 @@ def log_figures(writer: SummaryWriter, figures: Mapping[str, Figure], step: int 
         canvas.draw()  # type: ignore[no-untyped-call]
         pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
         writer.add_image(tag, pixels, step, dataformats="HWC")
+
+
+def log_images(writer: SummaryWriter, images: Iterable[Path]) -> None:
+    """Add PNG files as images under their names, as they are: drawing takes longer than training.
+
+    Args:
+        writer: Open writer of the run.
+        images: Such as ``confusion_matrix.png``.
+
+    Raises:
+        OSError: A file cannot be read.
+        OutputError: If the writer is closed.
+    """
+    for path in images:
+        png = path.read_bytes()
+        width, height = struct.unpack(">II", png[16:24])  # of the first chunk, the header
+        image = Summary.Image(
+            height=height, width=width, colorspace=_RGBA, encoded_image_string=png
+        )
+        _add(writer, Summary(value=[Summary.Value(tag=path.stem, image=image)]), 0)
 
 
 def log_pr_curves(
@@ -143,14 +168,18 @@ def log_hparams(
     for tag, value in final.items():
         if not math.isfinite(value):
             raise DataError(f"metric '{tag}' must be finite or None, got {value}")
-    if writer.file_writer is None:
-        raise OutputError("hyperparameters cannot be recorded: the TensorBoard writer is closed")
-    _, start, end = hparams_summaries(_flat(hparams), final)
+    _, start, end = hparams_summaries(_flat(hparams), final)  # type: ignore[no-untyped-call]
     for summary in (start, end):
-        writer.file_writer.add_summary(summary, step)
+        _add(writer, summary, step)
     for tag, value in final.items():
         writer.add_scalar(tag, value, step)
     writer.flush()
+
+
+def _add(writer: SummaryWriter, summary: Summary, step: int) -> None:
+    if writer.file_writer is None:
+        raise OutputError("nothing more can be recorded: the TensorBoard writer is closed")
+    writer.file_writer.add_summary(summary, step)
 
 
 def _flat(hparams: Mapping[str, Any], prefix: str = "") -> dict[str, int | float | str]:

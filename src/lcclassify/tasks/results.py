@@ -32,7 +32,7 @@ from lcclassify.evaluation.report import (
     text_of,
     write_metrics,
 )
-from lcclassify.evaluation.tensorboard import log_figures, log_hparams, log_pr_curves
+from lcclassify.evaluation.tensorboard import log_hparams, log_images, log_pr_curves
 from lcclassify.evaluation.worth import StackWorth
 from lcclassify.files import replaced_file, write_text
 from lcclassify.inference.predictions import UNKNOWN
@@ -191,7 +191,7 @@ def report(
         ]
         write_text(run.folder / "report.txt", "\n".join(text))
         _write_probabilities(run, [scored, *([] if held_out is None else [held_out])], taxonomy)
-        figures: dict[str, Any] = {}
+        images: list[Path] = []
         if run.config["evaluation"]["figures"]:
             with working(console, "drawing figures"):
                 figures = make_figures(
@@ -213,9 +213,9 @@ def report(
                     if found
                 }
                 figures |= {} if inputs.drawn is None else inputs.drawn.figures()
-                save_figures(figures, run.figures)
+                images = save_figures(figures, run.figures)
         if run.tensorboard is not None:
-            _to_tensorboard(run.tensorboard, run.config, scored, taxonomy, final, figures)
+            _to_tensorboard(run.tensorboard, run.config, scored, taxonomy, final, images)
     except OSError as error:
         raise OutputError(f"the results cannot be written to '{run.folder}': {error}") from error
     for table in tables:
@@ -335,7 +335,7 @@ def _to_tensorboard(
     scored: Scored,
     taxonomy: Taxonomy,
     final: Evaluation,
-    figures: Mapping[str, Any],
+    images: Sequence[Path],
 ) -> None:
     # Of a resumed run: its final values replace the earlier ones.
     remove_event_files(folder)
@@ -346,7 +346,7 @@ def _to_tensorboard(
             f"{'final_per_class' if '/' in name else 'final'}/{name}": value
             for name, value in final.defined().items()
         }
-        log_figures(writer, figures)
+        log_images(writer, images)
         main = list(scored.probabilities)[-1]
         log_pr_curves(writer, scored.probabilities[main], scored.targets, taxonomy)
         log_hparams(writer, _hyperparameters(config), metrics)
