@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from astropy.table import Table
 
-# What goes in comes out.
+# What is returned is of the same library as what was given.
 Frame = TypeVar("Frame", pl.DataFrame, "pd.DataFrame", "pa.Table", "Table")
 
 # Whoever has such a table has imported its library already.
