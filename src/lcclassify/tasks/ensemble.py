@@ -37,7 +37,7 @@ from lcclassify.tasks.redshift import with_redshifts
 from lcclassify.tasks.results import cross_validation, remarks, report
 from lcclassify.tasks.run_bundle import save_bundle
 from lcclassify.tasks.run_probabilities import Scoring
-from lcclassify.tasks.run_report import finish_report
+from lcclassify.tasks.run_reporting import finish_report
 from lcclassify.tasks.runs import Run
 from lcclassify.tasks.shift import shift_of_test
 from lcclassify.tasks.training_sample import training_sample
