@@ -16,7 +16,7 @@ from lcclassify.nn.normalisation import (
     SequenceTransform,
 )
 from lcclassify.nn.yeo_johnson import fit_power, yeo_johnson
-from lcclassify.representations.representation import TRANSFORMS
+from lcclassify.representations.settings import TRANSFORMS
 
 RNG = np.random.default_rng(7)
 
