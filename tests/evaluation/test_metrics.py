@@ -238,7 +238,7 @@ def test_an_evaluation_checks_and_counts_once(monkeypatch, make_synthetic):
         function = getattr(metrics, name)
         monkeypatch.setattr(metrics, name, lambda *a, **k: calls.append(name) or function(*a, **k))
 
-    for name in ("check_labelled", "_confusion"):
+    for name in ("check_labelled", "confusion_of"):
         counted(name)
     metrics.evaluate(*make_synthetic(3, 50), Taxonomy(("a", "b", "c")))
-    assert calls == ["check_labelled", "_confusion"]
+    assert calls == ["check_labelled", "confusion_of"]

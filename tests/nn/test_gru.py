@@ -306,7 +306,7 @@ def test_products_are_chosen_without_a_second_copy_of_the_weights():
     for a, b in zip(network.parameters(), other.parameters(), strict=True):
         assert a is b
     assert with_products(other, "float32")[0].products == "float32"
-    with pytest.raises(ConfigError, match="products 'int4'"):
+    with pytest.raises(ConfigError, match="products cannot be 'int4'"):
         with_products(network, "int4")
 
 

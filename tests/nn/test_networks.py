@@ -159,7 +159,7 @@ def test_noise_and_dropout_act_in_training_only(config, network, make_batch):
         ({"_target_": DENSE, "batch_norm": "false"}, "batch_norm must be true or false"),
         ({"_target_": DENSE, "droput": 0.1}, "has no key 'droput': did you mean 'dropout'"),
         ({**SMALL, "padding": "packd"}, "did you mean 'packed'"),
-        ({**SMALL, "pooling": "min"}, "pooling 'min' is unknown"),
+        ({**SMALL, "pooling": "min"}, "pooling cannot be 'min'"),
         ({**SMALL, "spatial_dropout": 2}, "spatial_dropout must be"),
         ({**SMALL, "gru_units": [8, -1]}, "gru_units must hold"),
         ({**SMALL, "bidirectional": "no"}, "bidirectional must be true or false"),

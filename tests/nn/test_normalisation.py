@@ -16,7 +16,7 @@ from lcclassify.nn.normalisation import (
     SequenceTransform,
 )
 from lcclassify.nn.yeo_johnson import fit_power, yeo_johnson
-from lcclassify.representations.representation import TRANSFORMS
+from lcclassify.representations.settings import TRANSFORMS
 
 RNG = np.random.default_rng(7)
 
@@ -219,7 +219,7 @@ def test_a_table_without_columns_passes():
 def test_bad_use_is_named():
     with pytest.raises(ConfigError, match="did you mean 'yeo_johnson'"):
         FeatureTransform(3, kind="yeojohnson")
-    with pytest.raises(ConfigError, match="impute 'mean' is unknown"):
+    with pytest.raises(ConfigError, match="impute cannot be 'mean'"):
         FeatureTransform(3, impute="mean")
     with pytest.raises(ConfigError, match="from 0 to 2, got 3"):
         FeatureTransform(3, indicator_columns=[3])

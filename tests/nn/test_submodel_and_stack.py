@@ -242,9 +242,9 @@ def test_ensemble_says_what_does_not_fit(make_submodel):
         EnsembleClassifier([[submodel], []], None)
     with pytest.raises(ConfigError, match="combines 3 members of 4 classes, the ensemble has 1"):
         EnsembleClassifier([[submodel]], LinearStackingHead(3, K))
-    with pytest.raises(ConfigError, match="form 'ful' is unknown: did you mean 'full'"):
+    with pytest.raises(ConfigError, match="form cannot be 'ful': did you mean 'full'"):
         LinearStackingHead(3, K, form="ful")
-    with pytest.raises(ConfigError, match="inputs 'logits' is unknown"):
+    with pytest.raises(ConfigError, match="inputs cannot be 'logits'"):
         StackingHead(3, K, inputs="logits")
     with pytest.raises(ConfigError, match="needs the key 'head'"):
         EnsembleClassifier.from_config({"members": []})

@@ -7,15 +7,14 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
-import polars as pl
 
 from lcclassify import hashing
 from lcclassify.augment.acceptance import Acceptance
+from lcclassify.augment.aiming import aimed
 from lcclassify.augment.conditions import LEAST_OBSERVATIONS, Conditions
 from lcclassify.augment.curves import BoolArray, FloatArray, IntArray, rows_of
 from lcclassify.augment.darkness import plausible
@@ -23,7 +22,6 @@ from lcclassify.augment.drawn import Drawn, Keys, uniform
 from lcclassify.augment.fainter import dimmed
 from lcclassify.augment.observing import highest_ratios
 from lcclassify.augment.processes import SPECTRA, Processes, Sources
-from lcclassify.augment.proportions import kept_shares, proportionate, redshift_bins
 from lcclassify.augment.redshifts import NEAREST, PhotometricScatter, RedshiftDensity, dimming
 from lcclassify.augment.steps import Sample
 from lcclassify.checks import (
@@ -36,10 +34,6 @@ from lcclassify.checks import (
 from lcclassify.cosmology import MAX_REDSHIFT, distance_modulus
 from lcclassify.errors import ConfigError
 from lcclassify.surveys.options import numbers, words
-
-_PILOT: Final = 8_000  # draws that are compared with the target
-_PILOT_DRAWS: Final = 100  # of each object, at most
-_ROUNDS: Final = 2  # of fitting what is kept and where objects are moved
 
 
 @dataclass(frozen=True)
@@ -145,7 +139,7 @@ class ObserveElsewhere:
             f"redshift above {NEAREST:g} are dimmed, {int((~enough).sum()):,} with fewer than "
             f"{LEAST_OBSERVATIONS} observations are left as they are."
         )
-        return _aimed(
+        return aimed(
             FittedElsewhere(
                 settings=self,
                 processes=processes,
@@ -215,7 +209,7 @@ class FittedElsewhere:
         """Return the same, and which objects were not looked for in vain, ``(n,)``."""
         found = np.ones(len(drawn), dtype=np.bool_)
         touched = uniform(keys, "untouched", 0) >= self.settings.untouched
-        kinds = ((self.moves, self._moved), (self.dims, self._dimmed))
+        kinds = ((self.moves, self.moved_once), (self.dims, self._dimmed))
         for (kind, attempt), acceptance in zip(kinds, self.acceptances, strict=True):
             waiting = np.flatnonzero(kind[drawn.sources] & touched)
             found[waiting] = False
@@ -261,7 +255,8 @@ class FittedElsewhere:
         high = np.minimum(settings.farther * own, settings.stretch * (1 + own) - 1)
         return low, np.minimum(np.maximum(high, low), MAX_REDSHIFT)
 
-    def _moved(self, drawn: Drawn, keys: Keys, attempt: int) -> Drawn:
+    def moved_once(self, drawn: Drawn, keys: Keys, attempt: int) -> Drawn:
+        """Return objects that are moved in redshift, one attempt, detected or not."""
         sources = drawn.sources
         own, new = self.sources.redshift[sources], self.new_redshifts(sources, keys, attempt)
         stretch = (1 + new) / (1 + own)
@@ -317,75 +312,3 @@ class FittedElsewhere:
 
     def _dimmed(self, drawn: Drawn, keys: Keys, attempt: int) -> Drawn:
         return dimmed(drawn, keys, attempt, self.settings.fainter, self.survey)
-
-
-def _aimed(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:
-    """Return the step with what is drawn compared with what is to be classified, or found."""
-    if sample.target is None:
-        return _in_proportion(fitted, sample)
-    redshift, ratio = sample.target
-    place = redshift, np.log10(np.maximum(ratio, 0.1))
-    galactic = ~(redshift > NEAREST)
-    seen = np.isfinite(ratio)
-    moved, dimmed = (
-        (place[0][kind & seen], place[1][kind & seen]) for kind in (~galactic, galactic)
-    )
-    # What is kept decides on proportions, and these on what is to be kept.
-    for _ in range(_ROUNDS if fitted.settings.proportionate else 1):
-        fitted = _in_proportion(fitted, sample)
-        anything = replace(fitted.touching_all(), acceptances=(None, None))
-        acceptance = _acceptance(anything, sample, anything.moves, moved)
-        fitted = replace(fitted, acceptances=(acceptance, fitted.acceptances[1]))
-    acceptance = _acceptance(fitted.touching_all(), sample, fitted.dims, dimmed)
-    return replace(fitted, acceptances=(fitted.acceptances[0], acceptance))
-
-
-def _in_proportion(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:
-    """Return the step with densities of the classes."""
-    rows = np.flatnonzero(fitted.moves)
-    if not fitted.settings.proportionate or not len(rows):
-        return fitted
-    low, high = fitted.reach(rows)
-    edges = redshift_bins(fitted.density, float(low.min()), float(high.max()))
-    if len(edges) < 3:  # nowhere to choose from
-        return fitted
-    own, classes = sample.drawn.take(rows), sample.targets[rows]
-    redshifts, kept = [], []
-    for keys in _pilot(len(rows)):
-        proposed = fitted.new_redshifts(rows, keys)
-        drawn = fitted._moved(own, keys, 0)
-        each = fitted.survey.is_found(drawn.curves).astype(np.float64)
-        if fitted.acceptances[0] is not None:
-            each *= fitted.acceptances[0].probability(*fitted.place(drawn))
-        redshifts.append(proposed)
-        kept.append(each)
-    shares = kept_shares(
-        edges,
-        np.concatenate(redshifts),
-        np.tile(classes, len(redshifts)),
-        np.concatenate(kept),
-        sample.n_classes,
-    )
-    return replace(
-        fitted, densities=proportionate(fitted.density, edges, (low, high), classes, shares)
-    )
-
-
-def _acceptance(
-    fitted: FittedElsewhere, sample: Sample, kind: BoolArray, target: tuple[FloatArray, FloatArray]
-) -> Acceptance | None:
-    """Compare draws of one kind of objects with the target."""
-    rows = np.flatnonzero(kind)
-    if not len(rows):
-        return None
-    own = sample.drawn.take(rows)
-    places = [fitted.place(fitted.apply(own, keys)) for keys in _pilot(len(rows))]
-    redshifts, ratios = zip(*places, strict=True)
-    return Acceptance.fitted(target, (np.concatenate(redshifts), np.concatenate(ratios)))
-
-
-def _pilot(n_sources: int) -> Iterator[Keys]:
-    """Yield keys of draws of all sources that are looked at before any are used."""
-    ids = pl.Series(np.arange(n_sources))
-    for number in range(min(-(-_PILOT // n_sources), _PILOT_DRAWS)):
-        yield hashing.object_keys(ids, number)

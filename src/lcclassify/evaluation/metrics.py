@@ -24,6 +24,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from lcclassify.errors import DataError
 from lcclassify.evaluation.calibration import reliability_curve
+from lcclassify.evaluation.counts import (
+    confusion_of,
+    f1_of,
+    macro_precision_of,
+    precision_of,
+    predicted_classes,
+    recall_of,
+)
 from lcclassify.evaluation.inputs import check_labelled
 from lcclassify.evaluation.risk_coverage import risk_coverage
 from lcclassify.schema import Taxonomy
@@ -40,14 +48,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-def predicted_classes(probabilities: FloatArray) -> NDArray[np.int64]:
-    """Return ``(N,) int64``, the most probable class of each row, the first on a tie."""
-    return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
-
-
 def confusion_matrix(probabilities: ArrayLike, targets: ArrayLike) -> NDArray[np.int64]:
     """Return counts ``(K, K) int64``: true class in rows, predicted class in columns."""
-    return _confusion(*check_labelled(probabilities, targets))
+    return confusion_of(*check_labelled(probabilities, targets))
 
 
 def accuracy(probabilities: ArrayLike, targets: ArrayLike) -> float:
@@ -58,7 +61,7 @@ def accuracy(probabilities: ArrayLike, targets: ArrayLike) -> float:
 
 def recall(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
     """Return ``(K,)``: the fraction of a class's objects found; NaN without objects."""
-    return _recall(confusion_matrix(probabilities, targets))
+    return recall_of(confusion_matrix(probabilities, targets))
 
 
 def precision(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
@@ -66,12 +69,12 @@ def precision(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
 
     NaN for a class that is never predicted or has no objects.
     """
-    return _precision(confusion_matrix(probabilities, targets))
+    return precision_of(confusion_matrix(probabilities, targets))
 
 
 def f1(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
     """Return ``(K,)``: 2 TP / (2 TP + FP + FN), 0 if never predicted; NaN without objects."""
-    return _f1(confusion_matrix(probabilities, targets))
+    return f1_of(confusion_matrix(probabilities, targets))
 
 
 def balanced_accuracy(probabilities: ArrayLike, targets: ArrayLike) -> float:
@@ -86,7 +89,7 @@ def macro_recall(probabilities: ArrayLike, targets: ArrayLike) -> float:
 
 def macro_precision(probabilities: ArrayLike, targets: ArrayLike) -> float:
     """Return the mean precision over the classes that have objects, 0 if never predicted."""
-    return _macro_precision(confusion_matrix(probabilities, targets))
+    return macro_precision_of(confusion_matrix(probabilities, targets))
 
 
 def macro_f1(probabilities: ArrayLike, targets: ArrayLike) -> float:
@@ -188,38 +191,6 @@ def _one_vs_rest(
     return values
 
 
-def _confusion(p: FloatArray, y: IntArray) -> IntArray:
-    k = p.shape[1]
-    counts = np.bincount(y * k + predicted_classes(p), minlength=k * k)
-    return counts.reshape(k, k).astype(np.int64)
-
-
-def _recall(counts: IntArray) -> FloatArray:
-    return _ratio(np.diag(counts), counts.sum(axis=1))
-
-
-def _precision(counts: IntArray) -> FloatArray:
-    values = _ratio(np.diag(counts), counts.sum(axis=0))
-    return np.where(counts.sum(axis=1) > 0, values, np.nan)
-
-
-def _f1(counts: IntArray) -> FloatArray:
-    objects = counts.sum(axis=1)
-    values = _ratio(2 * np.diag(counts), objects + counts.sum(axis=0))
-    return np.where(objects > 0, values, np.nan)
-
-
-def _macro_precision(counts: IntArray) -> float:
-    values = np.nan_to_num(_precision(counts), nan=0.0)
-    return float(values[counts.sum(axis=1) > 0].mean())
-
-
-def _ratio(numerator: IntArray, denominator: IntArray) -> FloatArray:
-    values: FloatArray = np.full(numerator.shape, np.nan)
-    np.divide(numerator, denominator, out=values, where=denominator > 0)
-    return values
-
-
 def _negative_log(p: FloatArray, y: IntArray) -> FloatArray:
     chosen = np.clip(p[np.arange(y.size), y], CLIP, 1 - CLIP)
     return np.asarray(-np.log(chosen), dtype=np.float64)
@@ -297,13 +268,13 @@ def evaluate(probabilities: ArrayLike, targets: ArrayLike, taxonomy: Taxonomy) -
             f"probabilities must have a column for each of the taxonomy's {len(taxonomy)} classes "
             f"({', '.join(taxonomy.classes)}), got {p.shape[1]} columns"
         )
-    counts = _confusion(p, y)
+    counts = confusion_of(p, y)
     objects = counts.sum(axis=1)
     kept = risk_coverage(p, y)
     per_class = {
-        "precision": _precision(counts),
-        "recall": _recall(counts),
-        "f1": _f1(counts),
+        "precision": precision_of(counts),
+        "recall": recall_of(counts),
+        "f1": f1_of(counts),
         "roc_auc": _roc_auc(p, y),
         "average_precision": _average_precision(p, y),
     }
@@ -311,7 +282,7 @@ def evaluate(probabilities: ArrayLike, targets: ArrayLike, taxonomy: Taxonomy) -
     values: dict[str, float] = {
         "accuracy": float(np.diag(counts).sum() / len(y)),
         "balanced_accuracy": float(np.nanmean(per_class["recall"])),
-        "macro_precision": _macro_precision(counts),
+        "macro_precision": macro_precision_of(counts),
         "macro_recall": float(np.nanmean(per_class["recall"])),
         "macro_f1": float(np.nanmean(per_class["f1"])),
         "log_loss": float(_negative_log(p, y).mean()),

@@ -18,10 +18,6 @@ from typing import Any, Final
 
 import torch
 import yaml
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
-from torch import Tensor
 
 from lcclassify.errors import BundleError, LcclassifyError, OutputError
 from lcclassify.files import replaced_folder
@@ -37,6 +33,7 @@ from lcclassify.inference.document import (
 from lcclassify.inference.model_card import model_card
 from lcclassify.inference.training_objects import FILE as OBJECTS
 from lcclassify.inference.training_objects import TrainingObjects
+from lcclassify.inference.weights import weights_from_bytes, weights_to_bytes
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.nn.submodel import Submodel
 from lcclassify.representations.representation import FittedRepresentation
@@ -140,12 +137,7 @@ def save(bundle: Bundle, folder: str | Path) -> Path:
     folder = Path(folder).absolute()
     if folder.exists() and not (folder / DOCUMENT).is_file() and not _is_empty(folder):
         raise OutputError(f"'{folder}' exists and is not a bundle: it is not replaced")
-    weights = save_tensors(
-        {
-            name: tensor.detach().cpu().contiguous().clone()
-            for name, tensor in bundle.classifier.state_dict().items()
-        }
-    )
+    weights = weights_to_bytes(bundle.classifier)
     document = _document(bundle, hashlib.sha256(weights).hexdigest())
     objects = None
     if bundle.training_objects is not None:
@@ -201,7 +193,7 @@ def load(folder: str | Path) -> Bundle:
         # Without memory first: sizes that are not those of the weights cost nothing.
         with torch.device("meta"):
             shapes = EnsembleClassifier.from_config(document["ensemble"]).state_dict()
-    weights = _read_weights(folder / WEIGHTS, content, shapes)
+    weights = weights_from_bytes(folder / WEIGHTS, content, shapes)
     if hashlib.sha256(content).hexdigest() != document["weights_sha256"]:
         raise BundleError(
             f"{folder / WEIGHTS} is not the file that {DOCUMENT} was written with: "
@@ -341,26 +333,3 @@ def _check_names(file: Path, key: str, stored: list[Any], computed: tuple[str, .
             f"{file}: {key} lists the {what}s in another order, or twice, than this version of "
             f"lcclassify computes them"
         )
-
-
-def _read_weights(file: Path, content: bytes, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    try:
-        weights: dict[str, Tensor] = load_tensors(content)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise BundleError(f"{file} is damaged or truncated: {error}") from error
-    for name in expected:
-        if name not in weights:
-            raise BundleError(f"{file} lacks the weights '{name}' that {DOCUMENT} describes")
-    for name, tensor in weights.items():
-        if name not in expected:
-            raise BundleError(f"{file} holds weights '{name}' that {DOCUMENT} does not describe")
-        found = (tuple(tensor.shape), tensor.dtype)
-        wanted = (tuple(expected[name].shape), expected[name].dtype)
-        if found != wanted:
-            raise BundleError(
-                f"{file}: the weights '{name}' are {found[0]} {found[1]}, and {DOCUMENT} "
-                f"describes {wanted[0]} {wanted[1]}"
-            )
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise BundleError(f"{file}: the weights '{name}' hold NaN or infinite values")
-    return weights

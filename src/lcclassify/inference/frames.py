@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,14 @@ from lcclassify.tables.astropy_tables import (
     text_of_bytes,
     times_to_mjd,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from astropy.table import Table
+
+# What is returned is of the same library as what was given.
+Frame = TypeVar("Frame", pl.DataFrame, "pd.DataFrame", "pa.Table", "Table")
 
 # Whoever has such a table has imported its library already.
 _KINDS: Final = (

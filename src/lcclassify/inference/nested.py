@@ -20,6 +20,15 @@ from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.inference.door import light_curves
 from lcclassify.inference.frames import flux_ratio, name_in, to_polars
 from lcclassify.inference.loaded import loaded_predictor
+from lcclassify.inference.nested_frames import (
+    arrow_array,
+    frame_ids,
+    kept_columns,
+    nested_library,
+    nested_lists,
+    plain_columns,
+    with_nested_type,
+)
 from lcclassify.inference.predictions import CLASS_PREFIX, PREDICTED_CLASS, REASON, UNKNOWN
 from lcclassify.inference.predictor import Predictor
 from lcclassify.schema import (
@@ -98,17 +107,18 @@ def classify_nested(
         ... )
         >>> scores.write_catalog("classified")  # doctest: +SKIP
     """
-    nested_pandas = _nested_pandas()
+    nested_pandas = nested_library()
     predictor = loaded_predictor(
         bundle, accelerator, batch_size, precision, unknown_fraction=unknown_fraction
     )
-    frame = _typed(frame, sources, columns or {})
+    frame = with_nested_type(frame, sources, columns or {})
     reading = _reading(frame, predictor, sources, columns, metadata, passbands, zeropoint)
     told = () if predictor.bundle.classifier.unknown is None else (UNKNOWN,)
     classes = (f"{CLASS_PREFIX}{label}" for label in predictor.classes)
     new = [*classes, *told, PREDICTED_CLASS, REASON]
-    kept = _kept(frame, keep, new)
-    added = {column.name: _arrow(column) for column in _scores(predictor, reading).iter_columns()}
+    kept = kept_columns(frame, keep, new)
+    scores = _scores(predictor, reading)
+    added = {column.name: arrow_array(column) for column in scores.iter_columns()}
     # A NestedFrame's own assignment would look for a nested column before a point in a name.
     result: pd.DataFrame = nested_pandas.NestedFrame(pd.DataFrame(frame[kept]).assign(**added))
     return result
@@ -153,7 +163,7 @@ def _reading(
                 f"passbands['{theirs}'] cannot be '{ours}', which is no passband of the bundle: "
                 f"{did_you_mean(str(ours), fitted.passbands.names)}"
             )
-    lists, names = _lists(frame, sources)
+    lists, names = nested_lists(frame, sources)
     fields = {
         name: columns.get(name, name_in(names, name) or name) for name in OBSERVATION_COLUMNS[1:]
     }
@@ -165,7 +175,7 @@ def _reading(
                 f"the nested column '{sources}' has no column '{theirs}', which columns['{ours}'] "
                 f"may name otherwise; {did_you_mean(theirs, names)}"
             )
-    table: dict[str, Any] = {OBJECT_ID: _ids(frame, columns.get(OBJECT_ID)).array}
+    table: dict[str, Any] = {OBJECT_ID: frame_ids(frame, columns.get(OBJECT_ID)).array}
     for name in fitted.metadata:
         theirs = metadata.get(name, name_in(frame.columns, name) or name)
         if theirs is None:
@@ -174,7 +184,7 @@ def _reading(
             raise DataError(
                 f"the frame has no column '{theirs}' for the bundle's metadata '{name}', which "
                 f"metadata['{name}'] may name otherwise, or None for missing; "
-                f"{did_you_mean(str(theirs), _plain_columns(frame))}"
+                f"{did_you_mean(str(theirs), plain_columns(frame))}"
             )
         else:
             table[name] = frame[theirs].array
@@ -186,44 +196,6 @@ def _reading(
         passbands={_word(theirs): ours for theirs, ours in passbands.items()},
         factor=_flux_factor(zeropoint, predictor.bundle.zeropoint),
     )
-
-
-def _lists(frame: pd.DataFrame, sources: str) -> tuple[pa.ChunkedArray, list[str]]:
-    """Return the observations as Arrow structs of lists, and the names of the lists."""
-    plain = _plain_columns(frame)
-    nested = [str(name) for name in frame.columns if name not in plain]
-    if sources not in nested:
-        found = "is not nested" if sources in frame.columns else "does not exist"
-        raise DataError(
-            f"sources must name a nested column of the frame, and '{sources}' {found}; "
-            f"{did_you_mean(sources, nested)}"
-        )
-    array: Any = frame[sources].array
-    return array.struct_array, list(array.field_names)
-
-
-def _ids(frame: pd.DataFrame, column: str | None) -> pd.Series[Any] | pd.Index[Any]:
-    if column is None and OBJECT_ID in frame.columns:
-        column = OBJECT_ID
-    if column is not None and column in frame.columns:
-        return frame[column]
-    if column is not None and column != frame.index.name:
-        raise DataError(
-            f"the frame has no column '{column}' for columns['{OBJECT_ID}']; "
-            f"{did_you_mean(column, _plain_columns(frame))}"
-        )
-    if frame.index.nlevels > 1:
-        raise DataError(
-            f"the frame's index has {frame.index.nlevels} levels, so that columns['{OBJECT_ID}'] "
-            "must name the column of the ids"
-        )
-    return frame.index
-
-
-def _arrow(column: pl.Series) -> pd.arrays.ArrowExtensionArray:
-    """Return a column as LSDB has its own; an Arrow string has 32-bit offsets."""
-    kind = pa.float64() if column.dtype == pl.Float64 else pa.string()
-    return pd.arrays.ArrowExtensionArray(pa.chunked_array([column.to_arrow().cast(kind)]))
 
 
 def _word(passband: Any) -> str:
@@ -339,57 +311,3 @@ def _predicted(
         converted = (pl.col(FLUX) * reading.factor, pl.col(FLUX_ERR) * reading.factor)
         curves = replace(curves, observations=curves.observations.with_columns(*converted))
     return predictor.predict_light_curves(curves)
-
-
-# --- the frame ----------------------------------------------------------------------
-
-
-def _nested_pandas() -> Any:
-    try:
-        import nested_pandas
-    except ImportError as fault:
-        raise ConfigError(
-            'classify_nested needs nested-pandas: pip install "lcclassify[catalogs]"'
-        ) from fault
-    return nested_pandas
-
-
-def _typed(frame: pd.DataFrame, sources: str, columns: Mapping[str, str]) -> pd.DataFrame:
-    """Return the frame with a nested column `sources` where LSDB left out its type.
-
-    It does so in the empty margin of a catalogue that was made of a frame.
-    """
-    if not frame.columns.is_unique:
-        repeated = frame.columns[frame.columns.duplicated()][0]
-        raise DataError(f"the frame has several columns named '{repeated}'")
-    if len(frame) or frame.dtypes.get(sources) != pd.ArrowDtype(pa.null()):
-        return frame
-    fields = {columns.get(name, name): pa.list_(pa.float64()) for name in OBSERVATION_COLUMNS[1:]}
-    kind = _nested_pandas().NestedDtype(pa.struct(fields))
-    empty = pd.Series([], index=frame.index, dtype=kind)
-    return pd.DataFrame(frame).assign(**{sources: empty})
-
-
-def _plain_columns(frame: pd.DataFrame) -> list[Any]:
-    nested = _nested_pandas().NestedDtype
-    return [name for name, kind in frame.dtypes.items() if not isinstance(kind, nested)]
-
-
-def _kept(frame: pd.DataFrame, keep: Sequence[str] | None, new: Sequence[str]) -> list[Any]:
-    """Return the columns to keep, none of which is like a new one."""
-    if isinstance(keep, str):
-        raise ConfigError(f"keep must be a list of columns, got the text '{keep}'")
-    for name in keep or ():
-        if name not in frame.columns:
-            raise DataError(
-                f"keep names the column '{name}', which the frame does not have; "
-                f"{did_you_mean(str(name), frame.columns)}"
-            )
-    names = _plain_columns(frame) if keep is None else list(dict.fromkeys(keep))
-    taken = [name for name in names if name in new]
-    if taken:
-        raise DataError(
-            f"the frame has a column '{taken[0]}' already, which the result is to have: rename "
-            "it, or leave it out by listing in keep the others that shall stay"
-        )
-    return names

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -18,7 +16,7 @@ from lcclassify.errors import ConfigError
 from lcclassify.inference.bundle import Bundle, load
 from lcclassify.inference.decisions import Decisions, check_unknown
 from lcclassify.inference.door import check_fits, table_curves
-from lcclassify.inference.frames import like
+from lcclassify.inference.frames import Frame, like
 from lcclassify.inference.predictions import (
     NO_OBJECT_ROW,
     NO_OBSERVATION,
@@ -27,46 +25,20 @@ from lcclassify.inference.predictions import (
     concatenated,
     with_unscored,
 )
-from lcclassify.inference.threads import own_threads
-from lcclassify.nn.batching import TensorSet, length_sorted_batches
-from lcclassify.nn.devices import chosen_device, float32_products
+from lcclassify.inference.scoring import scored_batches
+from lcclassify.nn.devices import chosen_device
 from lcclassify.nn.gru import with_products
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID, LightCurves
 from lcclassify.tables.sortedids import positions
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-    from astropy.table import Table
-
     from lcclassify.inference.explaining import Explanation
 
 # A recurrent network's states of a batch must fit into a core's cache; a GPU wants work.
 BATCH_SIZES: Final = {"cpu": 128, "cuda": 4096}
 PRECISIONS: Final = ("32", "bf16", "int8")
 CHUNK_SIZE: Final = 20_000  # objects prepared at a time: a few hundred megabytes
-
-Frame = TypeVar("Frame", pl.DataFrame, "pd.DataFrame", "pa.Table", "Table")
-
-# One chunk at a time: others do not make it faster, and how it multiplies is the process's.
-_gpu = Lock()
-
-
-class _Scored(NamedTuple):
-    """Rows of a prepared set, and what is said of them.
-
-    Attributes:
-        rows: ``(n,)``.
-        combined: ``(n, K)`` of the ensemble.
-        members: ``(n, M, K)``.
-        unknown: ``(n,)`` of no known class, or None.
-    """
-
-    rows: NDArray[np.int64]
-    combined: NDArray[np.float64]
-    members: NDArray[np.float64]
-    unknown: NDArray[np.float64] | None
 
 
 class Predictor:
@@ -271,7 +243,16 @@ class Predictor:
         if prepared is not None:
             rows = positions(prepared.object_ids, object_ids)
             observed[rows] = True
-            for batch_rows, combined, each, strange in self._scored(prepared):
+            scored = scored_batches(
+                self._classifier,
+                prepared,
+                device=self.device,
+                batch_size=self.batch_size,
+                precision=self.precision,
+                threads=self.threads,
+                unknown_fraction=self.unknown_fraction,
+            )
+            for batch_rows, combined, each, strange in scored:
                 target = rows[batch_rows]
                 probabilities[target] = combined
                 if unknown is not None and strange is not None:
@@ -294,37 +275,6 @@ class Predictor:
             members=members,
             unknown=unknown,
         )
-
-    def _scored(self, prepared: PreparedSet) -> Iterator[_Scored]:
-        """Yield what is said of the objects of a prepared set, a batch at a time."""
-        tensors = TensorSet.from_prepared(prepared)
-        batches = length_sorted_batches(prepared.lengths, self.batch_size)
-        # The longest first: whoever is left alone at the end is soon done.
-        batches.reverse()
-
-        # Threads share neither of the contexts.
-        @torch.inference_mode()
-        def scored(rows: NDArray[np.int64]) -> _Scored:
-            batch = tensors.batch(rows)
-            with self._products():
-                rounds = self._classifier.round_probabilities(batch)
-            unknown = self._classifier.unknown_probabilities(batch.features, self.unknown_fraction)
-            combined, each = self._classifier.combine(rounds, unknown), rounds.mean(1)
-            strange = None if unknown is None else unknown.cpu().numpy()
-            return _Scored(rows, combined.cpu().numpy(), each.cpu().numpy(), strange)
-
-        if self.device.type != "cpu":
-            with _gpu, float32_products("highest"):
-                tensors = tensors.to(self.device)
-                yield from map(scored, batches)
-        elif len(batches) == 1 and torch.get_num_threads() == 1:
-            yield scored(batches[0])
-        else:
-            yield from own_threads(self.threads).map(scored, batches)
-
-    def _products(self) -> AbstractContextManager[object]:
-        """Return a context in which networks multiply matrices in bfloat16 if asked to."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
     def predict_light_curves(
         self, light_curves: LightCurves, *, orphan_ids: pl.Series | None = None

@@ -9,17 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcclassify.checks import check_flag
+from lcclassify.checks import check_choice, check_flag
 from lcclassify.errors import ConfigError
 from lcclassify.nn.gru import GRULayer
-from lcclassify.nn.layers import (
-    DenseStack,
-    GaussianNoise,
-    SpatialDropout,
-    check_choice,
-    check_units,
-    dense,
-)
+from lcclassify.nn.layers import DenseStack, GaussianNoise, SpatialDropout, check_units, dense
 from lcclassify.nn.pooling import TimePooling
 from lcclassify.schema import Batch, InputSizes
 

@@ -9,8 +9,9 @@ from typing import Final, TypeVar
 import torch
 from torch import Tensor, nn
 
+from lcclassify.checks import check_choice
 from lcclassify.nn.gru_loop import gru_states
-from lcclassify.nn.layers import check_choice, machine_code_can
+from lcclassify.nn.layers import machine_code_can
 from lcclassify.nn.pooling import TimePooling
 from lcclassify.nn.torch_gru import torch_states
 
@@ -98,7 +99,7 @@ def with_products(module: Module, products: str) -> Module:
     Raises:
         ConfigError: There are no such products.
     """
-    check_choice("products", products, list(PRODUCTS))
+    check_choice("products", products, PRODUCTS)
     layers = [one for one in module.modules() if isinstance(one, GRULayer)]
     if all(layer.products == products for layer in layers):
         return module

@@ -9,8 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lcclassify.checks import check_below_one, check_flag, check_not_negative, is_whole
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.checks import (
+    check_below_one,
+    check_choice,
+    check_flag,
+    check_not_negative,
+    is_whole,
+)
+from lcclassify.errors import ConfigError
 
 ACTIVATIONS: Final[dict[str, Callable[[], nn.Module]]] = {
     "tanh": nn.Tanh,
@@ -34,9 +40,7 @@ def activation_layer(name: str) -> nn.Module:
     Raises:
         ConfigError: The name is unknown.
     """
-    if name not in ACTIVATIONS:
-        raise ConfigError(f"activation '{name}' is unknown: {did_you_mean(name, ACTIVATIONS)}")
-    return ACTIVATIONS[name]()
+    return ACTIVATIONS[check_choice("activation", name, ACTIVATIONS)]()
 
 
 def check_units(key: str, units: Sequence[int]) -> list[int]:
@@ -55,17 +59,6 @@ def check_units(key: str, units: Sequence[int]) -> list[int]:
         if not is_whole(width) or width < 1:
             raise ConfigError(f"{key} must hold positive integers, got {width!r} in {list(units)}")
     return list(units)
-
-
-def check_choice(key: str, value: str, choices: Sequence[str]) -> str:
-    """Return the value if it is one of the choices.
-
-    Raises:
-        ConfigError: It is not.
-    """
-    if value not in choices:
-        raise ConfigError(f"{key} '{value}' is unknown: {did_you_mean(str(value), choices)}")
-    return value
 
 
 def machine_code_can(values: Tensor) -> bool:

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lcclassify.checks import check_choice
 from lcclassify.errors import ConfigError, DataError
-from lcclassify.nn.layers import check_choice
 from lcclassify.nn.yeo_johnson import fit_power, is_constant, yeo_johnson
 from lcclassify.schema import PlainConfig
 

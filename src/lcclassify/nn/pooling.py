@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from lcclassify.checks import check_choice
 from lcclassify.compiled import compiled_quick
-from lcclassify.nn.layers import check_choice, dense, machine_code_can
+from lcclassify.nn.layers import dense, machine_code_can
 
 POOLINGS: Final = ("max", "mean", "max_mean", "attention")
 

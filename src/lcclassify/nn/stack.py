@@ -8,11 +8,12 @@ from typing import Final, Self
 import torch
 from torch import Tensor, nn
 
+from lcclassify.checks import check_choice
 from lcclassify.errors import ConfigError
 from lcclassify.nn.build import build_head
 from lcclassify.nn.calibration import Calibration
 from lcclassify.nn.conformal import PredictionSets
-from lcclassify.nn.layers import DenseStack, check_choice, check_units, dense
+from lcclassify.nn.layers import DenseStack, check_units, dense
 from lcclassify.nn.redshift import RedshiftEstimator
 from lcclassify.nn.submodel import Submodel
 from lcclassify.nn.unknown import UnknownDetector

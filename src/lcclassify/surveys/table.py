@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -13,17 +12,7 @@ import polars as pl
 
 from lcclassify.checks import check_choice, check_number
 from lcclassify.errors import ConfigError, DataError
-from lcclassify.schema import (
-    DETECTED,
-    FLUX,
-    FLUX_ERR,
-    LABEL,
-    MJD,
-    OBJECT_ID,
-    PASSBAND,
-    SUBSET,
-    Passbands,
-)
+from lcclassify.schema import DETECTED, FLUX, LABEL, OBJECT_ID, Passbands
 from lcclassify.surveys import options, paths
 from lcclassify.surveys.base import Opened, Survey, from_snr
 from lcclassify.surveys.brightness import Brightness
@@ -31,8 +20,15 @@ from lcclassify.surveys.canonical import DETECTION_SNR, cast_observations
 from lcclassify.surveys.casts import first_of
 from lcclassify.surveys.chunks import CHUNK_ROWS, WholeTable
 from lcclassify.surveys.labels import Labels
-from lcclassify.surveys.photometry import IMPLAUSIBLE, LIMIT, SIGN, Photometry
+from lcclassify.surveys.photometry import IMPLAUSIBLE, Photometry
 from lcclassify.surveys.report import counted
+from lcclassify.surveys.table_columns import (
+    column_names,
+    metadata_names,
+    missing_values,
+    object_columns,
+    observation_columns,
+)
 from lcclassify.tables.columnar import ColumnarRows
 from lcclassify.tables.columns import Column
 from lcclassify.tables.ids import cast_ids, common_type
@@ -40,9 +36,6 @@ from lcclassify.tables.opening import has_lists, open_files, read_columns
 from lcclassify.tables.rowfile import RowFile
 
 READER_VERSION: Final = 3  # raise when a change here gives other tables for the same files
-
-_OBSERVATION_KEYS: Final = (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR)
-_COLUMN_KEYS: Final = (*_OBSERVATION_KEYS, DETECTED, SIGN, LIMIT, "objects_id", LABEL, SUBSET)
 
 
 class TableSurvey(Survey):
@@ -128,7 +121,7 @@ class TableSurvey(Survey):
         self.root = None if root is None else Path(root)
         self.observations, self.objects, self.overrides = observations, objects, overrides
         self.form = options.text_form(separator, comment)
-        self.columns = _columns(columns)
+        self.columns = column_names(columns)
         if objects is None and self.columns["objects_id"] is not None:
             raise ConfigError("survey.columns.objects_id needs an object table: survey.objects")
         self.passbands = Passbands(
@@ -140,13 +133,11 @@ class TableSurvey(Survey):
         self.id_type = check_choice("survey.id_type", id_type, ("auto", "integer", "string"))
         self.labels = Labels(classes, class_names, class_weights, class_map)
         self.taxonomy = self.labels.taxonomy
-        self.metadata = _metadata(metadata)
+        self.metadata = metadata_names(metadata)
         self.redshift = redshift
         if redshift is not None:
             check_choice("survey.redshift (a name of survey.metadata)", redshift, self.metadata)
-        words = options.words(missing, "survey.missing")
-        self.missing = tuple(float(word) for word in words if _is_number(word))
-        self.missing_words = tuple(word.strip().lower() for word in words if not _is_number(word))
+        self.missing, self.missing_words = missing_values(missing)
         if limit_sigmas is not None and check_number("survey.limit_sigmas", limit_sigmas) <= 0:
             raise ConfigError(f"survey.limit_sigmas must be positive, got {limit_sigmas}")
         self.photometry = Photometry(
@@ -161,7 +152,7 @@ class TableSurvey(Survey):
             self.detections = from_snr(self.detection_snr)
 
     def _add_column(self, name: str) -> None:
-        self.metadata = _metadata({**self.metadata, name: name})
+        self.metadata = metadata_names({**self.metadata, name: name})
 
     def open(self, labels: bool, rows: int) -> Opened:
         """Look into the files.
@@ -170,7 +161,7 @@ class TableSurvey(Survey):
         of each file; an id that does not fit is an error.
         """
         observation_files, object_files = self._files()
-        columns = self._observation_columns()
+        columns = observation_columns(self.columns)
         if not object_files and has_lists(observation_files, columns):
             object_files = observation_files  # of one row an object
         if object_files:
@@ -272,7 +263,8 @@ class TableSurvey(Survey):
         """Return what is to be told of brightnesses that nothing has."""
         if IMPLAUSIBLE not in frame.columns or frame[IMPLAUSIBLE].null_count() == frame.height:
             return ()
-        return (self.photometry.sentence(frame[IMPLAUSIBLE].drop_nulls(), self._source(FLUX)),)
+        source = self.columns[FLUX] or FLUX
+        return (self.photometry.sentence(frame[IMPLAUSIBLE].drop_nulls(), source),)
 
     def _ids(self, ids: pl.Series, id_type: pl.DataType) -> tuple[pl.Series, pl.Series | None]:
         if id_type == pl.String and ids.dtype.is_integer() and self.id_type == "auto":
@@ -330,31 +322,8 @@ class TableSurvey(Survey):
         root = None if self.root is None else paths.folder(self.root, "survey.root")
         return paths.expand(self.overrides, "survey.overrides", root)
 
-    def _source(self, key: str) -> str:
-        return self.columns[key] or key
-
-    def _observation_columns(self) -> dict[str, Column]:
-        wanted = {
-            OBJECT_ID: Column((self._source(OBJECT_ID),), "id", filled=True),
-            MJD: Column((self._source(MJD),), "number"),
-            PASSBAND: Column((self._source(PASSBAND),), "text", filled=True),
-            FLUX: Column((self._source(FLUX),), "number"),
-            FLUX_ERR: Column((self._source(FLUX_ERR),), "number"),
-        }
-        for key in (DETECTED, SIGN, LIMIT):
-            if self.columns[key] is not None:
-                wanted[key] = Column((self._source(key),), "text")
-        return wanted
-
     def _object_columns(self) -> dict[str, Column]:
-        id_source = self.columns["objects_id"] or self._source(OBJECT_ID)
-        wanted = {OBJECT_ID: Column((id_source,), "id", filled=True)}
-        for key in (LABEL, SUBSET):
-            if self.columns[key] is not None:
-                wanted[key] = Column((self._source(key),), "text")
-        for name, source in self.metadata.items():
-            wanted[name] = Column((source,), "number", missing=self.missing_words)
-        return wanted
+        return object_columns(self.columns, self.metadata, self.missing_words)
 
     def _object_values(self, table: pl.DataFrame) -> pl.DataFrame:
         """Apply the sentinels of missing metadata, and read labels as words."""
@@ -365,33 +334,3 @@ class TableSurvey(Survey):
                 for name in names
             )
         return self.labels.words(table)
-
-
-def _columns(columns: Mapping[str, str | None] | None) -> dict[str, str | None]:
-    """Return the file's name of every key, None where it is the default."""
-    found = options.mapping(columns, "survey.columns")
-    for key in found:
-        check_choice("a key of survey.columns", key, _COLUMN_KEYS)
-    return {key: found.get(key) for key in _COLUMN_KEYS}
-
-
-def _metadata(metadata: Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
-    """Return the file's name of every metadata column by its new name."""
-    if isinstance(metadata, Mapping):
-        found = options.texts(metadata, "survey.metadata")
-    else:
-        found = {name: name for name in options.words(metadata, "survey.metadata")}
-    for name in found:
-        if name in (*_OBSERVATION_KEYS, DETECTED, LABEL, SUBSET):
-            raise ConfigError(
-                f"survey.metadata cannot name a column '{name}', which has a meaning of its own: "
-                "give it another name, as in survey.metadata={new_name: column}"
-            )
-    return found
-
-
-def _is_number(word: str) -> bool:
-    try:
-        return math.isfinite(float(word))
-    except ValueError:
-        return False

@@ -15,15 +15,11 @@ from lcclassify.errors import DataError
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.tensorboard import ValidationLog
 from lcclassify.evaluation.worth import StackWorth
-from lcclassify.inference import bundle as bundles
-from lcclassify.inference.conditions import TrainingConditions
-from lcclassify.inference.training_objects import TrainingObjects
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.devices import device_of, float32_products
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID
-from lcclassify.tasks.card_figures import card_figures
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
 from lcclassify.tasks.kept_curves import removed_at_end
@@ -39,8 +35,9 @@ from lcclassify.tasks.last_steps import (
 from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_count
 from lcclassify.tasks.redshift import with_redshifts
 from lcclassify.tasks.results import cross_validation, remarks, report
+from lcclassify.tasks.run_bundle import save_bundle
 from lcclassify.tasks.run_probabilities import Scoring
-from lcclassify.tasks.run_report import finish_report
+from lcclassify.tasks.run_reporting import finish_report
 from lcclassify.tasks.runs import Run
 from lcclassify.tasks.shift import shift_of_test
 from lcclassify.tasks.training_sample import training_sample
@@ -178,7 +175,7 @@ def train_ensemble(
         )
         # From here on what it is given has no estimates yet.
         classifier.redshift = None if redshifts is None else redshifts.estimator
-        folder = _save_bundle(
+        folder = save_bundle(
             run, inputs, classifier, fitted, evaluations, scored.what, steps, conditions, sample
         )
         seconds = time.perf_counter() - started
@@ -315,48 +312,3 @@ def _worth(
         return None
     names = [member.name for member in fitted]
     return StackWorth.of(names, worth.stack, worth.own, worth.without)
-
-
-def _save_bundle(
-    run: Run,
-    inputs: TrainingInputs,
-    classifier: EnsembleClassifier,
-    fitted: list[FittedMember],
-    evaluations: Mapping[str, Evaluation],
-    evaluated_on: str,
-    steps: LastSteps,
-    conditions: TrainingConditions,
-    sample: TrainingObjects | None,
-) -> Path:
-    training = inputs.objects[inputs.split.rows("train")]
-    counts = training["label"].value_counts()
-    shown = (
-        *("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "weighted_log_loss"),
-        *("ece", "classwise_ece", "aurc"),
-    )
-    return bundles.save(
-        bundles.Bundle(
-            representation=inputs.representation,
-            taxonomy=inputs.taxonomy,
-            classifier=classifier,
-            member_names=tuple(member.name for member in fitted),
-            provenance={
-                "survey": inputs.survey_name,
-                "class_counts": dict(zip(counts["label"], counts["count"], strict=True)),
-                "seeds": {"seed": run.plan.seed},
-                "metrics": {
-                    name: {key: evaluation.scalars[key] for key in shown}
-                    for name, evaluation in evaluations.items()
-                },
-                "augmentation": run.plan.augment.described(),
-                **steps.provenance(),
-                "evaluation": card_figures(run.folder),
-                "notes": [f"The scores are of {evaluated_on}."],
-            },
-            zeropoint=inputs.zeropoint,
-            detections_stated=inputs.detections_stated,
-            conditions=conditions,
-            training_objects=sample,
-        ),
-        run.bundle,
-    )

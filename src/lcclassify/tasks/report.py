@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from lcclassify.errors import DataError, LcclassifyError
@@ -36,16 +37,18 @@ def report_of(path: Path) -> Path:
     return prediction_report(path)
 
 
-def make_report(path: Path) -> tuple[Path | None, str]:
+def make_report(path: Path, keep: Callable[[], None] = lambda: None) -> tuple[Path | None, str]:
     """Make a report at the end of other work, whose result stays where this fails.
 
     Args:
         path: As in `report_of`.
+        keep: Writes what the report needs besides; called first.
 
     Returns:
         The HTML file, or None; and the sentence that says so.
     """
     try:
+        keep()
         file = report_of(path)
     except (LcclassifyError, OSError) as error:
         return None, f"The report was not made: {error}"

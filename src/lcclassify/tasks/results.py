@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -34,12 +33,12 @@ from lcclassify.evaluation.report import (
 )
 from lcclassify.evaluation.tensorboard import log_hparams, log_images, log_pr_curves
 from lcclassify.evaluation.worth import StackWorth
-from lcclassify.files import replaced_file, write_text
-from lcclassify.inference.predictions import UNKNOWN
-from lcclassify.schema import LABEL, OBJECT_ID, PlainConfig, Taxonomy
+from lcclassify.files import write_text
+from lcclassify.schema import PlainConfig, Taxonomy
 from lcclassify.tasks.inputs import TrainingInputs
 from lcclassify.tasks.last_steps import LastSteps, coverage_of
 from lcclassify.tasks.redshift import JoinedRedshifts
+from lcclassify.tasks.run_probabilities import Scored, write_probabilities
 from lcclassify.tasks.runs import Run
 from lcclassify.tasks.shift import Shift
 from lcclassify.terminal import working
@@ -47,30 +46,10 @@ from lcclassify.training.importances import Importance
 from lcclassify.training.members import FittedMember
 from lcclassify.training.tensorboard import remove_event_files
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # The members that Table 3 of the paper is about, by the names its YAMLs give them.
 TABLE_3: Final = {"paper_dense": "2DSubM", "paper_bigru": "3DSubM"}
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Objects whose probabilities are evaluated.
-
-    Attributes:
-        what: What they are, in words for titles, such as "test objects".
-        ids: ``(n,)`` object ids.
-        targets: ``(n,) int64`` class indices.
-        probabilities: ``(n, K) float64`` by model, the one to report on last.
-        unknown: ``(n,)`` that one's probability of no known class, where it is told.
-    """
-
-    what: str
-    ids: pl.Series
-    targets: IntArray
-    probabilities: Mapping[str, FloatArray]
-    unknown: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -190,7 +169,7 @@ def report(
             *better,
         ]
         write_text(run.folder / "report.txt", "\n".join(text))
-        _write_probabilities(run, [scored, *([] if held_out is None else [held_out])], taxonomy)
+        write_probabilities(run, [scored, *([] if held_out is None else [held_out])], taxonomy)
         images: list[Path] = []
         if run.config["evaluation"]["figures"]:
             with working(console, "drawing figures"):
@@ -274,35 +253,6 @@ def _tables(evaluations: Mapping[str, Evaluation], scored: Scored) -> list[Table
         comparison_table(evaluations, title=f"{len(scored.targets):,} {scored.what}"),
         per_class_table(evaluations[main], title=f"{main}, {scored.what}"),
     ]
-
-
-def _write_probabilities(run: Run, sets: Sequence[Scored], taxonomy: Taxonomy) -> None:
-    frames = []
-    for scored in sets:
-        for name, values in scored.probabilities.items():
-            n = len(values)
-            frames.append(
-                pl.DataFrame(
-                    {
-                        "model": pl.repeat(name, n, eager=True, dtype=pl.String),
-                        "evaluated_on": pl.repeat(scored.what, n, eager=True, dtype=pl.String),
-                        OBJECT_ID: scored.ids,
-                        LABEL: [taxonomy.classes[target] for target in scored.targets],
-                        UNKNOWN: _unknown_column(scored, name),
-                        **{f"class_{c}": values[:, k] for k, c in enumerate(taxonomy.classes)},
-                    }
-                )
-            )
-    path = run.folder / "probabilities.parquet"
-    with replaced_file(path) as partial:
-        pl.concat(frames).write_parquet(partial)
-
-
-def _unknown_column(scored: Scored, model: str) -> pl.Series:
-    """Return the probabilities of no known class, null where a model does not tell them."""
-    if scored.unknown is None or model != list(scored.probabilities)[-1]:
-        return pl.repeat(None, len(scored.targets), eager=True, dtype=pl.Float64)
-    return pl.Series(scored.unknown)
 
 
 def _learning_figures(run: Run, members: list[FittedMember]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,10 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from lcclassify.errors import DataError
+from lcclassify.files import replaced_file
+from lcclassify.inference.predictions import UNKNOWN
 from lcclassify.nn.stack import EnsembleClassifier
+from lcclassify.schema import LABEL, OBJECT_ID, Taxonomy
 from lcclassify.tasks.last_steps import of_draws
 from lcclassify.tasks.plan import Plan
-from lcclassify.tasks.results import Scored
+from lcclassify.tasks.runs import Run
 from lcclassify.training.calibrating import Calibrated
 from lcclassify.training.context import TrainingContext
 from lcclassify.training.member_fit import predict_rows
@@ -27,6 +30,25 @@ WHAT: Final = {
     "test": "test objects",
     "held_out": "held-out objects, drawn like the training ones",
 }
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Objects whose probabilities are evaluated.
+
+    Attributes:
+        what: What they are, in words for titles, such as "test objects".
+        ids: ``(n,)`` object ids.
+        targets: ``(n,) int64`` class indices.
+        probabilities: ``(n, K) float64`` by model, the one to report on last.
+        unknown: ``(n,)`` that one's probability of no known class, where it is told.
+    """
+
+    what: str
+    ids: pl.Series
+    targets: NDArray[np.int64]
+    probabilities: Mapping[str, NDArray[np.float64]]
+    unknown: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,3 +136,33 @@ class Scoring:
             probabilities[self.plan.name] = whole
         targets = self.context.targets[rows]
         return Scored(what, self.ids[rows], targets, probabilities, unknown)
+
+
+def write_probabilities(run: Run, sets: Sequence[Scored], taxonomy: Taxonomy) -> None:
+    """Write ``probabilities.parquet`` of a run: a row for every model and object."""
+    frames = []
+    for scored in sets:
+        for name, values in scored.probabilities.items():
+            n = len(values)
+            frames.append(
+                pl.DataFrame(
+                    {
+                        "model": pl.repeat(name, n, eager=True, dtype=pl.String),
+                        "evaluated_on": pl.repeat(scored.what, n, eager=True, dtype=pl.String),
+                        OBJECT_ID: scored.ids,
+                        LABEL: [taxonomy.classes[target] for target in scored.targets],
+                        UNKNOWN: _unknown_column(scored, name),
+                        **{f"class_{c}": values[:, k] for k, c in enumerate(taxonomy.classes)},
+                    }
+                )
+            )
+    path = run.folder / "probabilities.parquet"
+    with replaced_file(path) as partial:
+        pl.concat(frames).write_parquet(partial)
+
+
+def _unknown_column(scored: Scored, model: str) -> pl.Series:
+    """Return the probabilities of no known class, null where a model does not tell them."""
+    if scored.unknown is None or model != list(scored.probabilities)[-1]:
+        return pl.repeat(None, len(scored.targets), eager=True, dtype=pl.Float64)
+    return pl.Series(scored.unknown)

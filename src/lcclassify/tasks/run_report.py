@@ -6,21 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 import yaml
-from rich.console import Console
-from rich.text import Text
 
-from lcclassify.errors import BundleError, DataError, LcclassifyError
-from lcclassify.evaluation.examples import choose_examples
+from lcclassify.errors import BundleError, DataError
 from lcclassify.evaluation.html import ReportObjects, RunAccount, training_html
 from lcclassify.files import write_result
 from lcclassify.inference.document import read_document
 from lcclassify.inference.predictions import CLASS_PREFIX, UNKNOWN
 from lcclassify.parquet import parquet_schema, scan_parquet
 from lcclassify.schema import LABEL, OBJECT_ID
-from lcclassify.tasks.inputs import TrainingInputs
 from lcclassify.tasks.report_folder import (
     FOLDER,
     REPORT,
@@ -31,80 +26,10 @@ from lcclassify.tasks.report_folder import (
     unknown_of,
 )
 from lcclassify.tasks.results import TABLE_3
-from lcclassify.tasks.runs import BUNDLE, CONFIG, FITS, SPLITS, Run
-from lcclassify.terminal import working
+from lcclassify.tasks.runs import BUNDLE, CONFIG, FITS, SPLITS
 
 METRICS: Final = "metrics.json"
 _PROBABILITIES: Final = "probabilities.parquet"
-
-
-def finish_report(
-    run: Run,
-    inputs: TrainingInputs,
-    seconds: float,
-    remarks: list[str],
-    console: Console,
-) -> Path | None:
-    """Make the report of a run at its end, if it is wanted, and say why where it is not made.
-
-    Args:
-        run: The run.
-        inputs: As in `keep_for_report`.
-        seconds: As in `keep_for_report`.
-        remarks: As in `keep_for_report`.
-        console: Where to say it.
-
-    Returns:
-        Its file, or None where none was made.
-    """
-    if not run.plan.report:
-        return None
-    file, said = None, ""
-    with working(console, "making the report"):
-        try:
-            keep_for_report(run, inputs, seconds, remarks)
-            file = run_report(run.folder)
-        except (LcclassifyError, OSError) as error:  # the run is finished all the same
-            said = f"The report was not made: {error}"
-    if file is None:
-        console.print(Text(said), highlight=False, soft_wrap=True)
-    return file
-
-
-def keep_for_report(run: Run, inputs: TrainingInputs, seconds: float, remarks: list[str]) -> None:
-    """Write what the report needs beside what the run's folder holds anyway.
-
-    Args:
-        run: The run, whose results are written.
-        inputs: What was trained on; with the light curves that were kept.
-        seconds: What the run took.
-        remarks: What was done, in words.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    kept = inputs.kept
-    metrics = read_json(run.folder / METRICS)
-    if kept is None or metrics is None:
-        return
-    shown = kept.ids.clear()
-    objects, _ = _objects(run.folder, metrics, None, {})
-    if objects is not None:
-        texts = kept.ids.cast(pl.String)
-        having = set(texts)
-        rows = np.array([i for i, one in enumerate(objects.ids) if one in having], dtype=np.int64)
-        among = objects.take(rows)
-        chosen = choose_examples(among.probabilities, among.targets, among.unknown)
-        names = {among.ids[example.row] for example in chosen}
-        shown = kept.ids.filter(texts.is_in(sorted(names)))
-    account = {
-        "seconds": round(seconds, 1),
-        "sentences": [*inputs.account, inputs.line, *remarks, *kept.sentences],
-        "published": inputs.published,
-        "passbands": list(kept.passbands),
-        "quantities": kept.names,
-    }
-    ReportFolder(run.folder / FOLDER).write(account, kept.of(shown), kept.quantities)
 
 
 def run_report(folder: Path) -> Path:
@@ -128,7 +53,7 @@ def run_report(folder: Path) -> Path:
         )
     own = ReportFolder(folder / FOLDER)
     kept = own.account()
-    objects, held_out = _objects(folder, metrics, own.objects(), kept)
+    objects, held_out = run_objects(folder, metrics, own.objects(), kept)
     curves = own.curves()
     bands = kept.get("passbands") or sorted({b for one in curves.values() for b in one.passband})
     text = training_html(
@@ -143,13 +68,23 @@ def run_report(folder: Path) -> Path:
     return write_result(folder / REPORT, text.encode())
 
 
-def _objects(
+def run_objects(
     folder: Path,
     metrics: Mapping[str, Any],
     known: pl.DataFrame | None,
     kept: Mapping[str, Any],
 ) -> tuple[ReportObjects | None, ReportObjects | None]:
-    """Return the evaluated and the held-out objects, None where they are not known."""
+    """Return the evaluated and the held-out objects of a run, None where they are not known.
+
+    Args:
+        folder: The run's folder.
+        metrics: Its ``metrics.json``.
+        known: What was kept of objects, or None.
+        kept: The account that was kept.
+
+    Raises:
+        DataError: The probabilities are not those of the metrics.
+    """
     path = folder / _PROBABILITIES
     if not path.is_file():
         return None, None
