@@ -6,6 +6,7 @@ from astropy.cosmology import FlatLambdaCDM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lcclassify.errors import ConfigError
 from lcclassify.representations.context import (
     CONTEXT_KINDS,
     context_matrix,
@@ -13,6 +14,7 @@ from lcclassify.representations.context import (
     known_kinds,
     log_luminosity,
 )
+from lcclassify.representations.features.sets import feature_matrix, set_names
 from lcclassify.representations.representation import Representation
 
 
@@ -38,16 +40,19 @@ def test_it_is_missing_where_the_redshift_is():
 def test_columns_stand_in_the_order_of_the_kinds():
     scale, redshift = np.array([2.0, 3.0]), np.array([0.1, np.nan])
     metadata = {"log_luminosity": np.array([5.0, 6.0]), "mwebv": np.array([7.0, 8.0])}
-    for kinds in (CONTEXT_KINDS, CONTEXT_KINDS[::-1], ("metadata",)):
-        columns = context_matrix(kinds, list(metadata.values()), scale, redshift)
+    sets = {"gp": np.array([[1.0, 2.0], [3.0, np.nan]])}
+    names = {"gp": ("gp_peak", "gp_rise")}
+    for kinds in (CONTEXT_KINDS, ("gp", *CONTEXT_KINDS[::-1]), ("metadata",)):
+        columns = context_matrix(kinds, list(metadata.values()), scale, redshift, sets)
         expected = {
             "metadata": list(metadata.values()),
             "log_flux_scale": [np.log(scale)],
             "log_luminosity": [log_luminosity(scale, redshift)],
+            "gp": list(sets["gp"].T),
         }
         np.testing.assert_array_equal(columns.T, [c for kind in kinds for c in expected[kind]])
-        assert len(context_names(kinds, list(metadata))) == columns.shape[1]
-    assert context_matrix((), list(metadata.values()), scale, redshift).shape == (2, 0)
+        assert len(context_names(kinds, list(metadata), names)) == columns.shape[1]
+    assert context_matrix((), list(metadata.values()), scale, redshift, {}).shape == (2, 0)
 
 
 def test_without_a_redshift_there_is_no_luminosity(survey, curves_of):
@@ -70,6 +75,36 @@ def test_without_a_redshift_there_is_no_luminosity(survey, curves_of):
     photoz = curves.objects["hostgal_photoz"].to_numpy()
     expected = log_luminosity(np.exp(prepared.context[:, 0]), photoz)
     np.testing.assert_allclose(prepared.context[:, 1], expected)
+
+
+@pytest.mark.parametrize("features", [("reference",), ("periodic", "gp")])
+def test_sets_of_features_are_a_context(survey, curves_of, features):
+    """Whether features are wanted or not, and are among them or not."""
+    curves = curves_of(*survey(10))
+    fitted = Representation(
+        name="some",
+        sequences={"bands": ["relative_flux"], "times": ["days_since_previous"]},
+        features=features,
+        feature_bands="names",
+        context=("periodic", "log_flux_scale"),
+    ).fit(curves, seed=0)
+    prepared = fitted.prepare(curves)
+    names = set_names("periodic", curves.passbands, with_redshift=False)
+    assert prepared.context_names == (*names, "log_flux_scale")
+    expected = feature_matrix(
+        ("periodic",), curves, np.full(len(prepared), np.nan), with_redshift=False
+    )[:, : len(names)]
+    np.testing.assert_array_equal(prepared.context[:, :-1], expected)
+    assert np.isfinite(expected).any()
+    without = fitted.prepare(curves, with_features=False)
+    assert without.features.shape == (len(prepared), 0)
+    np.testing.assert_array_equal(without.context, prepared.context)
+    assert type(fitted).from_state(fitted.state()).context_names == prepared.context_names
+
+
+def test_the_reference_is_no_context():
+    with pytest.raises(ConfigError, match=r"representation\.context cannot be 'reference'"):
+        Representation(name="some", context=("reference",))
 
 
 def test_kinds_that_a_survey_has():

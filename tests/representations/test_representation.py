@@ -296,15 +296,20 @@ def test_objects_without_observations_are_left_out(survey, curves_of):
     assert (prepared.lengths >= 1).all()
 
 
-def test_context_is_metadata_and_the_flux_scale(survey, curves_of):
+def test_context_is_metadata_the_flux_scale_and_periods(survey, curves_of):
     curves = curves_of(*survey(10))
     fitted = settings_of("default").fit(curves, seed=0)
-    assert fitted.context_names == (*curves.metadata_columns, "log_flux_scale")
+    own = (*curves.metadata_columns, "log_flux_scale")
+    assert fitted.context_names[: len(own)] == own
     prepared = fitted.prepare(curves)
+    columns = [fitted.feature_names.index(name) for name in fitted.context_names[len(own) :]]
+    assert len(columns) == 35 + 2 * len(curves.passbands)
+    periodic = prepared.context[:, len(own) :]
+    np.testing.assert_array_equal(periodic, prepared.features[:, columns])
     expected = curves.objects["distmod"].fill_null(np.nan).to_numpy()
     position = fitted.context_names.index("distmod")
     np.testing.assert_array_equal(prepared.context[:, position], expected)
-    assert np.isfinite(prepared.context[:, -1]).all()
+    assert np.isfinite(prepared.context[:, len(own) - 1]).all()
 
 
 def test_nothing_to_fit_on(survey, curves_of):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -23,11 +23,24 @@ def known_kinds(kinds: Sequence[str], *, with_redshift: bool) -> tuple[str, ...]
     return tuple(kind for kind in kinds if with_redshift or kind != LOG_LUMINOSITY)
 
 
-def context_names(kinds: Sequence[str], metadata: Sequence[str]) -> tuple[str, ...]:
-    """Return the S names of the columns of some kinds of context."""
+def sets_of(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Return those kinds of context that are sets of features."""
+    return tuple(kind for kind in kinds if kind not in CONTEXT_KINDS)
+
+
+def context_names(
+    kinds: Sequence[str], metadata: Sequence[str], sets: Mapping[str, Sequence[str]]
+) -> tuple[str, ...]:
+    """Return the S names of the columns of some kinds of context.
+
+    Args:
+        kinds: Any of `CONTEXT_KINDS`, or sets of features.
+        metadata: Names of the metadata columns.
+        sets: Names of each set's columns.
+    """
     names: list[str] = []
     for kind in kinds:
-        names.extend(metadata if kind == METADATA else [kind])
+        names.extend(metadata if kind == METADATA else sets.get(kind, [kind]))
     return tuple(names)
 
 
@@ -36,14 +49,16 @@ def context_matrix(
     metadata: Sequence[FloatArray],
     scale: FloatArray,
     redshift: FloatArray,
+    sets: Mapping[str, FloatArray],
 ) -> FloatArray:
     """Return the columns of some kinds of context, ``(N, S) float64``, NaN where missing.
 
     Args:
-        kinds: Any of `CONTEXT_KINDS`.
+        kinds: Any of `CONTEXT_KINDS`, or sets of features.
         metadata: ``(N,)`` of each metadata column.
         scale: ``(N,)`` brightest flux of each object, above 0.
         redshift: ``(N,)``, NaN where missing.
+        sets: ``(N, F)`` columns of each set of features.
     """
     columns: list[FloatArray] = []
     for kind in kinds:
@@ -51,6 +66,8 @@ def context_matrix(
             columns.extend(metadata)
         elif kind == LOG_FLUX_SCALE:
             columns.append(np.log(scale))
+        elif kind in sets:
+            columns.extend(sets[kind].T)
         else:
             columns.append(log_luminosity(scale, redshift))
     return np.stack(columns, axis=1) if columns else np.zeros((len(scale), 0))

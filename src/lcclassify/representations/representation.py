@@ -15,8 +15,13 @@ import numpy as np
 import polars as pl
 
 from lcclassify.errors import DataError, did_you_mean
-from lcclassify.representations.context import context_matrix, context_names, known_kinds
-from lcclassify.representations.features.sets import feature_matrix, feature_names
+from lcclassify.representations.context import context_matrix, context_names, known_kinds, sets_of
+from lcclassify.representations.features.sets import (
+    feature_names,
+    joined,
+    set_matrices,
+    set_names,
+)
 from lcclassify.representations.nights import group_nights
 from lcclassify.representations.noise import add_flux_noise
 from lcclassify.representations.prepared import PreparedSet
@@ -132,7 +137,12 @@ class FittedRepresentation:
     @property
     def context_names(self) -> tuple[str, ...]:
         """The S names of the context columns."""
-        return context_names(self._context_kinds, self.metadata)
+        kinds, with_redshift = self._context_kinds, self.redshift is not None
+        sets = {
+            name: set_names(name, self.passbands, with_redshift=with_redshift)
+            for name in sets_of(kinds)
+        }
+        return context_names(kinds, self.metadata, sets)
 
     @property
     def _context_kinds(self) -> tuple[str, ...]:
@@ -193,16 +203,22 @@ class FittedRepresentation:
         if self.redshift is not None:
             redshift = _column(observed, self.redshift)
         metadata = [_column(observed, name) for name in self.metadata]
-        has_redshift = self.redshift is not None
+        sets = self.settings.features if with_features else ()
+        beside = sets_of(self._context_kinds)
+        matrices = set_matrices(
+            tuple(dict.fromkeys((*sets, *beside))),
+            scaled,
+            redshift,
+            with_redshift=self.redshift is not None,
+        )
         features = np.zeros((len(observed), 0))
         if with_features:
-            sets = self.settings.features
-            features = feature_matrix(sets, scaled, redshift, with_redshift=has_redshift)
+            features = joined(sets, matrices, scaled)
         return PreparedSet(
             object_ids=observed[OBJECT_ID],
             features=features,
             feature_names=self.feature_names if with_features else (),
-            context=context_matrix(self._context_kinds, metadata, scale, redshift),
+            context=context_matrix(self._context_kinds, metadata, scale, redshift, matrices),
             context_names=self.context_names,
             sequences=build_sequences(nights, scale, redshift, self.settings.sequences),
             offsets=nights.offsets,

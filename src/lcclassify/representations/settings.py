@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 from lcclassify.checks import check_choice, check_keys, check_number
 from lcclassify.errors import ConfigError
-from lcclassify.representations.context import CONTEXT_KINDS
+from lcclassify.representations.context import CONTEXT_KINDS, sets_of
 from lcclassify.representations.features.sets import REFERENCE, SETS, check_installed
 from lcclassify.representations.nights import NIGHT_LENGTH
 from lcclassify.representations.sequences import SequenceForm
@@ -42,9 +42,9 @@ class RepresentationSettings:
         sequences: What the sequences' channels are.
         context: Columns offered to recurrent networks beside the sequence: any of
             "metadata" (all metadata columns), "log_flux_scale" (logarithm of
-            the object's brightest flux, what an object-wise scaling takes away) and
+            the object's brightest flux, what an object-wise scaling takes away),
             "log_luminosity" (the same as seen from 10 pc; none where a survey has no
-            redshift).
+            redshift), and sets of features other than the reference's, such as "periodic".
         transforms: Arguments of the input transforms (kind, impute, indicator, clip) for
             "features", "context" and "sequences"; used by the networks.
     """
@@ -68,7 +68,9 @@ class RepresentationSettings:
                 f"representation.sequences must be a mapping of bands, times and redshift, "
                 f"got {self.sequences!r}"
             )
-        for key, known in (("context", CONTEXT_KINDS), ("features", SETS)):
+        # The reference's features have metadata among them, which are a context of their own.
+        context = (*CONTEXT_KINDS, *(name for name in SETS if name != REFERENCE))
+        for key, known in (("context", context), ("features", SETS)):
             where = f"representation.{key}"
             words = options.words(getattr(self, key), where)
             object.__setattr__(self, key, words)
@@ -80,7 +82,7 @@ class RepresentationSettings:
             raise ConfigError(
                 f"representation.features must name at least one set: {', '.join(SETS)}"
             )
-        check_installed(self.features)
+        check_installed([*self.features, *sets_of(self.context)])
         if self.flux_range is not None:
             values = options.numbers(self.flux_range, "representation.flux_range")
             if len(values) != 2 or not values[1] - values[0] > 1:

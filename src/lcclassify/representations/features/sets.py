@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, cast
 
 import numpy as np
@@ -84,7 +84,7 @@ def feature_names(
         if name == REFERENCE:
             names += reference.feature_names(passbands, metadata, numbered=numbered)
         else:
-            names += _module(name).names(passbands, with_redshift=with_redshift)
+            names += set_names(name, passbands, with_redshift=with_redshift)
     if REFERENCE not in sets:
         names += metadata
     for name in metadata:
@@ -93,6 +93,11 @@ def feature_names(
                 f"the metadata column '{name}' has the name of a feature: give it another name"
             )
     return tuple(names)
+
+
+def set_names(name: str, passbands: Passbands, *, with_redshift: bool) -> tuple[str, ...]:
+    """Return the names of the columns of one set, `REFERENCE` excepted."""
+    return _module(name).names(passbands, with_redshift=with_redshift)
 
 
 def feature_matrix(
@@ -114,26 +119,47 @@ def feature_matrix(
         DataError: The observations are not sorted as canonical tables are, or are of
             objects that the object table does not have.
     """
-    if tuple(sets) == (REFERENCE,):
-        return reference.feature_matrix(light_curves)
-    observed = Observed.of(light_curves, redshift)
-    parts = []
+    matrices = set_matrices(sets, light_curves, redshift, with_redshift=with_redshift)
+    return joined(sets, matrices, light_curves)
+
+
+def set_matrices(
+    sets: Sequence[str], light_curves: LightCurves, redshift: FloatArray, *, with_redshift: bool
+) -> dict[str, FloatArray]:
+    """Return the columns of each set, ``(N, F_set) float64``, see `feature_matrix`."""
+    found = {}
+    observed: Observed | None = None
     for name in sets:
         if name == REFERENCE:
-            parts.append(reference.feature_matrix(light_curves))
+            found[name] = reference.feature_matrix(light_curves)
             continue
+        if observed is None:
+            observed = Observed.of(light_curves, redshift)
         module = _module(name)
         blocks = [
             module.matrix(observed.block(first, last), with_redshift=with_redshift)
             for first, last in blocks_of(observed.bounds, _ROWS)
         ]
-        parts.append(np.concatenate(blocks))
+        found[name] = _defined(np.concatenate(blocks))
+    return found
+
+
+def joined(
+    sets: Sequence[str], matrices: Mapping[str, FloatArray], light_curves: LightCurves
+) -> FloatArray:
+    """Return the matrices of some sets side by side, as `feature_names` has their columns."""
+    parts = [matrices[name] for name in sets]
+    if tuple(sets) == (REFERENCE,):
+        return parts[0]
     if REFERENCE not in sets:
         parts += [
             light_curves.objects[name].cast(pl.Float64).to_numpy()[:, None]
             for name in light_curves.metadata_columns
         ]
-    matrix = np.concatenate(parts, axis=1)
+    return _defined(np.concatenate(parts, axis=1))
+
+
+def _defined(matrix: FloatArray) -> FloatArray:
     matrix[~np.isfinite(matrix)] = np.nan
     return matrix
 
