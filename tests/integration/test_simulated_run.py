@@ -26,6 +26,9 @@ def test_the_default_run_needs_no_data(tmp_path, train_command):
     assert "80 held-out objects, drawn like the training ones" in done.stdout
     assert "150 test objects" in done.stdout
     assert "arXiv:2006.12333" not in done.stdout  # its scores are not beside PLAsTiCC's
+    cure = "augment=gp augment.target=metadata"  # the survey at large is farther and fainter
+    assert cure in done.stdout
+    assert cure in (tmp_path / "run/report.txt").read_text()
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     members = ["dense", "bigru", "trees", "stack"]
     assert list(metrics["models"]) == list(metrics["held_out"]) == members
@@ -41,6 +44,7 @@ def test_the_default_run_needs_no_data(tmp_path, train_command):
         script="predict.py",
     )
     assert (predicted.returncode, predicted.stderr) == (0, "")
+    assert cure in predicted.stdout
     table = pl.read_parquet(tmp_path / "out.parquet")
     assert len(table) == 40
     assert "class_99" in table.columns

@@ -190,6 +190,24 @@ def test_a_place_that_cannot_be_written_is_an_os_error(tmp_path, monkeypatch):
         make_set().save(tmp_path / "set")
 
 
+def test_parts_are_saved_as_one_set(tmp_path):
+    whole = make_set(9)
+    parts = []
+    for first, last in ((0, 4), (4, 5), (5, 9)):
+        begin, end = whole.offsets[first], whole.offsets[last]
+        part = replace(
+            whole,
+            object_ids=whole.object_ids[first:last],
+            features=whole.features[first:last],
+            context=whole.context[first:last],
+            sequences=whole.sequences[begin:end],
+            offsets=whole.offsets[first : last + 1] - begin,
+        )
+        parts.append(part)
+    PreparedSet.save_parts(iter(parts), tmp_path / "set")
+    assert_equal_sets(PreparedSet.load(tmp_path / "set"), whole)
+
+
 PARTS = {
     "survey": {"files": [["a.csv", 10, 17]], "metadata": ["z"]},
     "representation": {"noise": 0.5, "passbands": ["g", "r"]},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -100,29 +100,49 @@ class PreparedSet:
         )
 
     def save(self, folder: Path) -> None:
-        """Write the set to a folder, which appears whole or not at all.
-
-        A set that is there already is replaced, and stays if writing fails.
+        """Write the set to a folder, see `save_parts`.
 
         Raises:
             OSError: The folder cannot be written.
         """
+        self.save_parts([self], folder)
+
+    @staticmethod
+    def save_parts(parts: Iterable[PreparedSet], folder: Path) -> None:
+        """Write sets of further and further objects as one to a folder.
+
+        It appears whole or not at all. A set that is there already is replaced, and stays if
+        writing fails. One part is in memory at a time.
+
+        Args:
+            parts: At least one.
+            folder: Where to.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        ids: list[pl.Series] = []
+        names: dict[str, Any] = {"format_version": FORMAT_VERSION}
+
+        def arrays() -> Iterator[dict[str, NDArray[Any]]]:
+            rows = 0
+            for part in parts:
+                yield {
+                    "features": part.features,
+                    "context": part.context,
+                    "sequences": part.sequences,
+                    "offsets": part.offsets[1:] + rows if ids else part.offsets,
+                }
+                rows += len(part.sequences)
+                ids.append(part.object_ids)
+                names["features"] = part.feature_names
+                names["context"] = part.context_names
+                names["channels"] = part.channel_names
+
         with replaced_folder(folder) as partial:
-            arrays: dict[str, NDArray[Any]] = {
-                "features": self.features,
-                "context": self.context,
-                "sequences": self.sequences,
-                "offsets": self.offsets,
-            }
-            write_arrays(partial / ARRAYS, arrays)
-            self.object_ids.to_frame(OBJECT_ID).write_parquet(partial / OBJECTS)
-            names = {
-                "format_version": FORMAT_VERSION,
-                "sha256": {name: sha256(partial / name) for name in (ARRAYS, OBJECTS)},
-                "features": self.feature_names,
-                "context": self.context_names,
-                "channels": self.channel_names,
-            }
+            write_arrays(partial / ARRAYS, arrays())
+            pl.concat(ids).to_frame(OBJECT_ID).write_parquet(partial / OBJECTS)
+            names["sha256"] = {name: sha256(partial / name) for name in (ARRAYS, OBJECTS)}
             write_json(partial / NAMES, names)
 
     @classmethod

@@ -188,15 +188,9 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
         folder = cache / "prepared" / cache_key(of_inputs)
         prepared = PreparedSet.load(folder)
         if prepared is None or not prepared.object_ids.equals(observed[OBJECT_ID]):
-            prepared = PreparedSet.together(
-                map(representation.prepare, curves.parts(_PART)),
-                len(curves.objects),
-                len(curves.observations),
-            )
+            prepared = _prepared(representation, curves, folder, console)
             if not augment.steps:
                 del curves, training
-            if _keep(prepared, folder, console):  # a file's memory can be given back
-                prepared = PreparedSet.load(folder, check=False) or prepared
     stream = drawn = None
     if augment.steps:
         with working(console, "fitting what training objects are drawn from"):
@@ -276,12 +270,20 @@ def _split(run: Run, observed: pl.DataFrame, data: SurveyData, seed: int) -> Spl
     return split
 
 
-def _keep(prepared: PreparedSet, folder: Path, console: Console) -> bool:
-    """Put a prepared set into the cache, and return whether it is there."""
+def _prepared(
+    representation: FittedRepresentation, curves: LightCurves, folder: Path, console: Console
+) -> PreparedSet:
+    """Prepare light curves, into the cache if it can be written: its memory can be given back."""
+
+    def parts() -> Iterator[PreparedSet]:
+        return map(representation.prepare, curves.parts(_PART))
+
     try:
-        prepared.save(folder)
-        return True
+        PreparedSet.save_parts(parts(), folder)
     except OSError as error:
-        # The cache only saves time: the run continues without it.
+        # The cache saves time and memory: the run continues without it.
         console.print(f"  the prepared set is not cached: {error}", highlight=False, soft_wrap=True)
-        return False
+    else:
+        if (saved := PreparedSet.load(folder, check=False)) is not None:
+            return saved
+    return PreparedSet.together(parts(), len(curves.objects), len(curves.observations))

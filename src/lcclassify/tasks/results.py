@@ -161,12 +161,13 @@ def report(
                 "redshift": None if redshifts is None else redshifts.to_dict(),
             },
         )
-        better = [] if worth is None else worth.sentences()
+        advice = [] if worth is None else worth.sentences()
+        advice += [] if shift is None else shift.advice()
         text = [
             *(inputs.line, "", *_spaced(remarks(run, steps.sentences(taxonomy)))),
             *([] if redshifts is None else redshifts.sentences()),
             *(text_of(table) for table in tables),
-            *better,
+            *advice,
         ]
         write_text(run.folder / "report.txt", "\n".join(text))
         write_probabilities(run, [scored, *([] if held_out is None else [held_out])], taxonomy)
@@ -199,7 +200,7 @@ def report(
         raise OutputError(f"the results cannot be written to '{run.folder}': {error}") from error
     for table in tables:
         console.print(table)
-    for sentence in better:
+    for sentence in advice:
         console.print(f"  {sentence}", highlight=False, soft_wrap=True)
     for name, cv in crossed.items():
         console.print(

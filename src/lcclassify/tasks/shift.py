@@ -73,15 +73,19 @@ class Shift:
             "there need not hold here."
         )
 
+    def advice(self) -> list[str]:
+        """Return the warning, if there is one, and what to do."""
+        if (warning := self.warning()) is None:
+            return []
+        return [warning] if self.is_drawn else [warning, _CURE]
+
     def sentences(self, accuracy: float | None) -> list[str]:
         """Return everything in words.
 
         Args:
             accuracy: The one that was found, where there are labels.
         """
-        said = [] if (warning := self.warning()) is None else [warning]
-        if said and not self.is_drawn:
-            said.append(_CURE)
+        said = self.advice()
         if beyond := told(self.differences):
             said += ["Beside the training objects:", *(f"  {sentence}" for sentence in beyond)]
         if self.apart is not None:
