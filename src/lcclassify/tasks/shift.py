@@ -103,7 +103,7 @@ class Shift:
         expected = self.expected
         return {
             "distance": self.distance,
-            "warning": self.warning(),
+            "warning": " ".join(self.advice()) or None,
             "auc": None if self.apart is None else self.apart.auc,
             "auc_by_chance": None if self.apart is None else self.apart.by_chance,
             "sentences": told(self.differences),
