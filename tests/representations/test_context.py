@@ -1,5 +1,7 @@
 """Context columns: the luminosity is that of astropy's distances, and missing where it must be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.cosmology import FlatLambdaCDM
@@ -100,6 +102,20 @@ def test_sets_of_features_are_a_context(survey, curves_of, features):
     assert without.features.shape == (len(prepared), 0)
     np.testing.assert_array_equal(without.context, prepared.context)
     assert type(fitted).from_state(fitted.state()).context_names == prepared.context_names
+
+
+def test_metadata_with_the_name_of_a_feature_are_refused(survey, curves_of):
+    curves = curves_of(*survey(10))
+    taken = set_names("periodic", curves.passbands, with_redshift=False)[0]
+    curves = replace(curves, objects=curves.objects.rename({"mwebv": taken}))
+    settings_ = Representation(
+        name="some",
+        sequences={"bands": ["relative_flux"], "times": ["days_since_previous"]},
+        feature_bands="names",
+        context=("metadata", "periodic"),
+    )
+    with pytest.raises(ConfigError, match=f"'{taken}' has the name of a feature"):
+        settings_.fit(curves, seed=0).prepare(curves)
 
 
 def test_the_reference_is_no_context():

@@ -17,6 +17,7 @@ import polars as pl
 from lcclassify.errors import DataError, did_you_mean
 from lcclassify.representations.context import context_matrix, context_names, known_kinds, sets_of
 from lcclassify.representations.features.sets import (
+    check_metadata,
     feature_names,
     joined,
     set_matrices,
@@ -142,6 +143,8 @@ class FittedRepresentation:
             name: set_names(name, self.passbands, with_redshift=with_redshift)
             for name in sets_of(kinds)
         }
+        for names in sets.values():
+            check_metadata(self.metadata, [*self.metadata, *names])
         return context_names(kinds, self.metadata, sets)
 
     @property

@@ -87,12 +87,25 @@ def feature_names(
             names += set_names(name, passbands, with_redshift=with_redshift)
     if REFERENCE not in sets:
         names += metadata
+    check_metadata(metadata, names)
+    return tuple(names)
+
+
+def check_metadata(metadata: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse a metadata column with the name of a feature.
+
+    Args:
+        metadata: Names of the metadata columns.
+        names: The same and those of features, in any order.
+
+    Raises:
+        ConfigError: A name of the metadata stands there twice.
+    """
     for name in metadata:
         if names.count(name) > 1:
             raise ConfigError(
                 f"the metadata column '{name}' has the name of a feature: give it another name"
             )
-    return tuple(names)
 
 
 def set_names(name: str, passbands: Passbands, *, with_redshift: bool) -> tuple[str, ...]:
