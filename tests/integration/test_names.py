@@ -76,7 +76,7 @@ def test_a_run_with_names_that_look_like_something_else(locale, tmp_path):
     out, cache = folder / "out [r] 100%", folder / "cache *"
     words = [
         ("model", "dense"), ("model.fit.epochs", 1), ("stacking.mode", "holdout"),
-        ("split.validation_fraction", 0.2), ("trainer.workers", 1),
+        ("split.validation_fraction", 0.2), ("trainer.workers", 1), ("features", "reference"),
         ("paths.output_dir", out), ("paths.cache_dir", cache),
     ]  # fmt: skip
     for _ in range(2):  # the second time from the cache, with the split of the first
@@ -110,7 +110,9 @@ def test_folders_that_a_pattern_would_mix_up(tmp_path):
     write_survey(tmp_path)
     common = [("model", "dense"), ("model.fit.epochs", 1), ("stacking.mode", "holdout"),
               ("split.validation_fraction", 0.2), ("trainer.workers", 1),
-              ("evaluation.figures", "false"), ("paths.cache_dir", tmp_path / "cache")]  # fmt: skip
+              ("evaluation.figures", "false"), ("evaluation.report", "false"),
+              ("tensorboard", "false"), ("features", "reference"),
+              ("paths.cache_dir", tmp_path / "cache")]  # fmt: skip
     for name, seed in (("run1", 1), ("run[1]", 2)):
         done = run("train.py", tmp_path, "C.UTF-8", *common, ("seed", seed),
                    ("paths.output_dir", tmp_path / name))  # fmt: skip

@@ -248,7 +248,8 @@ def test_dask_worker_without_this_version(run, monkeypatch):
         run(DaskEngine(workers=1))
 
 
-def test_arguments_that_cannot_be():
+def test_arguments_that_cannot_be(monkeypatch):
+    monkeypatch.setattr(engines, "_PATIENCE", "1s")
     with pytest.raises(ConfigError, match=r"engine\.workers"):
         LocalEngine(0)
     with pytest.raises(ConfigError, match="one of the two"):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from lcclassify import __version__
@@ -14,6 +14,8 @@ from lcclassify.checks import check_whole
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError
 from lcclassify.jobs.shards import ShardRecord
+
+_PATIENCE: Final = "10s"  # with a scheduler that does not answer
 
 
 class ChunkJob(Protocol):
@@ -134,7 +136,7 @@ class DaskEngine:
     def _client(self, distributed: Any) -> Iterator[Any]:
         if self.address is not None:
             try:
-                client = distributed.Client(self.address, timeout="10s")
+                client = distributed.Client(self.address, timeout=_PATIENCE)
             except (OSError, TimeoutError, ValueError) as fault:
                 raise ConfigError(
                     f"engine.address='{self.address}' has no Dask scheduler that answers: {fault}"
