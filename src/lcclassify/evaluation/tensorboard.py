@@ -45,7 +45,7 @@ def log_figures(writer: SummaryWriter, figures: Mapping[str, Figure], step: int 
 
 
 def log_images(writer: SummaryWriter, images: Iterable[Path]) -> None:
-    """Add PNG files as images under their names, as they are: drawing takes longer than training.
+    """Add PNG files as images under their names, as they are, instead of drawing them again.
 
     Args:
         writer: Open writer of the run.
