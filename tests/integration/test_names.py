@@ -76,7 +76,7 @@ def test_a_run_with_names_that_look_like_something_else(locale, tmp_path):
     out, cache = folder / "out [r] 100%", folder / "cache *"
     words = [
         ("model", "dense"), ("model.fit.epochs", 1), ("stacking.mode", "holdout"),
-        ("split.validation_fraction", 0.2), ("trainer.workers", 1), ("features", "reference"),
+        ("split.validation_fraction", 0.2), ("trainer.workers", 1),
         ("paths.output_dir", out), ("paths.cache_dir", cache),
     ]  # fmt: skip
     for _ in range(2):  # the second time from the cache, with the split of the first

@@ -76,8 +76,13 @@ def is_constant(values: NDArray[np.float64]) -> bool:
     if spread == 0:
         return True
     scaled = values / spread  # the square of a huge value would overflow
-    rounding = values.size * np.finfo(np.float64).eps
-    return bool(scaled.var() <= rounding * scaled.var() + (scaled.mean() * rounding) ** 2)
+    return _is_flat(scaled.mean(), scaled.var(), values.size)
+
+
+def _is_flat(mean: np.float64, variance: np.float64, n: int) -> bool:
+    """Whether a variance of n values is no more than the rounding of their mean."""
+    rounding = n * np.finfo(np.float64).eps
+    return bool(variance <= rounding * variance + (mean * rounding) ** 2)
 
 
 def _usable(values: NDArray[np.float64], power: float) -> bool:
@@ -114,7 +119,6 @@ def _cost(values: NDArray[np.float64]) -> Callable[[float], float]:
     sizes = np.log1p(np.abs(values))
     above, below = sizes[values >= 0], sizes[values < 0]
     jacobian = (above.sum() - below.sum()) / sizes.size
-    rounding = sizes.size * np.finfo(np.float64).eps
     moved = np.empty_like(sizes)
 
     def cost(power: float) -> float:
@@ -126,7 +130,7 @@ def _cost(values: NDArray[np.float64]) -> Callable[[float], float]:
             return float("inf")
         scaled = moved / spread  # the square of a huge value would overflow
         mean, variance = scaled.mean(), scaled.var()
-        if variance <= rounding * variance + (mean * rounding) ** 2:
+        if _is_flat(mean, variance, sizes.size):
             return float("inf")
         log_variance = np.log(variance) + 2 * np.log(spread)
         return float(0.5 * log_variance - (power - 1) * jacobian)
