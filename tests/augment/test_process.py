@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern
 
+from lcclassify.augment.means import add_means, mean_table
 from lcclassify.augment.process import (
     ROOT_3,
-    add_means,
     filter_gains,
     log_likelihood,
     solve,
@@ -111,6 +111,20 @@ def test_as_dense_matrices(kind, wavelengths, dense):
     times, columns = wanted_rows(rows[0])
     expected, _ = matrices.posterior(times, WANTED[columns])
     assert_close(filtered.mean(times, columns), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_means_at_even_times_of_all_passbands(kind, wavelengths, dense):
+    rows = at_times(times_of(kind))
+    filtered, matrices = both_of(rows, wavelengths, dense)
+    first, step = rows[0][0] - 30, (np.ptp(rows[0]) + 60) / 40
+    found = np.empty((41, len(wavelengths)))
+    weights = filtered.weights(rows[2]) * matrices.amplitude**2
+    given = (rows[0], rows[1], weights, filtered.rate, first, step, filtered.coupling)
+    mean_table(*given, found)
+    times = np.repeat(first + step * np.arange(41), len(wavelengths))
+    expected, _ = matrices.posterior(times, np.tile(wavelengths, 41))
+    assert_close(found.ravel(), expected)
 
 
 @pytest.mark.parametrize("kind", ["ordinary", "simultaneous", "years"])

@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lcclassify.augment.means import add_means
 from lcclassify.augment.normals import fill_normals
-from lcclassify.augment.process import add_means, diffusion, filter_gains, solve, transition
+from lcclassify.augment.process import diffusion, filter_gains, solve, transition
 from lcclassify.compiled import compiled, compiled_quick
 
 FloatArray = NDArray[np.float64]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.augment.process import ROOT_3, add_means, filter_gains, solve
+from lcclassify.augment.means import add_means
+from lcclassify.augment.process import ROOT_3, filter_gains, solve
 from lcclassify.compiled import compiled
 
 FloatArray = NDArray[np.float64]

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from lcclassify.compiled import compiled, compiled_quick
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 BandArray = NDArray[np.uint8]
 
 ROOT_3: Final = float(np.sqrt(3.0))
@@ -75,11 +74,14 @@ def filter_gains(
         innovation: ``(n,)``, filled: the innovations' variances.
     """
     n_bands = len(coupling)
-    # Covariances of fluxes, of fluxes with derivatives, of derivatives.
-    ff = coupling.copy()
-    fg = np.zeros((n_bands, n_bands))
-    gg = coupling.copy()
-    mixed = np.empty((n_bands, n_bands))
+    square = n_bands * n_bands
+    # Covariances of fluxes, of fluxes with derivatives, of derivatives, row after row: one long
+    # loop over all their entries is what a processor does fast.
+    prior = coupling.copy().reshape(square)
+    ff = prior.copy()
+    fg = np.zeros(square)
+    gg = prior.copy()
+    mixed = np.empty(square)
     for row in range(len(mjd)):
         if row > 0:
             x = rate * (mjd[row] - mjd[row - 1])
@@ -88,27 +90,26 @@ def filter_gains(
                 q_ff, q_fg, q_gg = diffusion(x)
                 for i in range(n_bands):
                     for j in range(n_bands):
-                        mixed[i, j] = fg[j, i]
-                for i in range(n_bands):
-                    for j in range(n_bands):
-                        p, q, r, s = ff[i, j], fg[i, j], mixed[i, j], gg[i, j]
-                        k = coupling[i, j]
-                        ff[i, j] = a * a * p + a * b * (q + r) + b * b * s + k * q_ff
-                        fg[i, j] = -a * b * p + a * d * q - b * b * r + b * d * s + k * q_fg
-                        gg[i, j] = b * b * p - b * d * (q + r) + d * d * s + k * q_gg
+                        mixed[i * n_bands + j] = fg[j * n_bands + i]
+                for k in range(square):
+                    p, q, r, s = ff[k], fg[k], mixed[k], gg[k]
+                    ff[k] = a * a * p + a * b * (q + r) + b * b * s + prior[k] * q_ff
+                    fg[k] = -a * b * p + a * d * q - b * b * r + b * d * s + prior[k] * q_fg
+                    gg[k] = b * b * p - b * d * (q + r) + d * d * s + prior[k] * q_gg
         band = passband[row]
-        total = ff[band, band] + variance[row]
+        total = ff[band * n_bands + band] + variance[row]
         innovation[row] = total
         gain = gains[row]
         for i in range(n_bands):
-            gain[i] = ff[i, band] / total
-            gain[n_bands + i] = fg[band, i] / total
+            gain[i] = ff[i * n_bands + band] / total
+            gain[n_bands + i] = fg[band * n_bands + i] / total
         for i in range(n_bands):
             f, g = gain[i] * total, gain[n_bands + i] * total
+            begin = i * n_bands
             for j in range(n_bands):
-                ff[i, j] -= f * gain[j]
-                fg[i, j] -= f * gain[n_bands + j]
-                gg[i, j] -= g * gain[n_bands + j]
+                ff[begin + j] -= f * gain[j]
+                fg[begin + j] -= f * gain[n_bands + j]
+                gg[begin + j] -= g * gain[n_bands + j]
 
 
 @compiled_quick
@@ -179,78 +180,6 @@ def solve(
                     f, g = slope[i], slope[n_bands + i]
                     slope[i] = a * f - b * g
                     slope[n_bands + i] = b * f + d * g
-
-
-@compiled_quick
-def add_means(
-    mjd: FloatArray,
-    passband: BandArray,
-    weights: FloatArray,
-    rate: float,
-    times: FloatArray,
-    columns: IntArray | BandArray,
-    coupling: FloatArray,
-    out: FloatArray,
-) -> None:
-    """Add the posterior means at other times and wavelengths to ``out (m,)``.
-
-    Args:
-        mjd: ``(n,)`` ascending times of the observations.
-        passband: ``(n,)``.
-        weights: ``(n,)`` of `solve`.
-        rate: c, per day.
-        times: ``(m,)`` ascending.
-        columns: ``(m,)`` column of `coupling`.
-        coupling: ``(B, W)`` covariance of the passbands with the wanted wavelengths.
-        out: Added to.
-    """
-    n_bands = len(coupling)
-    near = np.zeros(n_bands)
-    steep = np.zeros(n_bands)
-    n, m = len(mjd), len(times)
-    source = 0
-    clock = 0.0
-    for target in range(m):
-        while source < n and mjd[source] <= times[target]:
-            _advance(near, steep, rate * (mjd[source] - clock))
-            clock = mjd[source]
-            near[passband[source]] += weights[source]
-            source += 1
-        _advance(near, steep, rate * (times[target] - clock))
-        clock = times[target]
-        out[target] += _summed(coupling, columns[target], near, steep)
-    near[:] = 0.0
-    steep[:] = 0.0
-    source = n - 1
-    clock = 0.0
-    for target in range(m - 1, -1, -1):
-        while source >= 0 and mjd[source] > times[target]:
-            _advance(near, steep, rate * (clock - mjd[source]))
-            clock = mjd[source]
-            near[passband[source]] += weights[source]
-            source -= 1
-        _advance(near, steep, rate * (clock - times[target]))
-        clock = times[target]
-        out[target] += _summed(coupling, columns[target], near, steep)
-
-
-@compiled_quick
-def _summed(coupling: FloatArray, column: int, near: FloatArray, steep: FloatArray) -> float:
-    total = 0.0
-    for i in range(len(near)):
-        total += coupling[i, column] * (near[i] + steep[i])
-    return total
-
-
-@compiled_quick
-def _advance(near: FloatArray, steep: FloatArray, x: float) -> None:
-    """Let the sums of w exp(-y) and w y exp(-y) grow older by x."""
-    if x == 0.0:
-        return
-    decay = np.exp(-x) if x > 0.0 else 0.0  # before the first of them all are zero
-    for i in range(len(near)):
-        steep[i] = decay * (steep[i] + x * near[i])
-        near[i] *= decay
 
 
 @compiled

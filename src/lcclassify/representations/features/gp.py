@@ -17,13 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.augment.process import (
-    ROOT_3,
-    add_means,
-    filter_gains,
-    solve,
-    wavelength_covariance,
-)
+from lcclassify.augment.means import mean_table
+from lcclassify.augment.process import ROOT_3, filter_gains, solve, wavelength_covariance
 from lcclassify.compiled import compiled_forgiving
 from lcclassify.representations.features.observed import Observed
 from lcclassify.representations.features.quickfit import fit_roughly
@@ -128,15 +123,8 @@ def _features(
         span = times[size - 1] - times[0]
         step = max(_STEP, span / _MOST)
         n_times = int(span / step) + 1
-        grid = np.empty(n_times * n_bands)
-        columns = np.empty(n_times * n_bands, np.int64)
-        for k in range(n_times):
-            for band in range(n_bands):
-                grid[k * n_bands + band] = times[0] + k * step
-                columns[k * n_bands + band] = band
-        mean = np.zeros(n_times * n_bands)
-        add_means(times, bands, weights, rate, grid, columns, coupling, mean)
-        table = mean.reshape(n_times, n_bands)
+        table = np.empty((n_times, n_bands))
+        mean_table(times, bands, weights, rate, times[0], step, coupling, table)
         own = out[n]
         own[0] = amplitude
         own[1] = scales[n] / stretch[n]
