@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ def load(
     precision: str = "32",
     threads: int | None = None,
     unknown_fraction: float | None = None,
+    priors: Mapping[str, float] | str | None = None,
 ) -> Predictor:
     """Load a trained classifier.
 
@@ -32,13 +34,16 @@ def load(
         precision: ``32``; ``bf16`` or ``int8``: faster, and probabilities change by about 0.01.
         threads: Batches scored at a time on a CPU; None for as many as torch has threads.
         unknown_fraction: Share of objects of no known class expected; None for the bundle's.
+        priors: Shares of the classes expected: ``training``, those of the training objects;
+            ``flat``, all alike; or stated by class, the others sharing the rest as in training;
+            None for the bundle's.
 
     Returns:
         A predictor, whose `predict_proba` takes pandas or Polars tables.
 
     Raises:
         BundleError: The bundle is missing, damaged or of another format version, or a share of
-            unknown objects is given and it does not tell them.
+            unknown objects or of classes is given and it does not tell them.
         ConfigError: An argument is invalid, or there is no such accelerator.
 
     Example:
@@ -55,4 +60,5 @@ def load(
         precision=precision,
         threads=threads,
         unknown_fraction=unknown_fraction,
+        priors=priors,
     )

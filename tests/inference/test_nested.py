@@ -1,6 +1,7 @@
 """A nested frame gets what the same light curves get as flat tables."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -305,3 +306,11 @@ def test_an_lsdb_catalogue_on_a_cluster(folder, frame, expected, tmp_path):
         found = found.sort_values("object_id")
         np.testing.assert_array_equal(found["ra"].to_numpy(float), sky["ra"])
         same(found, expected)
+
+
+def test_other_shares_of_the_classes(bundle, frame, tables, tmp_path):
+    counted = replace(bundle, provenance={**bundle.provenance, "class_counts": {"Ia": 3, "II": 1}})
+    found = classify_nested(frame, bundle=save(counted, tmp_path / "b"), priors={"Ia": 0.2})
+    expected = Predictor(counted, priors={"Ia": 0.2}).predict_proba(*tables)
+    same(found, expected)
+    assert not np.allclose(numbers(found), numbers(classify_nested(frame, bundle=tmp_path / "b")))

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from lcclassify.errors import ConfigError
+from lcclassify.nn.priors import Priors
 from lcclassify.schema import Taxonomy
 from lcclassify.training.calibrating import calibrated, estimate_shares, recovers
-from lcclassify.training.priors import Priors
 from lcclassify.training.scaling import Scaling, fit_temperature
 
 TAXONOMY = Taxonomy(("A", "B", "C", "D"), names={"B": "second"})

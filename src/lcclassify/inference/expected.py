@@ -31,6 +31,7 @@ class ExpectedAccuracy:
         as_trained: Mean probability of the most probable class: what holds if the classes have
             the shares that the probabilities are for.
         as_estimated: The same with shares estimated from the objects.
+        shares: ``(K,)`` these.
     """
 
     value: float
@@ -38,6 +39,7 @@ class ExpectedAccuracy:
     high: float
     as_trained: float
     as_estimated: float
+    shares: FloatArray
 
 
 def expected_accuracy(
@@ -75,4 +77,4 @@ def expected_accuracy(
     beyond = _DEVIATIONS * np.sqrt(chance) + _ELSEWHERE * min(distance / _ALTOGETHER, 1.0)
     low = max(min(as_trained, as_estimated) - beyond, 0.0)
     high = min(max(as_trained, as_estimated) + beyond, 1.0)
-    return ExpectedAccuracy((low + high) / 2, low, high, as_trained, as_estimated)
+    return ExpectedAccuracy((low + high) / 2, low, high, as_trained, as_estimated, shares)

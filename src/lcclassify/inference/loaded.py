@@ -8,11 +8,12 @@ from typing import Final
 
 from lcclassify.inference.document import DOCUMENT, WEIGHTS
 from lcclassify.inference.predictor import Predictor
+from lcclassify.nn.priors import Priors
 
 HELD: Final = 2  # predictors kept, the last used ones
 
 _Stamp = tuple[tuple[int, int, int], ...]
-_Key = tuple[Path, str, int | None, str, int | None, float | None]
+_Key = tuple[Path, str, int | None, str, int | None, float | None, Priors | None]
 _held: dict[_Key, tuple[_Stamp | None, Predictor]] = {}
 _loading = Lock()
 
@@ -24,6 +25,7 @@ def loaded_predictor(
     precision: str = "32",
     threads: int | None = None,
     unknown_fraction: float | None = None,
+    priors: Priors | None = None,
 ) -> Predictor:
     """Return a predictor with the bundle of a folder, read once in this process.
 
@@ -36,13 +38,14 @@ def loaded_predictor(
         precision: As in `Predictor`.
         threads: As in `Predictor`.
         unknown_fraction: As in `Predictor`.
+        priors: As in `Predictor`.
 
     Raises:
         BundleError: The bundle cannot be used.
         ConfigError: An argument is invalid, or there is no such accelerator.
     """
     folder = Path(folder).expanduser().absolute()
-    key = (folder, accelerator, batch_size, precision, threads, unknown_fraction)
+    key = (folder, accelerator, batch_size, precision, threads, unknown_fraction, priors)
     with _loading:
         stamp = _stamp(folder)
         found = _held.pop(key, None)
@@ -54,6 +57,7 @@ def loaded_predictor(
                 precision=precision,
                 threads=threads,
                 unknown_fraction=unknown_fraction,
+                priors=priors,
             )
             found = (stamp, predictor)
         _held[key] = found

@@ -31,6 +31,7 @@ from lcclassify.inference.nested_frames import (
 )
 from lcclassify.inference.predictions import CLASS_PREFIX, PREDICTED_CLASS, REASON, UNKNOWN
 from lcclassify.inference.predictor import Predictor
+from lcclassify.nn.priors import Priors
 from lcclassify.schema import (
     DETECTED,
     FLUX,
@@ -61,6 +62,7 @@ def classify_nested(
     batch_size: int | None = None,
     precision: str = "32",
     unknown_fraction: float | None = None,
+    priors: Mapping[str, float] | str | None = None,
 ) -> pd.DataFrame:
     """Classify the rows of a NestedFrame, such as a partition of an LSDB catalogue.
 
@@ -88,6 +90,7 @@ def classify_nested(
         batch_size: As in `Predictor`.
         precision: As in `Predictor`.
         unknown_fraction: As in `Predictor`.
+        priors: As in `Predictor`.
 
     Returns:
         A NestedFrame with a row for every row, in the same order and with the same index:
@@ -109,7 +112,12 @@ def classify_nested(
     """
     nested_pandas = nested_library()
     predictor = loaded_predictor(
-        bundle, accelerator, batch_size, precision, unknown_fraction=unknown_fraction
+        bundle,
+        accelerator,
+        batch_size,
+        precision,
+        unknown_fraction=unknown_fraction,
+        priors=None if priors is None else Priors.from_config(priors),
     )
     frame = with_nested_type(frame, sources, columns or {})
     reading = _reading(frame, predictor, sources, columns, metadata, passbands, zeropoint)

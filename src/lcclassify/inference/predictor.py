@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -26,8 +26,10 @@ from lcclassify.inference.predictions import (
     with_unscored,
 )
 from lcclassify.inference.scoring import scored_batches
+from lcclassify.inference.shares import changed_shares, shares_of
 from lcclassify.nn.devices import chosen_device
 from lcclassify.nn.gru import with_products
+from lcclassify.nn.priors import Priors
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID, LightCurves
 from lcclassify.tables.sortedids import positions
@@ -58,6 +60,7 @@ class Predictor:
             torch has been given threads. All predictors of a process that have equally many
             share them. Other threads than these keep torch's settings.
         unknown_fraction: Share of objects of no known class expected; None for the bundle's.
+        priors: Shares of the classes expected, as of `lcclassify.load`; None for the bundle's.
 
     Attributes:
         bundle: The bundle.
@@ -66,9 +69,10 @@ class Predictor:
         precision: One of `PRECISIONS`.
         threads: Batches scored at a time on a CPU.
         unknown_fraction: Share of unknown objects expected; None where the bundle tells none.
+        shares: ``(K,)`` of the classes, that probabilities are for; None where none are told.
 
     Raises:
-        BundleError: A share of unknown objects is given, and the bundle does not tell them.
+        BundleError: Shares are given that the bundle tells nothing of.
         ConfigError: An argument is invalid, or there is no such accelerator.
 
     Example:
@@ -86,6 +90,7 @@ class Predictor:
         chunk_size: int = CHUNK_SIZE,
         threads: int | None = None,
         unknown_fraction: float | None = None,
+        priors: Priors | Mapping[str, float] | str | None = None,
     ) -> None:
         self.device = chosen_device(accelerator)
         if batch_size is None:
@@ -104,6 +109,11 @@ class Predictor:
         elif detector is not None:
             unknown_fraction = detector.fraction
         self.unknown_fraction = unknown_fraction
+        self._change = None
+        if priors is not None:
+            given = priors if isinstance(priors, Priors) else Priors.from_config(priors)
+            self._change = changed_shares(bundle, given)
+        self.shares = shares_of(bundle) if self._change is None else self._change.wanted
         self.bundle = bundle
         check_choice("precision", str(precision), PRECISIONS)
         if precision == "int8" and self.device.type != "cpu":
@@ -118,30 +128,18 @@ class Predictor:
         self._classifier = with_products(bundle.classifier.to(self.device).eval(), products)
 
     @classmethod
-    def load(
-        cls,
-        folder: str | Path,
-        *,
-        accelerator: str = "auto",
-        batch_size: int | None = None,
-        precision: str = "32",
-        threads: int | None = None,
-        unknown_fraction: float | None = None,
-    ) -> Predictor:
+    def load(cls, folder: str | Path, **options: Any) -> Predictor:
         """Return a predictor with the bundle of a folder.
+
+        Args:
+            folder: The folder.
+            options: Arguments by name, as of `Predictor`.
 
         Raises:
             BundleError: The bundle cannot be used.
             ConfigError: An argument is invalid, or there is no such accelerator.
         """
-        return cls(
-            load(folder),
-            accelerator=accelerator,
-            batch_size=batch_size,
-            precision=precision,
-            threads=threads,
-            unknown_fraction=unknown_fraction,
-        )
+        return cls(load(folder), **options)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -202,8 +200,14 @@ class Predictor:
         decisions.check(classifier.unknown is not None, classifier.sets is not None)
         found = None
         if decisions.sets is not None and classifier.sets is not None:
-            values = torch.as_tensor(predictions.probabilities)
-            made = classifier.sets.to("cpu").sets(values, decisions.sets, decisions.sets_by)
+            # Thresholds are of the bundle's own probabilities, and of a class hold whatever its
+            # share is; of all classes together each counts by its share.
+            own, weights = predictions.probabilities, None
+            if self._change is not None:
+                own, weights = self._change.undone(own), self._change.ratios.tolist()
+            made = classifier.sets.to("cpu").sets(
+                torch.as_tensor(own), decisions.sets, decisions.sets_by, weights
+            )
             found = made.numpy()
         frame = predictions.to_frame(self.classes)
         return decisions.decided(frame, predictions, self.classes, found)
@@ -263,6 +267,8 @@ class Predictor:
                     progress(len(batch_rows))
         if progress is not None and not observed.all():
             progress(int((~observed).sum()))
+        if self._change is not None:
+            probabilities = self._change.changed(probabilities)
         finite = np.isfinite(probabilities).all(axis=1)
         probabilities[~finite] = np.nan
         if unknown is not None:

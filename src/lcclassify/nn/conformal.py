@@ -66,7 +66,9 @@ class PredictionSets(nn.Module):
         made.weights.copy_(weights[targets.to(torch.int64)])
         return made
 
-    def thresholds(self, level: float, by: str = "class") -> Tensor:
+    def thresholds(
+        self, level: float, by: str = "class", class_weights: Sequence[float] | None = None
+    ) -> Tensor:
         """Return the least probability of each class in a set, ``(K,) float64``.
 
         Of a class with too few objects for the level it is that of all together: nothing can
@@ -74,21 +76,35 @@ class PredictionSets(nn.Module):
         few objects in all it is 0. Infinite of a class without any: nothing is known of it, and it
         is in no set.
 
+        Args:
+            level: As in `sets`, likewise the others.
+            by: Whose share.
+            class_weights: ``(K,)``.
+
         Raises:
             ConfigError: The level is not between 0 and 1, or `by` none of `SETS_BY`.
         """
         check_level(level)
         check_choice("sets_by", by, SETS_BY)
         found = torch.full((self.n_classes,), torch.inf, dtype=torch.float64)
-        of_all = _threshold(self.given, self.weights, level) or 0.0
         targets = self.targets.to(torch.int64)
+        weights = self.weights
+        if class_weights is not None:
+            weights = weights * torch.as_tensor(list(class_weights), dtype=torch.float64)[targets]
+        of_all = _threshold(self.given, weights, level) or 0.0
         for k in sorted(set(targets.tolist())):
             own = targets == k
-            alone = _threshold(self.given[own], self.weights[own], level) if by == "class" else None
+            alone = _threshold(self.given[own], weights[own], level) if by == "class" else None
             found[k] = of_all if alone is None else alone
         return found
 
-    def sets(self, probabilities: Tensor, level: float, by: str = "class") -> Tensor:
+    def sets(
+        self,
+        probabilities: Tensor,
+        level: float,
+        by: str = "class",
+        class_weights: Sequence[float] | None = None,
+    ) -> Tensor:
         """Return which classes are in the sets of objects, ``(N, K) bool``.
 
         Args:
@@ -96,8 +112,10 @@ class PredictionSets(nn.Module):
                 and the others divided by their sum.
             level: Probability that the set holds the true class.
             by: ``class``: of each class; ``all``: of all objects together.
+            class_weights: ``(K,)`` how much more frequent a class is among these objects than it
+                was taken to be; None for no more.
         """
-        return self.known(probabilities) >= self.thresholds(level, by)
+        return self.known(probabilities) >= self.thresholds(level, by, class_weights)
 
     def known(self, probabilities: Tensor) -> Tensor:
         """Return probabilities ``(N, K)`` given that an object is of a class with objects."""

@@ -11,6 +11,7 @@ from lcclassify.inference.predictions import NO_OBJECT_ROW, NO_OBSERVATION, with
 from lcclassify.inference.told_apart import sampled
 from lcclassify.jobs.account import Stages, account_of, account_tables
 from lcclassify.jobs.shards import ShardRecord, ShardStore
+from lcclassify.nn.priors import Priors
 from lcclassify.schema import LABEL, OBJECT_ID
 from lcclassify.surveys.chunks import SurveyChunks
 from lcclassify.tasks.prediction_examples import example_curves
@@ -39,6 +40,7 @@ class ClassifyJob:
         threads: As in `Predictor`; all chunks that a process works on share them.
         decisions: What is said beside the probabilities.
         unknown_fraction: As in `Predictor`.
+        priors: As in `Predictor`.
         keep_examples: Whether to keep light curves that a report may show.
     """
 
@@ -53,6 +55,7 @@ class ClassifyJob:
     threads: int
     decisions: Decisions
     unknown_fraction: float | None = None
+    priors: Priors | None = None
     keep_examples: bool = False
 
     def process(self, index: int) -> ShardRecord:
@@ -67,6 +70,7 @@ class ClassifyJob:
             self.precision,
             self.threads,
             self.unknown_fraction,
+            self.priors,
         )
         with stages("read"):
             chunk = self.chunks.read(index)

@@ -17,6 +17,7 @@ from lcclassify.evaluation.tensorboard import ValidationLog
 from lcclassify.evaluation.worth import StackWorth
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.devices import device_of, float32_products
+from lcclassify.nn.priors import wanted_shares
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID
@@ -42,7 +43,6 @@ from lcclassify.tasks.runs import Run
 from lcclassify.tasks.shift import shift_of_test
 from lcclassify.tasks.training_sample import training_sample
 from lcclassify.terminal import terminal, working
-from lcclassify.training.calibrating import wanted_shares
 from lcclassify.training.callbacks import EpochWatcher
 from lcclassify.training.context import TrainingContext
 from lcclassify.training.head_settings import HeadSettings

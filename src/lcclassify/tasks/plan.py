@@ -12,10 +12,10 @@ from lcclassify.checks import check_flag, check_keys, check_whole
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.inference.decisions import unknown_fraction
+from lcclassify.nn.priors import Priors
 from lcclassify.schema import STACK, InputSizes, PlainConfig
 from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.training.head_settings import HeadSettings
-from lcclassify.training.priors import Priors
 from lcclassify.training.settings import MODES, AnyMember, TreeSettings, member_from_config
 from lcclassify.training.splits import SplitSettings
 

@@ -25,6 +25,7 @@ from lcclassify.evaluation.report import (
 from lcclassify.inference.decisions import Decisions, check_unknown, unknown_fraction
 from lcclassify.inference.document import fingerprint, read_document
 from lcclassify.inference.predictions import NO_OBSERVATION, Predictions
+from lcclassify.inference.shares import check_priors
 from lcclassify.inference.writer import (
     check_writable,
     output_format,
@@ -35,6 +36,7 @@ from lcclassify.jobs.chunked import remove_work, run_chunks, working_folder
 from lcclassify.jobs.engines import Engine
 from lcclassify.jobs.result import ChunkedResult, stage_shares
 from lcclassify.jobs.shards import ShardStore
+from lcclassify.nn.priors import Priors, listed_shares
 from lcclassify.surveys.base import Survey
 from lcclassify.surveys.chunks import SurveyChunks
 from lcclassify.tasks.classify_job import PREDICTIONS, ClassifyJob
@@ -124,6 +126,9 @@ def predict(cfg: DictConfig) -> PredictResult:
     evaluate, restart = (check_flag(key, cfg[key]) for key in ("evaluate", "restart"))
     decisions = Decisions.from_config(cfg.sets, cfg.sets_by, cfg.abstain)
     fraction = unknown_fraction(cfg.unknown)
+    priors = None if cfg.priors is None else Priors.from_config(cfg.priors)
+    if priors is not None:
+        check_priors(priors)
     document = read_document(bundle)["ensemble"]
     check_unknown(fraction, document.get("unknown") is not None)
     decisions.check(document.get("unknown") is not None, document.get("sets") is not None)
@@ -136,7 +141,13 @@ def predict(cfg: DictConfig) -> PredictResult:
 
     # The same that the chunks will ask for.
     predictor = loaded_predictor(
-        bundle, cfg.accelerator, cfg.batch_size, str(cfg.precision), engine.threads, fraction
+        bundle,
+        cfg.accelerator,
+        cfg.batch_size,
+        str(cfg.precision),
+        engine.threads,
+        fraction,
+        priors,
     )
     work = output.with_name(f"{output.name}.work")
     with working_folder(work):
@@ -155,6 +166,9 @@ def predict(cfg: DictConfig) -> PredictResult:
                 f"A share of {fraction:g} of unknown objects is expected, instead of the bundle's "
                 f"{own:g}."
             )
+        if priors is not None and predictor.shares is not None:
+            listed = listed_shares(predictor.shares, predictor.bundle.taxonomy)
+            sentences.append(f"Probabilities are for these shares of the classes: {listed}.")
         key = fingerprint(bundle)
 
         def job(chunks: SurveyChunks, store: ShardStore) -> ClassifyJob:
@@ -170,6 +184,7 @@ def predict(cfg: DictConfig) -> PredictResult:
                 threads=engine.threads,
                 decisions=decisions,
                 unknown_fraction=fraction,
+                priors=priors,
                 keep_examples=report,
             )
 
@@ -184,6 +199,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             "precision": predictor.precision,
             **asdict(decisions),
             "unknown.fraction": predictor.unknown_fraction,
+            "priors": None if priors is None else dict(priors.shares) or priors.kind,
             "device": predictor.device.type,
             "version": __version__,
         }
@@ -251,7 +267,7 @@ def _finish(
     elif metrics.exists():
         metrics.unlink()
         sentences.append(f"{metrics.name} was of the replaced predictions and is removed.")
-    shift = shift_of(run, run.store.paths(run.records, PREDICTIONS), predictor.bundle)
+    shift = shift_of(run, run.store.paths(run.records, PREDICTIONS), predictor)
     if shift is not None:
         whole = found[list(found)[-1]].scalars["accuracy"] if found else None
         sentences += shift.sentences(whole)

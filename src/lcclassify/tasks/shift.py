@@ -28,6 +28,7 @@ from lcclassify.tasks.classify_job import COMPARED
 
 if TYPE_CHECKING:
     from lcclassify.inference.bundle import Bundle
+    from lcclassify.inference.predictor import Predictor
     from lcclassify.inference.training_objects import TrainingObjects
     from lcclassify.tasks.inputs import TrainingInputs
     from lcclassify.training.context import TrainingContext
@@ -51,6 +52,7 @@ class Shift:
             training objects, or of few.
         who: What the objects are, to begin a sentence with.
         is_drawn: Whether the training objects were drawn as they would look in a target survey.
+        classes: The K labels; none where nothing is expected.
     """
 
     differences: Sequence[Difference]
@@ -58,6 +60,7 @@ class Shift:
     apart: ToldApart | None = None
     who: str = "These objects"
     is_drawn: bool = False
+    classes: tuple[str, ...] = ()
 
     @property
     def distance(self) -> float:
@@ -119,20 +122,26 @@ class Shift:
             "expected_accuracy": (
                 None if expected is None else [expected.value, expected.low, expected.high]
             ),
+            "estimated_shares": (
+                None
+                if expected is None
+                else dict(zip(self.classes, expected.shares.tolist(), strict=True))
+            ),
         }
 
 
-def shift_of(run: ChunkedResult, paths: Sequence[Path], bundle: Bundle) -> Shift | None:
+def shift_of(run: ChunkedResult, paths: Sequence[Path], predictor: Predictor) -> Shift | None:
     """Compare what was classified with the training objects.
 
     Args:
         run: The finished chunks.
         paths: Their tables of predictions.
-        bundle: What classified them.
+        predictor: What classified them.
 
     Returns:
         None where the bundle is of a format that does not tell what it was trained on.
     """
+    bundle = predictor.bundle
     conditions = bundle.conditions
     if conditions is None:
         return None
@@ -146,15 +155,15 @@ def shift_of(run: ChunkedResult, paths: Sequence[Path], bundle: Bundle) -> Shift
         conditions, {name: counts.tolist() for name, counts in sums.items()}, compared
     )
     probabilities = _some(paths, bundle.taxonomy.classes)
-    known = _known_shares(bundle)
     expected = None
-    if len(probabilities) and known is not None:
+    if len(probabilities) and predictor.shares is not None:
         sets = bundle.classifier.sets
         distance = max((one.distance for one in found), default=0.0)
         expected = expected_accuracy(
-            probabilities, known, 0 if sets is None else len(sets.given), distance
+            probabilities, predictor.shares, 0 if sets is None else len(sets.given), distance
         )
-    return Shift(found, expected, _apart(run, bundle), is_drawn=_is_drawn(bundle))
+    classes = bundle.taxonomy.classes
+    return Shift(found, expected, _apart(run, bundle), is_drawn=_is_drawn(bundle), classes=classes)
 
 
 def shift_of_test(
@@ -206,16 +215,6 @@ def _is_drawn(bundle: Bundle) -> bool:
     """Whether a bundle's training objects were drawn as they would look in a target survey."""
     augmentation = bundle.provenance.get("augmentation") or {}
     return isinstance(augmentation, dict) and augmentation.get("target", "none") != "none"
-
-
-def _known_shares(bundle: Bundle) -> NDArray[np.float64] | None:
-    """Return the shares that a bundle's probabilities are for, ``(K,)``, if it tells them."""
-    stated = bundle.provenance.get("calibration") or {}
-    shares = stated.get("shares") or bundle.provenance.get("class_counts")
-    if not isinstance(shares, dict):
-        return None
-    known = np.array([float(shares.get(label, 0)) for label in bundle.taxonomy.classes])
-    return known / known.sum() if known.sum() > 0 else None
 
 
 def _some(paths: Sequence[Path], classes: Sequence[str]) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,11 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.nn.calibration import Calibration
+from lcclassify.nn.priors import Priors, listed_shares, wanted_shares
 from lcclassify.nn.shares import estimate_shares
 from lcclassify.schema import Taxonomy
-from lcclassify.training.priors import Priors
 from lcclassify.training.scaling import NONE, ChosenScaling, Scaling, chosen_scaling
 
 FloatArray = NDArray[np.float64]
@@ -92,25 +90,6 @@ def recovers(
     return float(np.mean(errors)), float(np.mean(before))
 
 
-def wanted_shares(priors: Priors, taxonomy: Taxonomy, known: FloatArray) -> FloatArray:
-    """Return the shares ``(K,)`` that are wanted, where no object need be looked at for them.
-
-    Estimated priors give the training set's, which estimates begin with.
-
-    Args:
-        priors: The shares wanted.
-        taxonomy: The K classes.
-        known: ``(K,)`` shares of the training set.
-
-    Raises:
-        ConfigError: A stated class is none of the taxonomy's, or has no training objects.
-    """
-    if priors.kind == "flat":
-        flat: FloatArray = (known > 0) / (known > 0).sum()
-        return flat
-    return _stated(priors.shares, taxonomy, known) if priors.kind == "stated" else known
-
-
 def calibrated(
     priors: Priors,
     taxonomy: Taxonomy,
@@ -147,7 +126,7 @@ def calibrated(
     shares, kind = wanted_shares(priors, taxonomy, known), priors.kind
     if priors.estimated and unlabelled is not None and len(unlabelled):
         shares = estimate_shares(scaling(unlabelled), known)
-        listed = _listed(shares, taxonomy)
+        listed = listed_shares(shares, taxonomy)
         if held_out is not None:
             values = scaling(held_out[0])
             left, before = recovers(values, held_out[1], known, shares, seed)
@@ -166,7 +145,7 @@ def calibrated(
         if kind == "halfway":
             shares = _halfway(known, shares)
             sentences.append(
-                f"Halfway from the training set's to these: {_listed(shares, taxonomy)}."
+                f"Halfway from the training set's to these: {listed_shares(shares, taxonomy)}."
             )
     elif priors.estimated:
         sentences.append("Shares cannot be estimated: there are no objects to be classified.")
@@ -218,29 +197,3 @@ def _halfway(known: FloatArray, shares: FloatArray) -> FloatArray:
     mean = np.sqrt(known * shares)
     found: FloatArray = mean / mean.sum()
     return found
-
-
-def _stated(stated: Mapping[str, float], taxonomy: Taxonomy, known: FloatArray) -> FloatArray:
-    shares = np.full(len(known), np.nan)
-    for label, share in stated.items():
-        if label not in taxonomy.classes:
-            raise ConfigError(
-                f"priors names the class '{label}': {did_you_mean(label, taxonomy.classes)}"
-            )
-        place = taxonomy.classes.index(label)
-        if known[place] == 0 and share > 0:
-            raise ConfigError(f"priors.{label} is above 0, and no training object is of it")
-        shares[place] = share
-    rest = np.isnan(shares)
-    left = 1 - np.nansum(shares)
-    if known[rest].sum() > 0:
-        shares[rest] = left * known[rest] / known[rest].sum()
-    elif left > 1e-6:
-        raise ConfigError(f"priors are of all classes and add up to {1 - left:g} instead of 1")
-    found: FloatArray = np.nan_to_num(shares)
-    return found
-
-
-def _listed(shares: FloatArray, taxonomy: Taxonomy) -> str:
-    named = zip(taxonomy.display_names(), shares, strict=True)
-    return ", ".join(f"{name} {share:.3f}" for name, share in named if share >= 0.0005)

@@ -3,7 +3,7 @@
 import pytest
 
 from lcclassify.errors import ConfigError
-from lcclassify.training.priors import WORDS, Priors
+from lcclassify.nn.priors import WORDS, Priors
 
 
 @pytest.mark.parametrize("word", WORDS)
