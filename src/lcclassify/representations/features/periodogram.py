@@ -20,6 +20,7 @@ IntArray = NDArray[np.int64]
 
 OVERSAMPLING: Final = 5  # places wanted for each that is summed
 _BLOCK: Final = 64  # summed frequencies of a block
+_HALF: Final = _BLOCK // 2
 _REACH: Final = 5  # summed values on each side that an interpolated one is made of
 _TAPS: Final = 2 * _REACH
 
@@ -59,8 +60,10 @@ def power_spectrum(place: FloatArray, values: FloatArray, first: int, last: int)
     n_blocks = (high - low + _BLOCK - 1) // _BLOCK
     # Of a number that four do not divide the others count nothing.
     padded = (n + 3) // 4 * 4
-    table_re = np.zeros((padded, _BLOCK), np.float32)
-    table_im = np.zeros((padded, _BLOCK), np.float32)
+    # What lies as far below the middle of a block as another above it has the same cosine and the
+    # opposite sine: each pair of sums is of the same four products.
+    table_re = np.zeros((padded, _HALF), np.float32)
+    table_im = np.zeros((padded, _HALF), np.float32)
     now_re = np.zeros(padded)
     now_im = np.zeros(padded)
     step_re = np.zeros(padded)
@@ -68,34 +71,40 @@ def power_spectrum(place: FloatArray, values: FloatArray, first: int, last: int)
     for i in range(n):
         angle = -np.pi * place[i]
         cos, sin = np.cos(angle), np.sin(angle)
-        c, s = 1.0, 0.0
-        for j in range(_BLOCK):
+        c, s = np.cos(angle / 2), np.sin(angle / 2)
+        for j in range(_HALF):
             table_re[i, j] = c
             table_im[i, j] = s
             c, s = c * cos - s * sin, c * sin + s * cos
         step_re[i] = np.cos(_BLOCK * angle)
         step_im[i] = np.sin(_BLOCK * angle)
-        now_re[i] = values[i] * np.cos(low * angle)
-        now_im[i] = values[i] * np.sin(low * angle)
+        middle = (low + _HALF - 0.5) * angle
+        now_re[i] = values[i] * np.cos(middle)
+        now_im[i] = values[i] * np.sin(middle)
     re = np.zeros(n_blocks * _BLOCK, np.float32)
     im = np.zeros(n_blocks * _BLOCK, np.float32)
+    sums = np.empty((4, _HALF), np.float32)
     for block in range(n_blocks):
-        here_re = re[block * _BLOCK : (block + 1) * _BLOCK]
-        here_im = im[block * _BLOCK : (block + 1) * _BLOCK]
+        sums[:] = 0.0
+        re_cos, im_sin, re_sin, im_cos = sums[0], sums[1], sums[2], sums[3]
         for i in range(0, padded, 4):
-            re_0, re_1, re_2, re_3 = table_re[i], table_re[i + 1], table_re[i + 2], table_re[i + 3]
-            im_0, im_1, im_2, im_3 = table_im[i], table_im[i + 1], table_im[i + 2], table_im[i + 3]
+            c_0, c_1, c_2, c_3 = table_re[i], table_re[i + 1], table_re[i + 2], table_re[i + 3]
+            s_0, s_1, s_2, s_3 = table_im[i], table_im[i + 1], table_im[i + 2], table_im[i + 3]
             a_0, b_0 = np.float32(now_re[i]), np.float32(now_im[i])
             a_1, b_1 = np.float32(now_re[i + 1]), np.float32(now_im[i + 1])
             a_2, b_2 = np.float32(now_re[i + 2]), np.float32(now_im[i + 2])
             a_3, b_3 = np.float32(now_re[i + 3]), np.float32(now_im[i + 3])
-            for j in range(_BLOCK):
-                here_re[j] += (
-                    (a_0 * re_0[j] - b_0 * im_0[j]) + (a_1 * re_1[j] - b_1 * im_1[j])
-                ) + ((a_2 * re_2[j] - b_2 * im_2[j]) + (a_3 * re_3[j] - b_3 * im_3[j]))
-                here_im[j] += (
-                    (a_0 * im_0[j] + b_0 * re_0[j]) + (a_1 * im_1[j] + b_1 * re_1[j])
-                ) + ((a_2 * im_2[j] + b_2 * re_2[j]) + (a_3 * im_3[j] + b_3 * re_3[j]))
+            for j in range(_HALF):
+                re_cos[j] += (a_0 * c_0[j] + a_1 * c_1[j]) + (a_2 * c_2[j] + a_3 * c_3[j])
+                im_sin[j] += (b_0 * s_0[j] + b_1 * s_1[j]) + (b_2 * s_2[j] + b_3 * s_3[j])
+                re_sin[j] += (a_0 * s_0[j] + a_1 * s_1[j]) + (a_2 * s_2[j] + a_3 * s_3[j])
+                im_cos[j] += (b_0 * c_0[j] + b_1 * c_1[j]) + (b_2 * c_2[j] + b_3 * c_3[j])
+        above = block * _BLOCK + _HALF
+        for j in range(_HALF):
+            re[above + j] = re_cos[j] - im_sin[j]
+            im[above + j] = im_cos[j] + re_sin[j]
+            re[above - 1 - j] = re_cos[j] + im_sin[j]
+            im[above - 1 - j] = im_cos[j] - re_sin[j]
         for i in range(n):
             c, d = now_re[i], now_im[i]
             now_re[i] = c * step_re[i] - d * step_im[i]
