@@ -200,7 +200,7 @@ class Predictor:
         decisions.check(classifier.unknown is not None, classifier.sets is not None)
         found = None
         if decisions.sets is not None and classifier.sets is not None:
-            # Thresholds are of the bundle's own probabilities, a class's hold whatever its share is.
+            # Thresholds are of the bundle's own probabilities; a class's hold for any share.
             own, weights = predictions.probabilities, None
             if self._change is not None:
                 own, weights = self._change.undone(own), self._change.ratios.tolist()
