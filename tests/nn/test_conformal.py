@@ -51,6 +51,17 @@ def test_a_class_is_in_a_set_if_its_p_value_is_large_enough():
             assert found[n, k] == (p_value > 0.2 or np.isclose(p_value, 0.2))
 
 
+def test_weights_of_the_objects_to_be_classified_are_those_of_fitting():
+    weights = [0.2, 1.0, 6.0]
+    made = fitted()
+    for level in (0.6, 0.9):
+        of_all = made.thresholds(level, "all", weights)
+        assert of_all.tolist() == fitted(weights=weights).thresholds(level, "all").tolist()
+        assert of_all.tolist() != made.thresholds(level, "all").tolist()
+        of_each = made.thresholds(level, "class", weights)
+        assert of_each.tolist() == made.thresholds(level, "class").tolist()
+
+
 def test_sets_grow_with_the_level():
     made, (new, _) = fitted(), sample(200, 5)
     sizes = [made.sets(new, level, "all") for level in (0.5, 0.8, 0.95)]

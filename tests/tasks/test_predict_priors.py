@@ -5,6 +5,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 import lcclassify
 from lcclassify.errors import ConfigError
@@ -65,16 +66,22 @@ def test_probabilities_are_for_these_shares(run, classified, survey_folder):
     np.testing.assert_allclose(of_classes(python), expected, rtol=1e-6)
 
 
-def test_sets_by_class_hold_whatever_the_shares_are(classified):
+def test_sets_by_class_hold_whatever_the_shares_are(classified, run):
     """Their thresholds are of each class by itself; of all together the common ones count."""
-    words = ("sets=0.8",)
-    own, _, _ = classified("own.parquet", *words)
-    flat, _, _ = classified("flat.parquet", *words, "priors={slow: 0.9}")
-    assert flat["set_80"].to_list() == own["set_80"].to_list()
-    assert of_classes(flat).tolist() != of_classes(own).tolist()
-    of_all, _, _ = classified("all.parquet", *words, "sets_by=all")
-    moved, _, _ = classified("moved.parquet", *words, "sets_by=all", "priors={slow: 0.9}")
-    assert moved["set_80"].to_list() != of_all["set_80"].to_list()
+    own, _, _ = classified("own.parquet", "sets=0.8")
+    moved, _, _ = classified("moved.parquet", "sets=0.8", "priors={slow: 0.9}")
+    assert moved["set_80"].to_list() == own["set_80"].to_list()
+    assert of_classes(moved).tolist() != of_classes(own).tolist()
+    of_all, _, _ = classified("all.parquet", "sets=0.8", "sets_by=all", "priors={slow: 0.9}")
+    bundle = lcclassify.load(run.bundle).bundle
+    counts = np.array(
+        [bundle.provenance["class_counts"][label] for label in bundle.taxonomy.classes]
+    )
+    shares = np.where(np.array(bundle.taxonomy.classes) == "slow", 0.9, 0.05)
+    weights = (shares / counts).tolist()
+    expected = bundle.classifier.sets.sets(torch.as_tensor(of_classes(own)), 0.8, "all", weights)
+    found = [[label in one for label in bundle.taxonomy.classes] for one in of_all["set_80"]]
+    assert found == expected.tolist()
 
 
 def test_what_is_refused(classified, run):
