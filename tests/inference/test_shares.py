@@ -71,6 +71,17 @@ def test_the_change_begins_with_the_shares_that_probabilities_are_for():
     np.testing.assert_allclose(flat.changed(given), given)
 
 
+def test_a_share_of_0_in_training_is_made_up_for():
+    own = bundle(stated={"A": 0.0, "B": 1.0, "C": 0.0})
+    given = np.array([[1e-6, 1.0 - 1e-6, 0.0]])
+    change = changed_shares(own, Priors())
+    odds = change.changed(given)[0]
+    assert odds[0] / odds[1] == pytest.approx(0.75 / 0.25 * (1e-6 / (1 - 1e-6)) / 1e-6)
+    assert (change.wanted[:2] > 0).all()
+    zero = changed_shares(bundle(), Priors.from_config({"A": 0}))
+    assert zero.wanted.tolist() == [1e-6, 1, 0]
+
+
 def test_what_is_refused():
     with pytest.raises(ConfigError, match=r"names the class 'D'"):
         changed_shares(bundle(), Priors.from_config({"D": 0.5}))

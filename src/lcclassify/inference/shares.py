@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lcclassify.errors import BundleError, ConfigError
-from lcclassify.nn.priors import Priors, wanted_shares
+from lcclassify.nn.priors import LEAST_SHARE, Priors, wanted_shares
 
 if TYPE_CHECKING:
     from lcclassify.inference.bundle import Bundle
 
 FloatArray = NDArray[np.float64]
-
-_LEAST: Final = 1e-6  # no share is taken for less, so that a change can be undone
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +26,8 @@ class ChangedShares:
     what an object has for classes without training objects stays as it is.
 
     Attributes:
-        before: ``(K,)`` shares, 0 of classes without training objects.
-        wanted: ``(K,)`` the others.
+        before: ``(K,)`` shares, above 0 but of classes without training objects.
+        wanted: ``(K,)`` the others, likewise.
 
     References:
         Saerens, Latinne & Decaestecker 2002, Neural Computation 14, 21.
@@ -43,7 +41,7 @@ class ChangedShares:
         """How much more frequent each class is than before, ``(K,)``; 1 of those without any."""
         ratios = np.ones(len(self.before))
         seen = self.before > 0
-        ratios[seen] = np.maximum(self.wanted[seen], _LEAST) / self.before[seen]
+        ratios[seen] = self.wanted[seen] / self.before[seen]
         return ratios
 
     def changed(self, probabilities: FloatArray) -> FloatArray:
@@ -86,7 +84,10 @@ def changed_shares(bundle: Bundle, priors: Priors) -> ChangedShares:
             "priors needs a bundle that tells how many training objects of each class there "
             "were, and this one does not: leave priors out"
         )
-    return ChangedShares(before, wanted_shares(priors, bundle.taxonomy, trained))
+    # A share of 0 that was stated, in training or now, is only a small one.
+    least = np.where(trained > 0, LEAST_SHARE, 0.0)
+    wanted = wanted_shares(priors, bundle.taxonomy, trained)
+    return ChangedShares(np.maximum(before, least), np.maximum(wanted, least))
 
 
 def check_priors(priors: Priors) -> None:

@@ -77,9 +77,9 @@ class PredictionSets(nn.Module):
         is in no set.
 
         Args:
-            level: As in `sets`, likewise the others.
-            by: Whose share.
-            class_weights: ``(K,)``.
+            level: As in `sets`.
+            by: As in `sets`.
+            class_weights: As in `sets`.
 
         Raises:
             ConfigError: The level is not between 0 and 1, or `by` none of `SETS_BY`.

@@ -16,6 +16,7 @@ from lcclassify.schema import Taxonomy
 FloatArray = NDArray[np.float64]
 
 WORDS: Final = ("training", "flat", "estimated", "halfway")
+LEAST_SHARE: Final = 1e-6  # of a class with training objects, so that no change is final
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from lcclassify.nn.calibration import Calibration
-from lcclassify.nn.priors import Priors, listed_shares, wanted_shares
+from lcclassify.nn.priors import LEAST_SHARE, Priors, listed_shares, wanted_shares
 from lcclassify.nn.shares import estimate_shares
 from lcclassify.schema import Taxonomy
 from lcclassify.training.scaling import NONE, ChosenScaling, Scaling, chosen_scaling
@@ -152,7 +152,7 @@ def calibrated(
         kind = "training"
     ratios = np.zeros(len(known))
     present = known > 0
-    ratios[present] = np.log(np.maximum(shares[present], 1e-6) / known[present])
+    ratios[present] = np.log(np.maximum(shares[present], LEAST_SHARE) / known[present])
     summary = {
         "scaling": None if chosen is None else chosen.summary(),
         "temperature": scaling.temperature,
