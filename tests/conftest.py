@@ -30,7 +30,6 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, settings
-from rich.console import Console
 from tensorboard.summary.writer import event_file_writer
 
 import lcclassify
@@ -163,6 +162,7 @@ def base_words(survey_folder, survey_words):
     """Overrides of a small, quick run on the survey, whatever the model."""
     return [
         *survey_words(survey_folder),
+        "features=reference",
         "split.folds=2",
         "split.test_fraction=0.25",
         "split.validation_fraction=0.15",
@@ -191,6 +191,7 @@ def stack_words(base_words):
     return [
         *base_words,
         "~model.members.trees",
+        "model.head.shrinkage.folds=2",
         *(f"model.members.dense.{word}" for word in TINY_DENSE),
         *(f"model.members.bigru.{word}" for word in TINY_GRU),
     ]
@@ -213,11 +214,12 @@ def compose_config():
 def run_train(compose_config):
     """Train in this process; returns the result and what the terminal showed."""
     from lcclassify.tasks.train import train
+    from lcclassify.terminal import terminal
 
     def run(folder, *words):
         words = [*words] if folder is None else [*words, f"paths.output_dir={folder}"]
         with open(os.devnull, "w") as nowhere:
-            return train(compose_config(*words), words, Console(file=nowhere))
+            return train(compose_config(*words), words, terminal(file=nowhere))
 
     return run
 

@@ -22,6 +22,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 QUICK = ["features=reference", "split.folds=2", "split.test_fraction=0.25", "trainer.workers=1"]
+RECIPES = ("A survey without Python", "A feature", "A network", "A loss", "A figure")
 QUIET = ["evaluation.figures=false", "evaluation.report=false", "tensorboard=false"]
 
 
@@ -87,14 +88,17 @@ def follow(title: str, checkout: Path) -> None:
         file.write_text(source, encoding="utf-8")
 
 
-@pytest.fixture
-def checkout(tmp_path):
-    """A copy of what recipes change, compiled code with it."""
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of what recipes change, compiled code with it, in which all were followed."""
+    checkout = tmp_path_factory.mktemp("recipes") / "checkout"
     for name in ("src", "conf", "tests"):
-        shutil.copytree(ROOT / name, tmp_path / "checkout" / name)
+        shutil.copytree(ROOT / name, checkout / name)
     for name in ("train.py", "predict.py", "pyproject.toml"):
-        shutil.copy2(ROOT / name, tmp_path / "checkout" / name)
-    return tmp_path / "checkout"
+        shutil.copy2(ROOT / name, checkout / name)
+    for title in RECIPES:
+        follow(title, checkout)
+    return checkout
 
 
 def run(checkout: Path, *words: str) -> str:
@@ -110,28 +114,25 @@ def run(checkout: Path, *words: str) -> str:
     return done.stdout
 
 
-def passed(checkout: Path, *words: str) -> int:
-    """Run tests of the copy, all of which pass; return how many."""
-    shown = run(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words)
-    count = re.search(r"(\d+) passed", shown)
-    assert count, shown
-    assert not re.search(r"failed|skipped", shown), shown
-    return int(count[1])
-
-
-@pytest.fixture(scope="session")
-def words_of(survey_words, tmp_path_factory):
-    """Return the words of a quick training on the tests' own survey."""
-
-    def words(folder):
-        return [*survey_words(folder), *QUICK, *QUIET, "trainer.accelerator=cpu"]
-
-    return words
+@pytest.mark.slow
+def test_what_recipes_add_is_tested(checkout):
+    """Tests of the copy all pass, and those that a recipe names are among them."""
+    wanted = {
+        "representations/features/test_shape.py": ("brightest", 10),
+        "nn/test_networks.py": ("nightly", 10),
+        "nn/test_losses.py": ("brier or conf_has", 6),
+        "evaluation/test_figures.py": ("saved_files or one_class_only", 4),
+    }
+    names = [f"tests/{name}" for name in wanted]
+    chosen = " or ".join(words for words, _ in wanted.values())
+    shown = run(checkout, "-m", "pytest", "-v", "-p", "no:cacheprovider", *names, "-k", chosen)
+    assert not re.search(r"FAILED|ERROR|SKIPPED", shown), shown
+    for name, (_, least) in wanted.items():
+        assert len(re.findall(rf"^tests/{name}::.* PASSED", shown, re.M)) >= least, shown
 
 
 @pytest.mark.slow
 def test_a_survey_without_python(checkout, survey_folder, tmp_path):
-    follow("A survey without Python", checkout)
     (path,) = (path for path, _, _ in recipe("A survey without Python"))
     described = yaml.safe_load((checkout / path).read_text())
     assert described["defaults"][0] == "table"
@@ -158,48 +159,23 @@ def test_a_survey_without_python(checkout, survey_folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_feature(checkout, words_of, survey_folder, tmp_path):
-    follow("A feature", checkout)
-    assert passed(checkout, "tests/representations/features/test_shape.py", "-k", "brightest") >= 10
-    words = [*words_of(survey_folder), "model=dense", "model.fit.epochs=2"]
-    words[words.index("features=reference")] = "representation.features=[reference,brightest]"
-    run(checkout, "train.py", *words, f"paths.output_dir={tmp_path / 'run'}")
-    bundle = yaml.safe_load((tmp_path / "run" / "bundle" / "bundle.yaml").read_text())
+def test_a_stack_of_what_recipes_add(checkout, survey_words, survey_folder, tmp_path):
+    """The feature, the network and the loss are chosen by their names, and kept in a bundle."""
+    words = [word for word in QUICK if not word.startswith("features=")]
+    words += [*survey_words(survey_folder), *QUIET, "trainer.accelerator=cpu"]
+    words += ["representation.features=[reference,brightest]", "stacking.refit=0"]
+    words += ["+model@model.members.nightly=nightly", "loss@model.members.dense.loss=brier"]
+    words += ["~model.members.bigru", "~model.members.trees", "model.head.shrinkage.folds=2"]
+    words += [f"model.members.{name}.fit.epochs=2" for name in ("nightly", "dense")]
+    out = tmp_path / "run"
+    run(checkout, "train.py", *words, f"paths.output_dir={out}")
+    bundle = yaml.safe_load((out / "bundle" / "bundle.yaml").read_text())
     assert {"brightest_g", "brightest_r"} <= set(bundle["feature_names"])
-
-
-@pytest.mark.slow
-def test_a_network(checkout, words_of, survey_folder, tmp_path):
-    follow("A network", checkout)
-    assert passed(checkout, "tests/nn/test_networks.py", "-k", "nightly") >= 10
-    words = words_of(survey_folder)
-    alone = ["model=nightly", "model.fit.epochs=2", f"paths.output_dir={tmp_path / 'run'}"]
-    run(checkout, "train.py", *words, *alone)
+    config = yaml.safe_load((out / "config.yaml").read_text())["model"]["members"]
+    assert config["dense"]["loss"]["_target_"] == "lcclassify.nn.losses.BrierLoss"
+    assert "2 members (dense, nightly)" in (out / "bundle" / "MODEL_CARD.md").read_text()
     load = "import lcclassify, sys; print(lcclassify.load(sys.argv[1]).classes)"
-    assert "flat" in run(checkout, "-c", load, str(tmp_path / "run" / "bundle"))
-    stack = ["+model@model.members.nightly=nightly", "~model.members.bigru", "~model.members.trees"]
-    epochs = [f"model.members.{name}.fit.epochs=2" for name in ("nightly", "dense")]
-    run(checkout, "train.py", *words, *stack, *epochs, "stacking.refit=0",
-        f"paths.output_dir={tmp_path / 'stack'}")  # fmt: skip
-    card = (tmp_path / "stack" / "bundle" / "MODEL_CARD.md").read_text()
-    assert "2 members (dense, nightly)" in card
-
-
-@pytest.mark.slow
-def test_a_loss(checkout, words_of, survey_folder, tmp_path):
-    follow("A loss", checkout)
-    assert passed(checkout, "tests/nn/test_losses.py", "-k", "brier or conf_has") > 5
-    words = [*words_of(survey_folder), "model=dense", "model.fit.epochs=2", "loss@model.loss=brier"]
-    run(checkout, "train.py", *words, f"paths.output_dir={tmp_path / 'run'}")
-    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
-    assert config["model"]["loss"]["_target_"] == "lcclassify.nn.losses.BrierLoss"
-
-
-@pytest.mark.slow
-def test_a_figure(checkout):
-    follow("A figure", checkout)
-    tests = ["tests/evaluation/test_figures.py", "-k", "saved_files or one_class_only"]
-    assert passed(checkout, *tests) >= 4
+    assert "flat" in run(checkout, "-c", load, str(out / "bundle"))
 
 
 def test_entries_go_before_the_closing_bracket():

@@ -13,6 +13,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from lcclassify.errors import LcclassifyError
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +22,14 @@ CLASSES = ("B[e]", "[WC]", "SN [/II]", "$A^$", "_b^c é☉")
 PASSBANDS = ("g[1]", "r_{x}", "$i$")
 FOLDER = "q?1 [x] #%20 k=v"
 N = 60
+SURVEY = (
+    "survey=table",
+    "survey.observations='obs [1]*?.csv'",
+    "survey.objects='objects #%20=.csv'",
+    f"survey.passbands=[{','.join(repr(name) for name in PASSBANDS)}]",
+    "survey.columns.label=class",
+)
+QUIET = ("evaluation.figures=false", "evaluation.report=false", "tensorboard=false")
 
 
 def write_survey(folder):
@@ -55,14 +65,7 @@ def run(script, folder, locale, *words):
         "OMP_NUM_THREADS": "1",
     }
     quoted = [f"{key}='{v}'" if isinstance(v, Path) else f"{key}={v}" for key, v in words]
-    survey = [
-        "survey=table",
-        f"survey.root='{folder}'",
-        "survey.observations='obs [1]*?.csv'",
-        "survey.objects='objects #%20=.csv'",
-        f"survey.passbands=[{','.join(repr(name) for name in PASSBANDS)}]",
-        "survey.columns.label=class",
-    ]
+    survey = [*SURVEY, f"survey.root='{folder}'"]
     return subprocess.run(
         [sys.executable, str(ROOT / script), *survey, *quoted], capture_output=True, env=environment
     )
@@ -88,13 +91,13 @@ def test_a_run_with_names_that_look_like_something_else(locale, tmp_path):
         report = (out / "report.txt").read_text(encoding="utf-8")
         for name in CLASSES:
             assert name in report
-        assert len(list((out / "figures").glob("*.png"))) >= 5
         split = out / "splits.parquet"
         words[-2:] = [
             ("paths.output_dir", folder / "again"), ("paths.cache_dir", cache),
-            ("split.file", split),
+            ("split.file", split), *(tuple(word.split("=")) for word in QUIET),
         ]  # fmt: skip
         previous, out = out, folder / "again"
+    assert len(list((folder / "out [r] 100%" / "figures").glob("*.png"))) >= 5
     output = folder / "pred [1]?.parquet"
     done = run("predict.py", folder, locale, ("bundle", previous / "bundle"), ("output", output))
     assert (done.returncode, done.stderr.decode()) == (0, "")
@@ -105,43 +108,36 @@ def test_a_run_with_names_that_look_like_something_else(locale, tmp_path):
     assert "recall/_b^c é☉" in json.dumps(scores, ensure_ascii=False)
 
 
-def test_folders_that_a_pattern_would_mix_up(tmp_path):
+def test_folders_that_a_pattern_would_mix_up(tmp_path, run_train):
     """A split in ``run[1]`` is not that in ``run1``."""
     write_survey(tmp_path)
-    common = [("model", "dense"), ("model.fit.epochs", 1), ("stacking.mode", "holdout"),
-              ("split.validation_fraction", 0.2), ("trainer.workers", 1),
-              ("evaluation.figures", "false"), ("evaluation.report", "false"),
-              ("tensorboard", "false"), ("features", "reference"),
-              ("paths.cache_dir", tmp_path / "cache")]  # fmt: skip
-    for name, seed in (("run1", 1), ("run[1]", 2)):
-        done = run("train.py", tmp_path, "C.UTF-8", *common, ("seed", seed),
-                   ("paths.output_dir", tmp_path / name))  # fmt: skip
-        assert done.returncode == 0, done.stderr.decode()
-    done = run("train.py", tmp_path, "C.UTF-8", *common, ("seed", 1),
-               ("split.file", tmp_path / "run[1]" / "splits.parquet"),
-               ("paths.output_dir", tmp_path / "third"))  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()
-    splits = {
-        name: pl.read_parquet((tmp_path / name / "splits.parquet").read_bytes())
-        for name in ("run1", "run[1]", "third")
-    }
-    assert splits["third"]["role"].equals(splits["run[1]"]["role"])
-    assert not splits["third"]["role"].equals(splits["run1"]["role"])
+    common = [
+        *SURVEY, f"survey.root='{tmp_path}'", "model=dense", "model.fit.epochs=1",
+        "stacking.mode=holdout", "split.validation_fraction=0.2", "features=reference",
+        "trainer.workers=1", *QUIET, f"paths.cache_dir='{tmp_path}/cache'",
+    ]  # fmt: skip
+
+    def trained(name, *words):
+        run_train(None, *common, f"paths.output_dir='{tmp_path / name}'", *words)
+        return pl.read_parquet((tmp_path / name / "splits.parquet").read_bytes())["role"]
+
+    one, other = trained("run1", "seed=1"), trained("run[1]", "seed=2")
+    third = trained("third", "seed=1", f"split.file='{tmp_path}/run[1]/splits.parquet'")
+    assert third.equals(other)
+    assert not third.equals(one)
     # The message that names a folder names it in words that can be typed.
-    done = run("train.py", tmp_path, "C.UTF-8", *common, ("paths.output_dir", tmp_path / "run[1]"))
-    assert done.returncode == 1
-    assert f"'resume='\"'\"'{tmp_path}/run[1]'\"'\"''" in done.stderr.decode()
+    with pytest.raises(LcclassifyError) as told:
+        trained("run[1]")
+    assert f"'resume='\"'\"'{tmp_path}/run[1]'\"'\"''" in str(told.value)
 
 
 def test_a_training_goes_on_when_nobody_reads_on(tmp_path):
     write_survey(tmp_path)
     out = tmp_path / "run"
     words = [
-        "survey=table", f"survey.root={tmp_path}", "survey.observations='obs [1]*?.csv'",
-        "survey.objects='objects #%20=.csv'", "survey.columns.label=class", "model=dense",
-        f"survey.passbands=[{','.join(repr(name) for name in PASSBANDS)}]", "model.fit.epochs=1",
-        "stacking.mode=holdout", "split.validation_fraction=0.2", "trainer.workers=1",
-        "evaluation.figures=false", f"paths.output_dir={out}", f"paths.cache_dir={tmp_path / 'c'}",
+        *SURVEY, f"survey.root={tmp_path}", "model=dense", "model.fit.epochs=1",
+        "stacking.mode=holdout", "split.validation_fraction=0.2", "features=reference",
+        "trainer.workers=1", *QUIET, f"paths.output_dir={out}", f"paths.cache_dir={tmp_path / 'c'}",
     ]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "train.py"), *words],

@@ -205,8 +205,9 @@ def test_pruned_trials_train_fewer_epochs(tmp_path, train_command, search_words)
     epochs, best = {}, {}
     for name in ("none", "median"):
         done = train_command(
-            *words, "search.n_trials=9", f"search.name={name}", f"search.pruner.name={name}",
-            "model.fit.epochs=12", "model.optimizer.lr=choice(0.03,0.00001)", folder=tmp_path,
+            *words, "search.n_trials=6", f"search.name={name}", f"search.pruner.name={name}",
+            "++search.pruner.n_startup_trials=2", "model.fit.epochs=12",
+            "model.optimizer.lr=choice(0.03,0.00001)", folder=tmp_path,
         )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
         table = rows(tmp_path / "searches" / name)
@@ -216,7 +217,7 @@ def test_pruned_trials_train_fewer_epochs(tmp_path, train_command, search_words)
         states = {row["state"] for row in table}
         assert states == {"complete"} | ({"pruned"} if name == "median" else set())
     assert best["median"] == best["none"]
-    assert epochs["median"] < epochs["none"] == 9 * 12
+    assert epochs["median"] < epochs["none"] == 6 * 12
 
 
 @pytest.mark.parametrize(

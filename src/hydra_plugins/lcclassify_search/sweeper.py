@@ -7,6 +7,7 @@ import is imported where a search begins.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,10 @@ class SearchSweeper(Sweeper):
 
         console = terminal()
 
+        @lru_cache(maxsize=1)  # a trial's configuration is checked, then recorded
+        def composed_of(*words: str) -> DictConfig:
+            return context.config_loader.load_sweep_config(config, list(words))
+
         def task_of(composed: DictConfig) -> DictConfig:
             task = composed.copy()
             OmegaConf.set_readonly(task, False)
@@ -88,7 +93,7 @@ class SearchSweeper(Sweeper):
 
         def record(words: Sequence[str], folder: Path) -> None:
             # As Hydra's own launcher would: results read from it what was chosen.
-            composed = context.config_loader.load_sweep_config(config, list(words))
+            composed = composed_of(*words)
             parts = {
                 "config": task_of(composed),
                 "hydra": OmegaConf.masked_copy(composed, "hydra"),
@@ -110,15 +115,14 @@ class SearchSweeper(Sweeper):
                 choices={str(k): str(v) for k, v in config.hydra.runtime.choices.items()},
                 folder=Path(str(config.hydra.sweep.dir)).absolute(),
                 loader=context.config_loader,
-                compose=lambda words: plain(
-                    context.config_loader.load_sweep_config(config, list(words))
-                ),
+                compose=lambda words: plain(composed_of(*words)),
                 record=record,
                 launch=lambda jobs, first: launcher.launch(jobs, initial_job_idx=first),
                 check=check,
                 console=console,
                 workers=lambda: worker_count({**whole["trainer"], "workers": "auto"}),
                 train=train_in_process if isinstance(launcher, BasicLauncher) else None,
+                imports=("lcclassify.surveys.base", "lcclassify.tasks.ensemble"),
             ),
             arguments,
         )

@@ -28,6 +28,7 @@ from lcclassify.training.processes import ENDED, FAILED, Processes, Tell, how_it
 REFUSALS: Final = (HydraException, OmegaConfBaseException, LcclassifyError)
 
 _NOTE: Final = "note"  # how far a trial is, in words
+_LATE: Final = ("alembic.context", "sqlalchemy.dialects.sqlite")  # what Optuna imports late
 
 # Trains a trial of which a configuration is composed, into a folder; told where to say how
 # far it is.
@@ -53,6 +54,7 @@ class Surroundings:
             leave it open.
         train: Trains a trial in a process of this machine, a function of a module, which
             the process imports; None where a launcher of Hydra's was chosen.
+        imports: Modules that `train` imports when it is called.
     """
 
     config: PlainConfig
@@ -66,6 +68,7 @@ class Surroundings:
     console: Console
     workers: Callable[[], int] = lambda: 1
     train: TrainTrial | None = None
+    imports: Sequence[str] = ()
 
 
 def run_in_processes(
@@ -86,7 +89,7 @@ def run_in_processes(
     train = around.train
     if train is None:
         raise ConfigError("trials in processes need a function that trains one")
-    warm_up(train.__module__)
+    warm_up(train.__module__, *around.imports, *_LATE)
     claims: dict[str, tuple[Claim, int]] = {}
     notes: dict[str, str] = {}
     with Processes() as processes, working(around.console, "") as status:

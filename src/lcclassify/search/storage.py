@@ -10,7 +10,7 @@ from pathlib import Path
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
 
 from lcclassify.errors import ConfigError
@@ -18,6 +18,9 @@ from lcclassify.errors import ConfigError
 SQLITE = "study.db"
 JOURNAL = "study.journal"
 _PATIENCE = 120  # seconds that a process waits for another one's writing
+# Seconds after which a journal's own lock, left by a process that was killed, is broken. Nobody
+# else writes meanwhile: every change of a study is made under `SearchLocks.study`.
+_GRACE = 3
 
 
 def open_storage(name: str, folder: Path) -> BaseStorage:
@@ -35,7 +38,9 @@ def open_storage(name: str, folder: Path) -> BaseStorage:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             if name == "journal":
-                return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
+                path = str(folder / JOURNAL)
+                lock = JournalFileSymlinkLock(path, grace_period=_GRACE)
+                return JournalStorage(JournalFileBackend(path, lock))
             if name == "sqlite":
                 return _sqlite(folder / SQLITE)
             return RDBStorage(name)

@@ -29,7 +29,7 @@ FAILED: Final = "failed"  # with the exception that ended it
 ENDED: Final = "ended"  # with its exit code, after all else: 0, or -9 where it was killed
 
 _PRELOADED: Final = (
-    *("lcclassify.training.members", "lcclassify.training.stacking"),
+    *(f"lcclassify.training.{name}" for name in ("members", "preloaded", "stacking")),
     *(f"lcclassify.nn.{name}" for name in ("bigru", "dense", "losses", "stack")),
 )
 
