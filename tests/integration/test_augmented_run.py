@@ -38,9 +38,7 @@ def drawn(run_train, words, tmp_path_factory, outcome):
 
 def test_two_processes_do_the_same(tmp_path, train_command, words, drawn, outcome):
     done = train_command(
-        *words,
-        "evaluation.figures=true",
-        "tensorboard=true",
+        *words,  # without figures, which change nothing either
         "trainer.workers=2",
         f"paths.output_dir={tmp_path / 'run'}",
         folder=tmp_path,

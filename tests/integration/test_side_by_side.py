@@ -14,7 +14,8 @@ pytestmark = pytest.mark.slow
 
 # So many epochs that a kill comes in the middle of a fit.
 LONG = ("model.members.dense.fit.epochs=60", "model.members.bigru.fit.epochs=30")
-KILLS = int(os.environ.get("LCCLASSIFY_TEST_KILLS", "4"))
+# One of each kind; as many more as are asked for.
+KILLS = int(os.environ.get("LCCLASSIFY_TEST_KILLS", "3"))
 
 
 @pytest.fixture(scope="module")
