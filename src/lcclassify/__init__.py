@@ -51,6 +51,7 @@ def load(
         >>> classifier.predict_proba(observations, objects)  # doctest: +SKIP
     """
     # torch and its kin take seconds to import; `import lcclassify` alone does not wait.
+    from lcclassify.inference.expectations import Expectations
     from lcclassify.inference.predictor import Predictor
 
     return Predictor.load(
@@ -59,6 +60,5 @@ def load(
         batch_size=batch_size,
         precision=precision,
         threads=threads,
-        unknown_fraction=unknown_fraction,
-        priors=priors,
+        expectations=Expectations.stated(unknown_fraction, priors),
     )

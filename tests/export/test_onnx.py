@@ -34,9 +34,10 @@ from lcclassify.export.onnx_model import (  # noqa: E402
     onnx_model,
     run,
 )
+from lcclassify.inference.expectations import Expectations  # noqa: E402
 from lcclassify.tasks.export import export  # noqa: E402
 
-KEYS = {"sets": None, "sets_by": "class"}
+KEYS = {"sets": None, "sets_by": "class", "priors": None, "unknown": None}
 DENSE = "lcclassify.nn.dense.DenseNet"
 
 
@@ -110,6 +111,33 @@ def test_prediction_sets(level, by, unseen, submodel, bundle_of, prepared, detec
     assert largest_difference(content, bundle, decisions) < 1e-6
     # Were others made, that would be a difference.
     assert largest_difference(content, bundle, Decisions(sets=0.99, sets_by=by)) > 1e-4
+
+
+@pytest.mark.parametrize("by", ["class", "all"])
+@pytest.mark.parametrize("unseen", [[], [2]])
+def test_other_shares_than_the_bundles(by, unseen, submodel, bundle_of, prepared, detector):
+    fitted = remembered([0, 1] if unseen else [0, 1, 2])
+    bundle = bundle_of([[submodel("trees")]], unknown=detector(unseen), sets=fitted)
+    a, b, c = bundle.taxonomy.classes
+    counts = {a: 10, b: 30, c: 0 if unseen else 20}
+    bundle = replace(bundle, provenance={**bundle.provenance, "class_counts": counts})
+    expected = Expectations.stated(0.3, {a: 0.7})
+    decisions = Decisions(sets=0.6, sets_by=by)
+    model = onnx_model(bundle, decisions, expected)
+    content = model.SerializeToString()
+    probabilities, _, unknown, found = run(content, batch_of(prepared))
+    predictor = Predictor(bundle, accelerator="cpu", threads=1, expectations=expected)
+    scored = predictor.score(prepared, prepared.object_ids)
+    np.testing.assert_allclose(probabilities, scored.probabilities, atol=1e-9)
+    np.testing.assert_allclose(unknown, scored.unknown, atol=1e-9)
+    said = [[bundle.taxonomy.classes[k] for k in np.flatnonzero(row)] for row in found]
+    assert said == predictor.decided(scored, decisions)[decisions.set_column].to_list()
+    assert largest_difference(content, bundle, decisions, expected) < 1e-6
+    # The bundle's own are others, and the model tells which it has.
+    assert largest_difference(content, bundle, decisions) > 1e-3
+    told = {one.key: json.loads(one.value) for one in model.metadata_props}
+    assert told["unknown_fraction"] == 0.3
+    assert told["class_shares"] == pytest.approx(predictor.shares.tolist())
 
 
 def test_sets_of_a_bundle_that_has_none(submodel, bundle_of):

@@ -13,6 +13,7 @@ import torch
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.inference import nested
 from lcclassify.inference.bundle import Bundle, save
+from lcclassify.inference.expectations import Expectations
 from lcclassify.inference.nested import classify_nested
 from lcclassify.inference.predictor import Predictor
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
@@ -311,6 +312,6 @@ def test_an_lsdb_catalogue_on_a_cluster(folder, frame, expected, tmp_path):
 def test_other_shares_of_the_classes(bundle, frame, tables, tmp_path):
     counted = replace(bundle, provenance={**bundle.provenance, "class_counts": {"Ia": 3, "II": 1}})
     found = classify_nested(frame, bundle=save(counted, tmp_path / "b"), priors={"Ia": 0.2})
-    expected = Predictor(counted, priors={"Ia": 0.2}).predict_proba(*tables)
-    same(found, expected)
+    stated = Expectations.stated(None, {"Ia": 0.2})
+    same(found, Predictor(counted, expectations=stated).predict_proba(*tables))
     assert not np.allclose(numbers(found), numbers(classify_nested(frame, bundle=tmp_path / "b")))

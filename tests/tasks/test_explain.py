@@ -12,7 +12,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from lcclassify.build import config_dir
-from lcclassify.errors import ConfigError, DataError
+from lcclassify.errors import BundleError, ConfigError, DataError
 from lcclassify.evaluation.figures import ExplainedObject, LightCurvePanel, explanation_figure
 from lcclassify.evaluation.figures.explanation import N_CLASSES
 from lcclassify.inference.bundle import Bundle, save
@@ -331,6 +331,23 @@ def test_figure_and_values(words, tables, predictor, tmp_path, monkeypatch, chun
     shown = capsys.readouterr().out
     assert "Object 2 is " in shown
     assert "The bundle keeps no training objects" in shown
+
+
+def test_stated_shares_of_the_classes_are_those_explained(words, predictor, tmp_path, capsys):
+    ran(words)
+    counts = {"Ia": 8, "II": 1, "90": 1}
+    counted = replace(predictor.bundle, provenance={"class_counts": counts})
+    save(counted, tmp_path / "bundle")
+    before = json.loads((tmp_path / "two.json").read_text())["probabilities"]
+    ran({**words, "priors": "{Ia: 0.1}"})
+    found = json.loads((tmp_path / "two.json").read_text())["probabilities"]
+    ratios = [found[label] / before[label] for label in TAXONOMY.classes]
+    # Shares of .1 and .45 instead of .8 and .1.
+    np.testing.assert_allclose(np.array(ratios[1:]) / ratios[0], 4.5 / 0.125, rtol=1e-6)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "for these shares of the classes: SN Ia 0.100, II 0.450, 90 0.450" in shown
+    with pytest.raises(BundleError, match="needs a bundle that tells unknown objects"):
+        ran({**words, "unknown.fraction": "0.1"})
 
 
 def test_the_command_names_the_nearest_training_objects(words, tables, keeping, tmp_path, capsys):

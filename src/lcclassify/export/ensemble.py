@@ -23,7 +23,10 @@ _CALIBRATION = {"temperature", "log_ratios", "unseen", "scales", "biases"}
 
 
 def probabilities(
-    graph: Graph, classifier: EnsembleClassifier, inputs: tuple[str, str, str, str]
+    graph: Graph,
+    classifier: EnsembleClassifier,
+    inputs: tuple[str, str, str, str],
+    unknown_fraction: float | None = None,
 ) -> tuple[str, str, str | None]:
     """Return what the ensemble and each of its members say.
 
@@ -32,6 +35,7 @@ def probabilities(
         classifier: M members, K classes.
         inputs: Names of features ``(N, F) float64``, context ``(N, S) float64``, sequences
             ``(N, T, C) float32`` and lengths ``(N,) int64``.
+        unknown_fraction: Share of unknown objects expected; None where none are told.
 
     Returns:
         ``(N, K) float64``, ``(N, M, K) float64``, and the probability of no known class,
@@ -69,8 +73,8 @@ def probabilities(
     if classifier.calibration is not None:
         found = _calibrated(graph, classifier.calibration, found)
     unknown = None
-    if classifier.unknown is not None:
-        unknown = strangers.probability(graph, classifier.unknown, inputs[0])
+    if classifier.unknown is not None and unknown_fraction is not None:
+        unknown = strangers.probability(graph, classifier.unknown, inputs[0], unknown_fraction)
         found = strangers.shared_out(graph, classifier.unknown, found, unknown)
     apart = [
         graph.op("Unsqueeze", graph.mean([members[m] for members in rounds]), graph.whole([1]))

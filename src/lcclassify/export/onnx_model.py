@@ -14,8 +14,10 @@ from lcclassify.export.ensemble import probabilities
 from lcclassify.export.graph import OPSET, TREE_DOMAIN, TREE_OPSET, Graph
 from lcclassify.export.made_up import made_up_batch
 from lcclassify.export.sets import sets
+from lcclassify.export.shares import changed
 from lcclassify.inference.bundle import Bundle
 from lcclassify.inference.decisions import Decisions
+from lcclassify.inference.expectations import Expectations
 from lcclassify.schema import Batch
 
 INPUTS: Final = ("features", "context", "sequences", "lengths")
@@ -24,7 +26,9 @@ OUTPUTS: Final = ("probabilities", "member_probabilities", "unknown")
 _IR_VERSION: Final = 10  # that of the operators' version, so that no newer runtime is asked for
 
 
-def onnx_model(bundle: Bundle, decisions: Decisions | None = None) -> Any:
+def onnx_model(
+    bundle: Bundle, decisions: Decisions | None = None, expectations: Expectations | None = None
+) -> Any:
     """Return an ``onnx.ModelProto`` from prepared inputs to probabilities.
 
     Its inputs are those of `lcclassify.schema.Batch`: ``features (N, F) double``, ``context
@@ -38,22 +42,31 @@ def onnx_model(bundle: Bundle, decisions: Decisions | None = None) -> Any:
     Args:
         bundle: The trained classifier.
         decisions: What sets are made, if any; nothing else of it counts.
+        expectations: What shares of the objects are what; by default the bundle's.
 
     Raises:
-        BundleError: Sets are asked for, and the bundle has nothing to make them with.
+        BundleError: Sets are asked for, and the bundle has nothing to make them with; or shares
+            are stated that it tells nothing of.
         ConfigError: It holds what cannot be exported.
     """
     from onnx import TensorProto, checker, helper
 
     graph = Graph()
     classifier = bundle.classifier.cpu().eval()
-    found = probabilities(graph, classifier, INPUTS)
+    expected = expectations or Expectations()
+    found, members, unknown = probabilities(graph, classifier, INPUTS, expected.fraction(bundle))
+    own, change = found, expected.change(bundle)
+    if change is not None:
+        found = changed(graph, change, own)
+    said = (found, members, unknown)
     # Constants, too, can be what is asked for, and a value has one name only.
-    told = [(name, value) for name, value in zip(OUTPUTS, found, strict=True) if value is not None]
+    told = [(name, value) for name, value in zip(OUTPUTS, said, strict=True) if value is not None]
     if decisions is not None and decisions.sets is not None:
         if classifier.sets is None:
             raise BundleError("the bundle has nothing to make prediction sets with")
-        made = sets(graph, classifier.sets, found[0], decisions.sets, decisions.sets_by)
+        # Thresholds are of the bundle's own probabilities.
+        weights = None if change is None else change.ratios.tolist()
+        made = sets(graph, classifier.sets, own, decisions.sets, decisions.sets_by, weights)
         told.append((decisions.set_column, made))
     for name, value in told:
         graph.nodes.append(helper.make_node("Identity", [value], [name], name=name))
@@ -94,14 +107,15 @@ def onnx_model(bundle: Bundle, decisions: Decisions | None = None) -> Any:
         producer_version=__version__,
         doc_string="Photometric classification of prepared light curves.",
     )
-    helper.set_model_props(model, metadata(bundle))
+    helper.set_model_props(model, metadata(bundle, expected))
     checker.check_model(model)
     return model
 
 
-def metadata(bundle: Bundle) -> dict[str, str]:
+def metadata(bundle: Bundle, expected: Expectations) -> dict[str, str]:
     """Return what a user of the model must know, each as JSON."""
     fitted, taxonomy = bundle.representation, bundle.taxonomy
+    shares = expected.shares(bundle)
     content = {
         "classes": taxonomy.classes,
         "class_names": taxonomy.display_names(),
@@ -111,6 +125,8 @@ def metadata(bundle: Bundle) -> dict[str, str]:
         "channel_names": fitted.channel_names,
         "metadata_columns": fitted.metadata,
         "passbands": fitted.passbands.names,
+        "class_shares": None if shares is None else shares.tolist(),
+        "unknown_fraction": expected.fraction(bundle),
         "zeropoint": bundle.zeropoint,
         "max_length": fitted.max_length,
         "units": {
@@ -124,7 +140,12 @@ def metadata(bundle: Bundle) -> dict[str, str]:
 
 
 def largest_difference(
-    content: bytes, bundle: Bundle, decisions: Decisions | None = None, *, seed: int = 0
+    content: bytes,
+    bundle: Bundle,
+    decisions: Decisions | None = None,
+    expectations: Expectations | None = None,
+    *,
+    seed: int = 0,
 ) -> float:
     """Return how far a model's probabilities are at most from the classifier's.
 
@@ -135,13 +156,17 @@ def largest_difference(
         content: The serialised model.
         bundle: What it was made of.
         decisions: Likewise.
+        expectations: Likewise.
         seed: Of the inputs, see `made_up_batch`.
     """
-    batch = made_up_batch(bundle, seed)
+    stated = expectations or Expectations()
+    batch, change = made_up_batch(bundle, seed), stated.change(bundle)
     with torch.inference_mode():
         rounds = bundle.classifier.round_probabilities(batch)
-        unknown = bundle.classifier.unknown_probabilities(batch.features)
-        expected = [bundle.classifier.combine(rounds, unknown), rounds.mean(1)]
+        unknown = bundle.classifier.unknown_probabilities(batch.features, stated.fraction(bundle))
+        own = bundle.classifier.combine(rounds, unknown)
+    whole = own if change is None else torch.as_tensor(change.changed(own.numpy()))
+    expected = [whole, rounds.mean(1)]
     if unknown is not None:
         expected.append(unknown)
     found = run(content, batch)
@@ -150,8 +175,9 @@ def largest_difference(
     fitted = bundle.classifier.sets
     if decisions is not None and decisions.sets is not None and fitted is not None:
         asked = decisions.sets, decisions.sets_by
-        other = torch.as_tensor(found[-1]) != fitted.sets(expected[0], *asked)
-        margin = (fitted.known(expected[0]) - fitted.thresholds(*asked)).abs()
+        weights = None if change is None else change.ratios.tolist()
+        other = torch.as_tensor(found[-1]) != fitted.sets(own, *asked, weights)
+        margin = (fitted.known(own) - fitted.thresholds(*asked, weights)).abs()
         apart.append(float(margin[other].max()) if other.any() else 0.0)
     return max(apart)
 

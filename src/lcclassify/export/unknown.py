@@ -11,8 +11,15 @@ from lcclassify.export.graph import Graph
 from lcclassify.nn.unknown import LEAST_MISMATCH, SOFTENING, UnknownDetector
 
 
-def probability(graph: Graph, detector: UnknownDetector, features: str) -> str:
-    """Return the probability of no known class, ``(N,) float64``, of raw ``(N, >= F)``."""
+def probability(graph: Graph, detector: UnknownDetector, features: str, fraction: float) -> str:
+    """Return the probability of no known class, ``(N,) float64``, of raw ``(N, >= F)``.
+
+    Args:
+        graph: Is added to.
+        detector: Tells it.
+        features: Name of the features.
+        fraction: Share of unknown objects expected.
+    """
     own = np.arange(detector.n_features)
     raw = graph.op("Gather", features, graph.whole(own), axis=1)
     values = graph.cast(transforms.features(graph, detector.features, raw), np.float64)
@@ -27,7 +34,7 @@ def probability(graph: Graph, detector: UnknownDetector, features: str) -> str:
     above = graph.op("Sub", score, graph.double(detector.lowest.cpu().numpy()))
     above = graph.op("Max", above, graph.double(0.0))
     softened = graph.op("Log", graph.op("Add", above, graph.double(SOFTENING)))
-    odds = math.log(detector.fraction) - math.log1p(-detector.fraction)
+    odds = math.log(fraction) - math.log1p(-fraction)
     ratio = graph.op("Mul", softened, graph.double(detector.slope.cpu().numpy()))
     ratio = graph.op("Add", ratio, graph.double(float(detector.intercept) + odds))
     if detector.mismatch is not None:

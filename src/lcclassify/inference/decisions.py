@@ -85,6 +85,11 @@ class Decisions:
                 "not: train it anew with unknown.fraction, on at least four classes"
             )
 
+    def check_document(self, document: Mapping[str, Any]) -> None:
+        """Do as `check` with a bundle's document."""
+        ensemble = document["ensemble"]
+        self.check(*(ensemble.get(name) is not None for name in ("unknown", "sets")))
+
     def decided(
         self,
         frame: pl.DataFrame,

@@ -7,13 +7,13 @@ from threading import Lock
 from typing import Final
 
 from lcclassify.inference.document import DOCUMENT, WEIGHTS
+from lcclassify.inference.expectations import Expectations
 from lcclassify.inference.predictor import Predictor
-from lcclassify.nn.priors import Priors
 
 HELD: Final = 2  # predictors kept, the last used ones
 
 _Stamp = tuple[tuple[int, int, int], ...]
-_Key = tuple[Path, str, int | None, str, int | None, float | None, Priors | None]
+_Key = tuple[Path, str, int | None, str, int | None, Expectations | None]
 _held: dict[_Key, tuple[_Stamp | None, Predictor]] = {}
 _loading = Lock()
 
@@ -24,8 +24,7 @@ def loaded_predictor(
     batch_size: int | None,
     precision: str = "32",
     threads: int | None = None,
-    unknown_fraction: float | None = None,
-    priors: Priors | None = None,
+    expectations: Expectations | None = None,
 ) -> Predictor:
     """Return a predictor with the bundle of a folder, read once in this process.
 
@@ -37,15 +36,14 @@ def loaded_predictor(
         batch_size: Objects scored at a time; None for what is fast on the device.
         precision: As in `Predictor`.
         threads: As in `Predictor`.
-        unknown_fraction: As in `Predictor`.
-        priors: As in `Predictor`.
+        expectations: As in `Predictor`.
 
     Raises:
         BundleError: The bundle cannot be used.
         ConfigError: An argument is invalid, or there is no such accelerator.
     """
     folder = Path(folder).expanduser().absolute()
-    key = (folder, accelerator, batch_size, precision, threads, unknown_fraction, priors)
+    key = (folder, accelerator, batch_size, precision, threads, expectations)
     with _loading:
         stamp = _stamp(folder)
         found = _held.pop(key, None)
@@ -56,8 +54,7 @@ def loaded_predictor(
                 batch_size=batch_size,
                 precision=precision,
                 threads=threads,
-                unknown_fraction=unknown_fraction,
-                priors=priors,
+                expectations=expectations,
             )
             found = (stamp, predictor)
         _held[key] = found

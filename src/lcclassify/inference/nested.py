@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lcclassify.checks import check_keys
 from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.inference.door import light_curves
+from lcclassify.inference.expectations import Expectations
 from lcclassify.inference.frames import flux_ratio, name_in, to_polars
 from lcclassify.inference.loaded import loaded_predictor
 from lcclassify.inference.nested_frames import (
@@ -31,7 +32,6 @@ from lcclassify.inference.nested_frames import (
 )
 from lcclassify.inference.predictions import CLASS_PREFIX, PREDICTED_CLASS, REASON, UNKNOWN
 from lcclassify.inference.predictor import Predictor
-from lcclassify.nn.priors import Priors
 from lcclassify.schema import (
     DETECTED,
     FLUX,
@@ -116,8 +116,7 @@ def classify_nested(
         accelerator,
         batch_size,
         precision,
-        unknown_fraction=unknown_fraction,
-        priors=None if priors is None else Priors.from_config(priors),
+        expectations=Expectations.stated(unknown_fraction, priors),
     )
     frame = with_nested_type(frame, sources, columns or {})
     reading = _reading(frame, predictor, sources, columns, metadata, passbands, zeropoint)

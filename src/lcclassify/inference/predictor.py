@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,11 +11,12 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from lcclassify.checks import check_choice, check_fraction, is_whole
+from lcclassify.checks import check_choice, is_whole
 from lcclassify.errors import ConfigError
 from lcclassify.inference.bundle import Bundle, load
 from lcclassify.inference.decisions import Decisions, check_unknown
 from lcclassify.inference.door import check_fits, table_curves
+from lcclassify.inference.expectations import Expectations
 from lcclassify.inference.frames import Frame, like
 from lcclassify.inference.predictions import (
     NO_OBJECT_ROW,
@@ -26,10 +27,8 @@ from lcclassify.inference.predictions import (
     with_unscored,
 )
 from lcclassify.inference.scoring import scored_batches
-from lcclassify.inference.shares import changed_shares, shares_of
 from lcclassify.nn.devices import chosen_device
 from lcclassify.nn.gru import with_products
-from lcclassify.nn.priors import Priors
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID, LightCurves
 from lcclassify.tables.sortedids import positions
@@ -59,8 +58,7 @@ class Predictor:
         threads: Batches scored at a time on a CPU, one in each thread; None for as many as
             torch has been given threads. All predictors of a process that have equally many
             share them. Other threads than these keep torch's settings.
-        unknown_fraction: Share of objects of no known class expected; None for the bundle's.
-        priors: Shares of the classes expected, as of `lcclassify.load`; None for the bundle's.
+        expectations: What shares of the objects are what; by default the bundle's.
 
     Attributes:
         bundle: The bundle.
@@ -89,8 +87,7 @@ class Predictor:
         precision: str = "32",
         chunk_size: int = CHUNK_SIZE,
         threads: int | None = None,
-        unknown_fraction: float | None = None,
-        priors: Priors | Mapping[str, float] | str | None = None,
+        expectations: Expectations | None = None,
     ) -> None:
         self.device = chosen_device(accelerator)
         if batch_size is None:
@@ -101,19 +98,11 @@ class Predictor:
         for key, size in sizes.items():
             if not is_whole(size) or size < 1:
                 raise ConfigError(f"{key} must be an integer of at least 1, got {size!r}")
-        detector = bundle.classifier.unknown
-        if unknown_fraction is not None:
-            check_unknown(
-                check_fraction("unknown.fraction", unknown_fraction), detector is not None
-            )
-        elif detector is not None:
-            unknown_fraction = detector.fraction
-        self.unknown_fraction = unknown_fraction
-        self._change = None
-        if priors is not None:
-            given = priors if isinstance(priors, Priors) else Priors.from_config(priors)
-            self._change = changed_shares(bundle, given)
-        self.shares = shares_of(bundle) if self._change is None else self._change.wanted
+        expected = expectations or Expectations()
+        check_unknown(expected.unknown_fraction, bundle.classifier.unknown is not None)
+        self.unknown_fraction = expected.fraction(bundle)
+        self._change = expected.change(bundle)
+        self.shares = expected.shares(bundle)
         self.bundle = bundle
         check_choice("precision", str(precision), PRECISIONS)
         if precision == "int8" and self.device.type != "cpu":

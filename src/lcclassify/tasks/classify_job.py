@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from lcclassify.inference.decisions import Decisions
+from lcclassify.inference.expectations import Expectations
 from lcclassify.inference.predictions import NO_OBJECT_ROW, NO_OBSERVATION, with_unscored
 from lcclassify.inference.told_apart import sampled
 from lcclassify.jobs.account import Stages, account_of, account_tables
 from lcclassify.jobs.shards import ShardRecord, ShardStore
-from lcclassify.nn.priors import Priors
 from lcclassify.schema import LABEL, OBJECT_ID
 from lcclassify.surveys.chunks import SurveyChunks
 from lcclassify.tasks.prediction_examples import example_curves
@@ -39,8 +39,7 @@ class ClassifyJob:
         precision: As in `Predictor`.
         threads: As in `Predictor`; all chunks that a process works on share them.
         decisions: What is said beside the probabilities.
-        unknown_fraction: As in `Predictor`.
-        priors: As in `Predictor`.
+        expectations: As in `Predictor`.
         keep_examples: Whether to keep light curves that a report may show.
     """
 
@@ -54,8 +53,7 @@ class ClassifyJob:
     precision: str
     threads: int
     decisions: Decisions
-    unknown_fraction: float | None = None
-    priors: Priors | None = None
+    expectations: Expectations
     keep_examples: bool = False
 
     def process(self, index: int) -> ShardRecord:
@@ -69,8 +67,7 @@ class ClassifyJob:
             self.batch_size,
             self.precision,
             self.threads,
-            self.unknown_fraction,
-            self.priors,
+            self.expectations,
         )
         with stages("read"):
             chunk = self.chunks.read(index)

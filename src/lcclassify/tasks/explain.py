@@ -14,6 +14,7 @@ from lcclassify.build import make_survey
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.evaluation.report import write_metrics
 from lcclassify.inference.document import read_document
+from lcclassify.inference.expectations import Expectations
 from lcclassify.inference.writer import check_writable
 from lcclassify.schema import FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND, LightCurves
 from lcclassify.surveys.base import Survey
@@ -69,16 +70,18 @@ def explain(cfg: DictConfig) -> ExplainResult:
     if output.suffix != SUFFIX:
         raise ConfigError(f"output must end in {SUFFIX}, got '{cfg.output}'")
     check_writable(output)
-    read_document(folder)
+    expected = Expectations.from_config(cfg)
+    expected.check(read_document(folder))
     survey: Survey = make_survey(cfg)
     values = output.with_suffix(".json")
     check_apart([output, values], [*survey.files(), folder])
     from lcclassify.inference.explaining import explain as explained
     from lcclassify.inference.predictor import Predictor
 
-    predictor = Predictor.load(folder, accelerator="cpu")
+    predictor = Predictor.load(folder, accelerator="cpu", expectations=expected)
     chunks = survey.chunks(labels=False, rows=CHUNK_ROWS)
     factor, sentences = flux_factor(chunks.zeropoint, predictor.bundle.zeropoint)
+    sentences += expected.sentences(predictor.bundle)
     curves = with_flux_factor(_found(chunks, str(cfg.object), survey.name), factor)
     explanation = explained(predictor, curves)
     names = tuple(predictor.bundle.taxonomy.display_names())

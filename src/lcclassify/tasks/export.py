@@ -13,6 +13,7 @@ from lcclassify.errors import ConfigError, OutputError
 from lcclassify.files import write_result
 from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.document import read_document
+from lcclassify.inference.expectations import Expectations
 from lcclassify.inference.writer import check_writable
 from lcclassify.tasks.surveying import check_apart, require
 from lcclassify.terminal import say
@@ -66,21 +67,26 @@ def export(cfg: DictConfig) -> ExportResult:
             )
     check_writable(output)
     decisions = Decisions.from_config(cfg.sets, cfg.sets_by, None)
-    decisions.check(True, read_document(folder)["ensemble"].get("sets") is not None)
+    expected = Expectations.from_config(cfg)
+    document = read_document(folder)
+    expected.check(document)
+    decisions.check_document(document)
     check_apart([output], [folder])
     from lcclassify.export.graph import OPSET, TREE_DOMAIN, TREE_OPSET
     from lcclassify.export.onnx_model import largest_difference, onnx_model
     from lcclassify.inference.bundle import load
 
     bundle = load(folder)
-    content: bytes = onnx_model(bundle, decisions).SerializeToString()
-    difference = largest_difference(content, bundle, decisions)
+    content: bytes = onnx_model(bundle, decisions, expected).SerializeToString()
+    difference = largest_difference(content, bundle, decisions, expected)
     if not difference <= TOLERANCE:
         raise OutputError(
             f"the ONNX model's probabilities are up to {difference:.1g} from the classifier's, "
             f"more than {TOLERANCE:.0e}: it is not written"
         )
     write_result(output, content)
+    for sentence in expected.sentences(bundle):
+        say(sentence)
     say(
         f"ONNX model, opset {OPSET} and {TREE_DOMAIN} {TREE_OPSET}, {len(content) / 1e6:.1f} MB: "
         f"probabilities up to {difference:.1g} from the classifier's on made-up inputs."

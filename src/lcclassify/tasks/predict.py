@@ -22,10 +22,10 @@ from lcclassify.evaluation.report import (
     per_class_table,
     write_metrics,
 )
-from lcclassify.inference.decisions import Decisions, check_unknown, unknown_fraction
+from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.document import fingerprint, read_document
+from lcclassify.inference.expectations import Expectations
 from lcclassify.inference.predictions import NO_OBSERVATION, Predictions
-from lcclassify.inference.shares import check_priors
 from lcclassify.inference.writer import (
     check_writable,
     output_format,
@@ -36,7 +36,6 @@ from lcclassify.jobs.chunked import remove_work, run_chunks, working_folder
 from lcclassify.jobs.engines import Engine
 from lcclassify.jobs.result import ChunkedResult, stage_shares
 from lcclassify.jobs.shards import ShardStore
-from lcclassify.nn.priors import Priors, listed_shares
 from lcclassify.surveys.base import Survey
 from lcclassify.surveys.chunks import SurveyChunks
 from lcclassify.tasks.classify_job import PREDICTIONS, ClassifyJob
@@ -125,13 +124,10 @@ def predict(cfg: DictConfig) -> PredictResult:
     check_writable(output)
     evaluate, restart = (check_flag(key, cfg[key]) for key in ("evaluate", "restart"))
     decisions = Decisions.from_config(cfg.sets, cfg.sets_by, cfg.abstain)
-    fraction = unknown_fraction(cfg.unknown)
-    priors = None if cfg.priors is None else Priors.from_config(cfg.priors)
-    if priors is not None:
-        check_priors(priors)
-    document = read_document(bundle)["ensemble"]
-    check_unknown(fraction, document.get("unknown") is not None)
-    decisions.check(document.get("unknown") is not None, document.get("sets") is not None)
+    expected = Expectations.from_config(cfg)
+    document = read_document(bundle)
+    expected.check(document)
+    decisions.check_document(document)
     report = check_flag("report", cfg["report"])
     survey: Survey = make_survey(cfg)
     others = [beside(output, kind) for kind in (MANIFEST, METRICS, REJECTS, REPORT, FOLDER)]
@@ -146,8 +142,7 @@ def predict(cfg: DictConfig) -> PredictResult:
         cfg.batch_size,
         str(cfg.precision),
         engine.threads,
-        fraction,
-        priors,
+        expected,
     )
     work = output.with_name(f"{output.name}.work")
     with working_folder(work):
@@ -160,15 +155,7 @@ def predict(cfg: DictConfig) -> PredictResult:
                 "The bundle was trained with the detections that its survey states, and here none "
                 "are: the detection_snr of the survey tells, and probabilities change with that."
             )
-        if fraction is not None and predictor.bundle.classifier.unknown is not None:
-            own = predictor.bundle.classifier.unknown.fraction
-            sentences.append(
-                f"A share of {fraction:g} of unknown objects is expected, instead of the bundle's "
-                f"{own:g}."
-            )
-        if priors is not None and predictor.shares is not None:
-            listed = listed_shares(predictor.shares, predictor.bundle.taxonomy)
-            sentences.append(f"Probabilities are for these shares of the classes: {listed}.")
+        sentences += expected.sentences(predictor.bundle)
         key = fingerprint(bundle)
 
         def job(chunks: SurveyChunks, store: ShardStore) -> ClassifyJob:
@@ -183,8 +170,7 @@ def predict(cfg: DictConfig) -> PredictResult:
                 precision=predictor.precision,
                 threads=engine.threads,
                 decisions=decisions,
-                unknown_fraction=fraction,
-                priors=priors,
+                expectations=expected,
                 keep_examples=report,
             )
 
@@ -199,7 +185,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             "precision": predictor.precision,
             **asdict(decisions),
             "unknown.fraction": predictor.unknown_fraction,
-            "priors": None if priors is None else dict(priors.shares) or priors.kind,
+            "priors": expected.described(),
             "device": predictor.device.type,
             "version": __version__,
         }
