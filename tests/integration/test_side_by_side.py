@@ -62,9 +62,9 @@ def test_the_same_bits(tmp_path, train_command, words, alone, outcome):
     assert (done.returncode, done.stderr) == (0, "")
     assert outcome(tmp_path / "run") == alone
     assert not (tmp_path / "run" / ".tensors.pt").exists()
-    fits = [line for line in done.stdout.splitlines() if "/9 " in line]
-    # 2 members with 2 folds and a refit each, and the head, which is fitted over 2 folds as well
-    assert len(fits) == 9
+    fits = [line for line in done.stdout.splitlines() if "/12 " in line]
+    # 2 members with 2 folds and a refit each, and the head, which is fitted over 5 folds as well
+    assert len(fits) == 12
     assert all(word in done.stdout for word in ("dense all 0", "bigru fold 1", "head all"))
 
 
