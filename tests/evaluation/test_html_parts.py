@@ -9,8 +9,10 @@ from lcclassify.evaluation.html import ReportObjects
 from lcclassify.evaluation.html.curves import (
     accuracy_chart,
     learning_charts,
+    precision_recall_chart,
     reliability_charts,
     risk_coverage_chart,
+    roc_chart,
     top_probability_chart,
 )
 from lcclassify.evaluation.html.further import stack_warnings
@@ -116,6 +118,29 @@ def test_errors_of_the_surest_by_hand():
     assert series(chart) == ["this classifier", "all errors left out first"]
     single = risk_coverage_chart(objects_of(*of_two([0.7], [True])))
     assert {tuple(row[1:]) for row in single.table[1:]} == {("0.700", "0.00%")}
+
+
+def test_what_is_drawn_lies_within_the_axes(make_synthetic):
+    p, targets = make_synthetic(3, 300, sharpness=1.0)
+    objects = objects_of(p, targets, x=np.linspace(-5, 1e4, 300))
+    names = ["a", "b", "c"]
+    charts = [
+        roc_chart(objects, names),
+        precision_recall_chart(objects, names),
+        *reliability_charts(objects, names),
+        accuracy_chart(objects, "x"),
+        risk_coverage_chart(objects),
+    ]
+    for chart in charts:
+        paths = re.findall(r'<path class="(?:line|guide)"[^>]* d="([^"]*)"', str(chart.svg))
+        points = re.findall(r"[ML]([\d.-]+) ([\d.-]+)(?:V([\d.-]+))?", " ".join(paths))
+        across = np.array([float(x) for x, _, _ in points])
+        down = np.array([float(y) for _, *ends in points for y in ends if y])
+        assert len(across) > 5, chart.title
+        assert across.min() >= 58, chart.title
+        assert across.max() <= 448, chart.title
+        assert down.min() >= 10, chart.title
+        assert down.max() <= 284, chart.title
 
 
 def test_highest_probabilities_are_counted_in_twentieths():
