@@ -172,6 +172,18 @@ def test_what_joins_the_inputs():
     assert torch.equal(joined.context[:, 1:], columns)
 
 
+def test_the_photometric_redshift_may_be_in_any_column():
+    given = [0.7, 0.05]
+    found = []
+    for photometric, error in ((0, 1), (2, 3), (3, 0)):
+        estimator, _ = make_estimator(photometric=photometric, error=error)
+        row = np.ones(4)
+        row[[photometric, error]] = given
+        found.append(estimator(batch_of([row])))
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
 def test_a_configuration_rebuilds_it():
     estimator, state = make_estimator()
     again = RedshiftEstimator.from_config(estimator.config())
