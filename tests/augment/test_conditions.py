@@ -75,6 +75,19 @@ def test_every_attempt_is_under_the_conditions_of_another(
     assert left[1] < 0.05
 
 
+def test_found_is_what_has_three_observations_and_the_least_detections(
+    watched, change_sample, stack
+):
+    curves = stack(
+        [
+            (np.arange(n), np.zeros(n), np.ones(n), np.ones(n), np.arange(n) < detections)
+            for n, detections in ((2, 2), (3, 1), (3, 2), (9, 1), (9, 9))
+        ]
+    )
+    conditions = change_sample(watched, least_detections=2).survey
+    assert conditions.is_found(curves).tolist() == [False, False, True, False, True]
+
+
 def test_nothing_detected_leaves_everything(watched, change_sample, redrawn, assert_same):
     blind = change_sample(watched, detections=Detections(np.inf, 1.0, False))
     drawn = redrawn(ObserveElsewhere(spectra="none"), blind)

@@ -117,6 +117,15 @@ def test_photometric_redshifts_scatter_as_those_that_are_known():
         assert 20 < len(np.unique(found)) <= 40
 
 
+def test_the_forty_nearest_serve_alike_half_of_them_on_either_side():
+    true = np.linspace(0.1, 1.0, 200)
+    scatter = PhotometricScatter.of(true, true + (1 + true) * 1e-3 * np.arange(200), true)
+    for redshift, first in ((0.05, 0), (true[99:101].mean(), 80), (3.0, 160)):
+        found, _ = scatter.drawn(np.full(len(EVEN), redshift), EVEN)
+        numbers = np.rint((found - redshift) / (1 + redshift) * 1e3).astype(int)
+        assert np.bincount(numbers).tolist() == [0] * first + [len(EVEN) // 40] * 40
+
+
 def test_only_objects_with_both_redshifts_serve():
     redshift = np.array([0.5, np.nan, 0.3, 0.0, 0.2, 0.4])
     photometric = np.array([0.5, 0.9, np.nan, 0.9, 0.0, 0.4])

@@ -137,6 +137,7 @@ def test_shares_of_each_sample_sum_to_one():
         edges = [of(axes, name)[1] for name in (TARGET, OBSERVED, DRAWN)]
         assert (edges[0] == edges[1]).all()
         assert (edges[0] == edges[2]).all()
+        assert axes.get_xlim() == (edges[0][0], edges[0][-1])
         for name in (TARGET, OBSERVED, DRAWN):
             assert of(axes, name)[0].sum() == pytest.approx(1)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]

@@ -41,9 +41,10 @@ def test_comparison_holds_every_model_and_fits(evaluations):
 
 def test_best_value_of_each_column_is_bold(evaluations):
     table = report.comparison_table(evaluations)
+    lower = {"log_loss", "weighted_log_loss", "ece"}
     for column, shown in zip(report.COMPARED, table.columns[1:], strict=True):
         values = [evaluation.scalars[column.metric] for evaluation in evaluations.values()]
-        best = max(values) if column.higher_is_better else min(values)
+        best = min(values) if column.metric in lower else max(values)
         assert [cell.style == "bold" for cell in shown.cells] == [v == best for v in values]
     assert "\x1b[1m" in ansi(table)
 

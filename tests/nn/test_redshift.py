@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from lcclassify.errors import ConfigError
 from lcclassify.nn.posterior import GRID_END, posteriors
@@ -69,6 +70,25 @@ def test_without_a_photometric_redshift_the_light_curve_alone_counts():
     found = say([0.35, 0.4, 0.45], np.nan, 0.02, form=(1.3, 50.0, 0.03))[0]
     assert found[2] == pytest.approx(np.expm1(0.4), abs=2e-3)
     assert found[5] == pytest.approx(np.expm1(0.4), abs=3e-3)
+
+
+def test_what_would_lie_below_zero_does_not_count():
+    """Of a density about 0 the positive half is left, down to a part of a step of the grid."""
+    levels = np.array([0.002, 0.01, 0.16, 0.5, 0.84])
+    nothing = np.array([[0.0, 0.0, 0.0]])
+    found = posteriors(
+        nothing,
+        np.array([np.nan]),
+        np.array([0.1]),
+        np.array([0.1]),
+        LOG_ERRORS,
+        DEVIATIONS,
+        TABLE,
+        levels,
+        (1.0, 20.0, 0.03),
+    )
+    half = 0.03 * stats.t.ppf(0.5 + levels / 2, df=20)
+    np.testing.assert_allclose(np.log1p(found[0, :-1]), half, rtol=1e-3)
 
 
 def test_the_surer_word_counts_more():
@@ -150,6 +170,18 @@ def test_what_joins_the_inputs():
     joined = estimator.joined(batch)
     assert torch.equal(joined.features[:, 4:], columns)
     assert torch.equal(joined.context[:, 1:], columns)
+
+
+def test_the_photometric_redshift_may_be_in_any_column():
+    given = [0.7, 0.05]
+    found = []
+    for photometric, error in ((0, 1), (2, 3), (3, 0)):
+        estimator, _ = make_estimator(photometric=photometric, error=error)
+        row = np.ones(4)
+        row[[photometric, error]] = given
+        found.append(estimator(batch_of([row])))
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
 
 
 def test_a_configuration_rebuilds_it():

@@ -6,6 +6,7 @@ import torch
 from scipy.special import log_softmax, softmax
 
 from lcclassify.nn.calibration import Calibration
+from lcclassify.training.chance import is_near
 from lcclassify.training.scaling import (
     NONE,
     TEMPERATURE,
@@ -102,6 +103,17 @@ def test_draws_of_an_object_count_as_one_and_stay_together():
         assert drawn.losses[kind] == pytest.approx(plain.losses[kind], rel=1e-6)
     alike = fit_temperature(given, targets, np.ones(200))
     assert alike == pytest.approx(fit_temperature(given, targets))
+
+
+def test_near_is_what_exceeds_the_best_by_no_more_than_chance():
+    best = np.array([1.0, 2.0, 3.0, 4.0])
+    losses = best + np.array([0.0, 0.0, 0.0, 0.4])  # 0.1 more, with a standard error of 0.1
+    assert is_near(losses, best, 1 + 1e-9)
+    assert not is_near(losses, best, 1 - 1e-9)
+    assert is_near(best - 1, best, 1.0)
+    # Of a single object nothing is known of chance.
+    assert is_near(best[:1], best[:1], 1.0)
+    assert not is_near(best[:1] + 1e-6, best[:1], 1.0)
 
 
 def test_nothing_is_exactly_nothing():

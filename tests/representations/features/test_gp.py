@@ -83,6 +83,25 @@ def test_shape_of_known_curves():
         np.testing.assert_allclose(row, (f[:-1] - f[1:]) / (f[:-1] + f[1:]))
 
 
+def test_days_from_and_until_half_of_the_highest_by_hand():
+    """Half is reached exactly, one step before the first of two equal peaks and four after it."""
+    out = np.full(len(smooth.OF_BAND), np.nan)
+    table = np.array([-1.0, 0.0, 2.0, 4.0, 4.0, 3.0, 3.0, 2.0, 1.0])[:, None]
+    assert smooth.describe(table, 10.0, out) == 3
+    found = dict(zip(smooth.OF_BAND, out, strict=True))
+    assert found == {
+        "peak": 4.0,
+        "lowest": -1.0,
+        "peak_day": 0.0,
+        "rise": 10.0,
+        "fall": 40.0,
+        "fluence_days": 10 * 19 / 4,
+        "at_-20": 0.0,
+        "at_20": 3 / 4,
+        "at_50": 1 / 4,
+    }
+
+
 def test_what_the_times_do_not_reach_is_undefined():
     table = np.linspace(0.0, 1.0, 6)[:, None] * np.array([1.0, -1.0, 2.0])
     out = np.full(len(smooth.OF_BAND) * N_BANDS + 8, np.nan)
@@ -99,16 +118,19 @@ def test_what_the_times_do_not_reach_is_undefined():
 # --- the process --------------------------------------------------------------------
 
 
-def test_the_mean_is_that_of_the_dense_process():
+@pytest.mark.parametrize("passbands", [BANDS, Passbands(BANDS.names)], ids=["known", "unknown"])
+def test_the_mean_is_that_of_the_dense_process(passbands):
     mjd, band, flux, flux_err = transient()
-    found = described((mjd, band, flux, flux_err))
+    found = described((mjd, band, flux, flux_err), passbands=passbands)
     amplitude, scale = found["gp_amplitude"], found["gp_time_scale"]
 
     def matern(r):
         return (1 + np.sqrt(3) * r) * np.exp(-np.sqrt(3) * r)
 
-    wavelengths = np.array(BANDS.wavelengths)
-    coupling = matern(abs(wavelengths[:, None] - wavelengths) / 600)
+    coupling = 0.5 + 0.5 * np.eye(N_BANDS)  # of passbands of which nothing is known
+    if passbands.wavelengths:
+        wavelengths = np.array(passbands.wavelengths)
+        coupling = matern(abs(wavelengths[:, None] - wavelengths) / 600)
 
     def covariance(t, b, s, c):
         return amplitude**2 * matern(abs(t[:, None] - s) / scale) * coupling[b[:, None], c]

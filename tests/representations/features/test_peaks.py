@@ -49,6 +49,26 @@ def test_without_any_light_the_most_significant_observation_is_taken(observed_of
     assert peaks.when[0] == 2.0
 
 
+def test_of_two_equal_peaks_the_first_is_taken(observed_of):
+    mjd, flux = np.arange(0.0, 400.0, 4), np.zeros(100)
+    flux[[20, 21, 22, 70, 71, 72]] = [50.0, 100.0, 50.0] * 2
+    peaks = find_peaks(observed_of([(mjd, np.zeros(100), flux, np.ones(100))]))
+    assert peaks.when[0] == peaks.band_when[0, 0] == mjd[21]
+
+
+def test_a_passband_that_was_observed_once_has_that_flux(observed_of, transient):
+    mjd, passband, flux, flux_err = transient(0, n_bands=2)
+    once = (
+        np.append(mjd, mjd[-1]),
+        np.append(passband, 3),
+        np.append(flux, 1e4),
+        flux_err[[0, *range(80)]],
+    )
+    peaks = find_peaks(observed_of([once]))
+    assert (peaks.band_when[0, 3], peaks.band_flux[0, 3]) == (mjd[-1], 1e4)
+    assert peaks.band_err[0, 3] == pytest.approx(flux_err[0])
+
+
 def test_the_window_is_of_the_rest_frame(observed_of, transient):
     near = find_peaks(observed_of([transient(2)]))
     far = find_peaks(observed_of([transient(2, stretch=1.8)], redshift=[0.8]))

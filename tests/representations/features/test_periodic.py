@@ -124,6 +124,14 @@ def test_a_series_that_the_observations_do_not_decide_is_undefined():
     assert np.isnan(harmonics.series(sums, 2, found))
 
 
+def test_what_chance_explains_is_taken_from_what_a_series_does():
+    # Six tenths of the scatter of 11 observations, by a constant and two harmonics.
+    assert harmonics.adjusted(6.0, 10.0, 11, 2) == pytest.approx(1 - 0.4 * 10 / 6)
+    assert harmonics.adjusted(10.0, 10.0, 6, 2) == 1.0
+    assert np.isnan(harmonics.adjusted(10.0, 10.0, 5, 2))
+    assert np.isnan(harmonics.adjusted(0.0, 0.0, 11, 2))
+
+
 def test_roughness_is_that_of_neighbours_in_phase():
     rng = np.random.default_rng(2)
     place, value = rng.uniform(-0.5, 0.5, 50), 3 * rng.normal(size=50)
@@ -155,6 +163,14 @@ def test_a_sinusoid_is_found(period):
     np.testing.assert_allclose(amplitudes, 2 * AMPLITUDES, rtol=0.1)
     ratios = [found[f"period_amplitude_ratio_{band}"] for band in BANDS.names]
     np.testing.assert_allclose(ratios, amplitudes / np.mean(amplitudes), rtol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_neither_doubles_a_period_nor_hides_how_much_of_the_star_is_periodic(seed):
+    found = described(star(np.cos, 0.58, noise=0.6, seed=seed))
+    assert near(found["period"], 0.58)
+    for name in ("period_power_1", "period_power_2", "period_power_4", "double_power"):
+        assert found[name] == pytest.approx(1.0, abs=0.2), name
 
 
 @pytest.mark.parametrize("start", [0.0, 59580.0, 59580.2])

@@ -37,14 +37,15 @@ def test_names_are_distinct_and_as_many_as_columns(
 
 
 @pytest.mark.parametrize("module", SETS.values(), ids=SETS)
-def test_the_epoch_and_the_unit_of_flux_do_not_matter(module, observed_of, transient):
+@pytest.mark.parametrize("unit", [64.0, 2.0**-40])
+def test_the_epoch_and_the_unit_of_flux_do_not_matter(module, unit, observed_of, transient):
     curves = [transient(k) for k in range(6)]
-    moved = [(mjd + 512.0, band, flux * 64, err * 64) for mjd, band, flux, err in curves]
+    moved = [(mjd + 512.0, band, flux * unit, err * unit) for mjd, band, flux, err in curves]
     before = table(module, observed_of(curves))
     after = table(module, observed_of(moved))
     for name, values in before.items():
-        factor = 64 if name.startswith(SCALED) and not name.startswith("joint_") else 1
-        np.testing.assert_allclose(after[name], values * factor, rtol=1e-6, atol=1e-7, err_msg=name)
+        factor = unit if name.startswith(SCALED) and not name.startswith("joint_") else 1
+        np.testing.assert_allclose(after[name] / factor, values, rtol=1e-6, atol=1e-7, err_msg=name)
 
 
 @pytest.mark.parametrize("module", SETS.values(), ids=SETS)
@@ -141,6 +142,23 @@ def test_rise_and_decline_of_a_triangle(observed_of):
     assert np.isnan(found["rise_50_r"][0])
 
 
+@pytest.mark.parametrize("n_dark", [1, 2])
+def test_passbands_without_light_change_no_days_of_all_together(n_dark, observed_of):
+    """They are seen at the same times, and in the table before the one that has light."""
+    mjd = np.arange(-50.0, 101.0, 2)
+    flux = np.where(mjd < 0, 1 + mjd / 20, 1 - mjd / 80).clip(0) * 1000
+    alone = mjd, np.full(len(mjd), 3), flux, np.ones(len(mjd))
+    beside = (
+        np.repeat(mjd, n_dark + 1),
+        np.tile([*range(n_dark), 3], len(mjd)),
+        np.stack([*[np.full(len(mjd), -7.0)] * n_dark, flux], axis=1).ravel(),
+        np.ones(len(mjd) * (n_dark + 1)),
+    )
+    found = table(shape, observed_of([alone, beside]))
+    for name in ("joint_rise_50", "joint_decline_50", "joint_rise_20", "joint_decline_20"):
+        assert found[name][1] == found[name][0], name
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from([-3.0, 0.0, 1.0, 1.5, 1e300, np.inf]), max_size=60))
 def test_pairs_are_sorted_together(values):
@@ -208,8 +226,22 @@ def test_the_course_of_an_object(observed_of):
     assert found["share_of_signal_before"] == pytest.approx(squares[0] / squares.sum())
     assert found["share_of_signal_near"] == pytest.approx(squares[:-1].sum() / squares.sum())
     assert found["joint_crossings"] == pytest.approx(2 / 8)
+    # Weights of when it shines are fluxes less two errors, no higher than the peak.
+    height = np.clip(flux - 4, 0, found["peak_flux_g"])
+    centre = np.average(days - 30, weights=height)
+    assert found["centroid"] == pytest.approx(centre)
+    assert found["breadth"] ** 2 == pytest.approx(
+        np.average((days - 30 - centre) ** 2, weights=height)
+    )
     # Only the observations of days 100 and 100.5 are a pair.
     assert found["joint_stetson_j"] == pytest.approx((flux.mean() + 8) / 2)
+
+
+def test_the_smallest_changes_of_sign_are_crossings(observed_of):
+    days = np.arange(20.0)
+    flux = 5 + np.where(days % 4 < 2, 1.0, -1.0)
+    found = table(shape, observed_of([(days, np.zeros(20), flux, np.full(20, 1e6))]))
+    assert found["joint_crossings"][0] == found["crossings_g"][0] == 9 / 19
 
 
 def test_a_constant_object_has_no_form(observed_of):
