@@ -124,3 +124,29 @@ def test_every_row_of_a_spoilt_file_is_accounted_for(kind: str, tmp_path: Path) 
     assert not [sentence for sentence in sentences if "\n" in sentence]
     # Chunks cannot know that all objects are others; reading at once can.
     assert all("have no object in common" in sentence for sentence in refused)
+
+
+@pytest.mark.parametrize("column", ["object_id", "mjd", "passband", "seen"])
+def test_what_a_damaged_field_holds_is_told_in_a_short_printable_line(
+    column: str, tmp_path: Path
+) -> None:
+    write("csv", tmp_path / "a.csv")
+    rows = pl.read_csv(tmp_path / "a.csv", infer_schema=False)
+    spoilt = "\r\x1b[1m\x85" + "9z" * 500
+    rows.with_columns(
+        pl.when(pl.int_range(pl.len()) == 5).then(pl.lit(spoilt)).otherwise(column).alias(column)
+    ).write_csv(tmp_path / "a.csv", quote_style="never")
+    survey = TableSurvey("a.csv", ["g", "r"], root=tmp_path, columns={"detected": "seen"})
+    with pytest.raises(LcclassifyError, match=r"a\.csv, line 7: ") as caught:
+        survey.read()
+    listed = survey.chunks(on_error="quarantine").read(0).rejects["reason"].to_list()
+    for sentence in (str(caught.value), *listed):
+        assert sentence.isprintable()
+        assert len(sentence) < 400
+
+
+def test_names_of_columns_that_are_no_text_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"object_id,m\xffjd,passband,flux,flux_err\n1,2,g,3,4\n")
+    with pytest.raises(LcclassifyError, match="did you mean 'm\ufffdjd'") as caught:
+        TableSurvey("a.csv", ["g", "r"], root=tmp_path).read()
+    assert str(caught.value).isprintable()
