@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -150,3 +151,50 @@ def test_names_of_columns_that_are_no_text_are_told(tmp_path: Path) -> None:
     with pytest.raises(LcclassifyError, match="did you mean 'm\ufffdjd'") as caught:
         TableSurvey("a.csv", ["g", "r"], root=tmp_path).read()
     assert str(caught.value).isprintable()
+
+
+def header_of_fewer_rows(content: bytes) -> bytes:
+    return content.replace(b"NAXIS2  =                   62", b"NAXIS2  =                   58")
+
+
+def second_stream_spoilt(content: bytes) -> bytes:
+    text = lzma.decompress(content)
+    half = text.index(b"\n", 900) + 1
+    streams = [lzma.compress(text[:half]), bytes(8), lzma.compress(text[half:]), bytes(4)]
+    assert lzma.decompress(b"".join([streams[0], streams[2]])) == text
+    return b"".join([*streams[:2], b"\xfc", streams[2][1:], streams[3]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil", "match"),
+    [
+        ("fits", header_of_fewer_rows, "holds more than its headers say"),
+        ("fits", lambda content: content + b"\1" * 100, "holds more than its headers say"),
+        ("ecsv", lambda content: content.replace(b"\n300 ", b"\n#00 ", 1), "line 20: a row begins"),
+        ("xz", second_stream_spoilt, "not a whole xz file"),
+    ],
+)
+def test_damage_that_libraries_take_for_an_end_or_a_comment_loses_no_row(
+    kind: str, spoil: Callable[[bytes], bytes], match: str, tmp_path: Path
+) -> None:
+    file = tmp_path / NAMES[kind]
+    write(kind, file)
+    survey = TableSurvey(file.name, ["g", "r"], root=tmp_path)
+    assert survey.read().report.rows_read == 62
+    content = file.read_bytes()
+    file.write_bytes(spoil(content))
+    assert file.read_bytes() != content
+    for on_error in ("stop", "quarantine"):
+        with pytest.raises(LcclassifyError, match=match):
+            survey.chunks(on_error=on_error)  # type: ignore[arg-type]
+
+
+def test_streams_of_a_compressed_file_may_follow_each_other(tmp_path: Path) -> None:
+    write("csv", tmp_path / "a.csv")
+    text = (tmp_path / "a.csv").read_bytes()
+    for kind, module in PACKED.items():
+        parts = [module.compress(text[:700]), module.compress(text[700:])]
+        padding = bytes(4) if kind == "xz" else b""
+        (tmp_path / f"b.csv.{kind}").write_bytes(padding.join([*parts, b""]))
+        survey = TableSurvey(f"b.csv.{kind}", ["g", "r"], root=tmp_path)
+        assert survey.read().report.rows_read == 62
