@@ -198,3 +198,44 @@ def test_streams_of_a_compressed_file_may_follow_each_other(tmp_path: Path) -> N
         (tmp_path / f"b.csv.{kind}").write_bytes(padding.join([*parts, b""]))
         survey = TableSurvey(f"b.csv.{kind}", ["g", "r"], root=tmp_path)
         assert survey.read().report.rows_read == 62
+
+
+@pytest.mark.parametrize("spoilt", ['\f"x,y",1', ',"x"y,1', ',"x,y",""1'])
+@pytest.mark.parametrize("number", [2, 3, 30, 63])
+@pytest.mark.parametrize("size", [10, 10**6])
+def test_a_quote_within_a_field_spoils_its_line_alone(
+    spoilt: str, number: int, size: int, tmp_path: Path
+) -> None:
+    write("csv", tmp_path / "a.csv")
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    lines = [lines[0] + ",remark,n", *(f'{line},"x,""y",1' for line in lines[1:])]
+    lines[number - 1] = lines[number - 1].replace(',"x,""y",1', spoilt)
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    chunks = TableSurvey("a.csv", ["g", "r"], root=tmp_path).chunks(
+        rows=size, on_error="quarantine"
+    )
+    parts = [chunks.read(index) for index in range(len(chunks))]
+    rejects = pl.concat([part.rejects for part in parts])
+    assert rejects["line"].to_list() == [number]
+    assert rejects["reason"].to_list() == ["a quote stands within a field"]
+    assert sum(part.report.rows_read for part in parts) == 61
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_lines_of_too_many_fields_are_bad_whatever_is_read_of_them(
+    quote: str, tmp_path: Path
+) -> None:
+    write("csv", tmp_path / "a.csv")
+    lines = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()]
+    lines = [[cells[0], "remark", *cells[1:]] for cells in lines]  # which is not read
+    lines[19] += lines.pop(20)  # an end of line is lost
+    lines[9] = lines[9][:3] + [f"{quote}{cells}{quote}" for cells in lines[9][3:]]
+    for cells in lines[30:37]:  # as many are lacking, which are not needed
+        del cells[6:]
+    (tmp_path / "a.csv").write_text("\n".join(map(",".join, lines)) + "\n")
+    survey = TableSurvey("a.csv", ["g", "r"], root=tmp_path)
+    for size in (10, 10**6):
+        chunks = survey.chunks(rows=size, on_error="quarantine")
+        parts = [chunks.read(index) for index in range(len(chunks))]
+        listed = pl.concat([part.rejects for part in parts])["line", "reason"].rows()
+        assert listed == [(20, "14 fields, but the header names 7")]
