@@ -24,7 +24,7 @@ NAMES = {
     **dict.fromkeys(["csv", "quoted", "objects"], "a.csv"),
     **{kind: f"a.csv.{kind}" for kind in PACKED},
     **{"blanks": "a.txt", "parquet": "a.parquet", "lists": "a.parquet"},
-    **{"fits": "a.fits", "ecsv": "a.ecsv", "vot": "a.vot"},
+    **{"fits": "a.fits", "ecsv": "a.ecsv", "vot": "a.vot", "binary": "a.vot"},
 }
 
 
@@ -52,6 +52,9 @@ def write(kind: str, path: Path) -> None:
     elif kind == "lists":
         lists = rows.group_by("object_id", maintain_order=True).agg(pl.exclude("object_id"))
         lists.write_parquet(path, row_group_size=2)
+    elif kind == "binary":
+        table = Table(rows.to_dict(as_series=False))
+        table.write(path, format="votable", tabledata_format="binary2")
     elif kind in ("fits", "ecsv", "vot"):
         form = {"ecsv": "ascii.ecsv", "vot": "votable"}.get(kind, kind)
         Table(rows.to_dict(as_series=False)).write(path, format=form)
@@ -157,6 +160,10 @@ def header_of_fewer_rows(content: bytes) -> bytes:
     return content.replace(b"NAXIS2  =                   62", b"NAXIS2  =                   58")
 
 
+def one_row_more_stated(content: bytes) -> bytes:
+    return content.replace(b"<TABLE", b'<TABLE nrows="63"', 1)
+
+
 def second_stream_spoilt(content: bytes) -> bytes:
     text = lzma.decompress(content)
     half = text.index(b"\n", 900) + 1
@@ -171,6 +178,8 @@ def second_stream_spoilt(content: bytes) -> bytes:
         ("fits", header_of_fewer_rows, "holds more than its headers say"),
         ("fits", lambda content: content + b"\1" * 100, "holds more than its headers say"),
         ("ecsv", lambda content: content.replace(b"\n300 ", b"\n#00 ", 1), "line 20: a row begins"),
+        ("vot", one_row_more_stated, "specified nrows=63, but table contains 62 rows"),
+        ("binary", one_row_more_stated, "states 63 rows and has 62"),
         ("xz", second_stream_spoilt, "not a whole xz file"),
     ],
 )

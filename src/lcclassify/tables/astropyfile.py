@@ -21,14 +21,15 @@ from lcclassify.tables.content import open_unpacked, packing, readable
 from lcclassify.tables.held import Held
 
 _ECSV: Final = "ascii.ecsv"
+_VOTABLE: Final = "votable"
 # Of astropy's formats; what a file is called, without what says that it is compressed.
 _FORMATS: Final = {
     ".fits": "fits",
     ".fit": "fits",
     ".fts": "fits",
     ".ecsv": _ECSV,
-    ".vot": "votable",
-    ".votable": "votable",
+    ".vot": _VOTABLE,
+    ".votable": _VOTABLE,
 }
 _PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip", ".fz")
 
@@ -65,7 +66,7 @@ def undamaged(path: Path) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # headers that do not follow the standard
-            warnings.filterwarnings("error", message=".*truncated.*")
+            warnings.filterwarnings("error", message=".*(truncated|specified nrows).*")
             yield
     except DataError:
         raise
@@ -81,12 +82,13 @@ def read_astropy(path: Path) -> Any:
         DataError: There is none, or the file is damaged.
     """
     from astropy.io import fits
+    from astropy.io.votable import parse
     from astropy.table import Table
 
     kind = format_of(path)
     with readable(path):
         packed = packing(path) is not None  # all of it is unpacked, which checks its end
-        source = BytesIO(open_unpacked(path).read()) if packed or kind == _ECSV else path
+        source: Any = BytesIO(open_unpacked(path).read()) if packed or kind == _ECSV else path
     table: Any = None
     with undamaged(path):
         if kind == "fits":
@@ -99,9 +101,13 @@ def read_astropy(path: Path) -> Any:
                 if table is not None:
                     _check_end(path, unit, units[len(units) - 1])
                     break
+        elif kind == _VOTABLE:
+            content = parse(source, verify="warn")
+            table, stated = Table.read(content, format=kind), content.get_first_table().nrows
+            if stated not in (None, len(table)):
+                raise DataError(f"{path} is damaged: it states {stated} rows and has {len(table)}")
         else:
-            if isinstance(source, BytesIO) and kind == _ECSV:
-                _check_rows(path, source.getvalue())
+            _check_rows(path, source.getvalue())
             table = Table.read(source, format=kind)
     if table is None:
         raise DataError(f"{path} has no table; is it truncated?")
