@@ -11,7 +11,11 @@ from difflib import get_close_matches
 
 
 class LcclassifyError(Exception):
-    """Base of every error that a user can cause and mend."""
+    """Base of every error that a user can cause and mend; it stands in one printable line."""
+
+    def __init__(self, message: str = "") -> None:
+        line = (" " if character.isspace() else character for character in message)
+        super().__init__("".join(one if one.isprintable() else "\ufffd" for one in line))
 
 
 class ConfigError(LcclassifyError, ValueError):

@@ -69,6 +69,9 @@ def test_text_files_of_today_plain_packed_and_listed(tmp_path: Path) -> None:
     more = survey(tmp_path, **options).with_column("redshift_spec").read()
     assert more.light_curves.objects["redshift_spec"].to_list() == [0.15, 0.15]
     (tmp_path / "c.txt").write_text(text(9))
+    (tmp_path / "V.LIST").write_text(f"{'c' * 300}\n")
+    with pytest.raises(DataError, match=r"V\.LIST, line 1 names a file, but .*ccc does not exist"):
+        survey(tmp_path).read()
     (tmp_path / "V.LIST").write_text("c.txt\nb.DAT\n")
     (tmp_path / "V.IGNORE").write_text("IGNORE: 9 57000.5 g\n")
     data = survey(tmp_path, **options).read()

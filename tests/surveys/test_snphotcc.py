@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import shutil
 import tarfile
 from pathlib import Path
@@ -107,6 +108,21 @@ def test_every_truncation_is_noticed(snphotcc_folder: Path) -> None:
         file.write_bytes(content[:length])
         with pytest.raises(DataError, match=file.name):
             SnphotccSurvey(snphotcc_folder).read()
+
+
+def test_a_damaged_header_or_check_sum_within_an_archive_is_no_end_of_it(
+    snphotcc_folder: Path, tmp_path: Path
+) -> None:
+    whole = gzip.decompress(archive_of(snphotcc_folder).read_bytes())
+    second = whole.index(b"DAT\0", whole.index(b"DAT\0") + 1)
+    damaged = whole[:second] + b"X" + whole[second + 1 :]
+    unended = whole.rstrip(b"\0")
+    sums = gzip.compress(whole)[:-8] + bytes(8)
+    file = tmp_path / "a.tar.gz"
+    for content in (damaged, gzip.compress(damaged), unended + bytes(-len(unended) % 512), sums):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match=r"a\.tar\.gz is truncated or not a tar archive"):
+            SnphotccSurvey(file).read()
 
 
 def test_truncated_archive_and_wrong_roots(snphotcc_folder: Path, tmp_path: Path) -> None:

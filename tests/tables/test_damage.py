@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ NAMES = {
     **dict.fromkeys(["csv", "quoted", "objects"], "a.csv"),
     **{kind: f"a.csv.{kind}" for kind in PACKED},
     **{"blanks": "a.txt", "parquet": "a.parquet", "lists": "a.parquet"},
-    **{"fits": "a.fits", "ecsv": "a.ecsv", "vot": "a.vot"},
+    **{"fits": "a.fits", "ecsv": "a.ecsv", "vot": "a.vot", "binary": "a.vot"},
 }
 
 
@@ -51,6 +52,9 @@ def write(kind: str, path: Path) -> None:
     elif kind == "lists":
         lists = rows.group_by("object_id", maintain_order=True).agg(pl.exclude("object_id"))
         lists.write_parquet(path, row_group_size=2)
+    elif kind == "binary":
+        table = Table(rows.to_dict(as_series=False))
+        table.write(path, format="votable", tabledata_format="binary2")
     elif kind in ("fits", "ecsv", "vot"):
         form = {"ecsv": "ascii.ecsv", "vot": "votable"}.get(kind, kind)
         Table(rows.to_dict(as_series=False)).write(path, format=form)
@@ -124,3 +128,123 @@ def test_every_row_of_a_spoilt_file_is_accounted_for(kind: str, tmp_path: Path) 
     assert not [sentence for sentence in sentences if "\n" in sentence]
     # Chunks cannot know that all objects are others; reading at once can.
     assert all("have no object in common" in sentence for sentence in refused)
+
+
+@pytest.mark.parametrize("column", ["object_id", "mjd", "passband", "seen"])
+def test_what_a_damaged_field_holds_is_told_in_a_short_printable_line(
+    column: str, tmp_path: Path
+) -> None:
+    write("csv", tmp_path / "a.csv")
+    rows = pl.read_csv(tmp_path / "a.csv", infer_schema=False)
+    spoilt = "\r\x1b[1m\x85" + "9z" * 500
+    rows.with_columns(
+        pl.when(pl.int_range(pl.len()) == 5).then(pl.lit(spoilt)).otherwise(column).alias(column)
+    ).write_csv(tmp_path / "a.csv", quote_style="never")
+    survey = TableSurvey("a.csv", ["g", "r"], root=tmp_path, columns={"detected": "seen"})
+    with pytest.raises(LcclassifyError, match=r"a\.csv, line 7: ") as caught:
+        survey.read()
+    listed = survey.chunks(on_error="quarantine").read(0).rejects["reason"].to_list()
+    for sentence in (str(caught.value), *listed):
+        assert sentence.isprintable()
+        assert len(sentence) < 400
+
+
+def test_names_of_columns_that_are_no_text_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"object_id,m\xffjd,passband,flux,flux_err\n1,2,g,3,4\n")
+    with pytest.raises(LcclassifyError, match="did you mean 'm\ufffdjd'") as caught:
+        TableSurvey("a.csv", ["g", "r"], root=tmp_path).read()
+    assert str(caught.value).isprintable()
+
+
+def header_of_fewer_rows(content: bytes) -> bytes:
+    return content.replace(b"NAXIS2  =                   62", b"NAXIS2  =                   58")
+
+
+def one_row_more_stated(content: bytes) -> bytes:
+    return content.replace(b"<TABLE", b'<TABLE nrows="63"', 1)
+
+
+def second_stream_spoilt(content: bytes) -> bytes:
+    text = lzma.decompress(content)
+    half = text.index(b"\n", 900) + 1
+    streams = [lzma.compress(text[:half]), bytes(8), lzma.compress(text[half:]), bytes(4)]
+    assert lzma.decompress(b"".join([streams[0], streams[2]])) == text
+    return b"".join([*streams[:2], b"\xfc", streams[2][1:], streams[3]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil", "match"),
+    [
+        ("fits", header_of_fewer_rows, "holds more than its headers say"),
+        ("fits", lambda content: content + b"\1" * 100, "holds more than its headers say"),
+        ("ecsv", lambda content: content.replace(b"\n300 ", b"\n#00 ", 1), "line 20: a row begins"),
+        ("vot", one_row_more_stated, "specified nrows=63, but table contains 62 rows"),
+        ("binary", one_row_more_stated, "states 63 rows and has 62"),
+        ("xz", second_stream_spoilt, "not a whole xz file"),
+    ],
+)
+def test_damage_that_libraries_take_for_an_end_or_a_comment_loses_no_row(
+    kind: str, spoil: Callable[[bytes], bytes], match: str, tmp_path: Path
+) -> None:
+    file = tmp_path / NAMES[kind]
+    write(kind, file)
+    survey = TableSurvey(file.name, ["g", "r"], root=tmp_path)
+    assert survey.read().report.rows_read == 62
+    content = file.read_bytes()
+    file.write_bytes(spoil(content))
+    assert file.read_bytes() != content
+    for on_error in ("stop", "quarantine"):
+        with pytest.raises(LcclassifyError, match=match):
+            survey.chunks(on_error=on_error)  # type: ignore[arg-type]
+
+
+def test_streams_of_a_compressed_file_may_follow_each_other(tmp_path: Path) -> None:
+    write("csv", tmp_path / "a.csv")
+    text = (tmp_path / "a.csv").read_bytes()
+    for kind, module in PACKED.items():
+        parts = [module.compress(text[:700]), module.compress(text[700:])]
+        padding = bytes(4) if kind == "xz" else b""
+        (tmp_path / f"b.csv.{kind}").write_bytes(padding.join([*parts, b""]))
+        survey = TableSurvey(f"b.csv.{kind}", ["g", "r"], root=tmp_path)
+        assert survey.read().report.rows_read == 62
+
+
+@pytest.mark.parametrize("spoilt", ['\f"x,y",1', ',"x"y,1', ',"x,y",""1'])
+@pytest.mark.parametrize("number", [2, 3, 30, 63])
+@pytest.mark.parametrize("size", [10, 10**6])
+def test_a_quote_within_a_field_spoils_its_line_alone(
+    spoilt: str, number: int, size: int, tmp_path: Path
+) -> None:
+    write("csv", tmp_path / "a.csv")
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    lines = [lines[0] + ",remark,n", *(f'{line},"x,""y",1' for line in lines[1:])]
+    lines[number - 1] = lines[number - 1].replace(',"x,""y",1', spoilt)
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    chunks = TableSurvey("a.csv", ["g", "r"], root=tmp_path).chunks(
+        rows=size, on_error="quarantine"
+    )
+    parts = [chunks.read(index) for index in range(len(chunks))]
+    rejects = pl.concat([part.rejects for part in parts])
+    assert rejects["line"].to_list() == [number]
+    assert rejects["reason"].to_list() == ["a quote stands within a field"]
+    assert sum(part.report.rows_read for part in parts) == 61
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_lines_of_too_many_fields_are_bad_whatever_is_read_of_them(
+    quote: str, tmp_path: Path
+) -> None:
+    write("csv", tmp_path / "a.csv")
+    lines = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()]
+    lines = [[cells[0], "remark", *cells[1:]] for cells in lines]  # which is not read
+    lines[19] += lines.pop(20)  # an end of line is lost
+    lines[9] = lines[9][:3] + [f"{quote}{cells}{quote}" for cells in lines[9][3:]]
+    for cells in lines[30:37]:  # as many are lacking, which are not needed
+        del cells[6:]
+    (tmp_path / "a.csv").write_text("\n".join(map(",".join, lines)) + "\n")
+    survey = TableSurvey("a.csv", ["g", "r"], root=tmp_path)
+    for size in (10, 10**6):
+        chunks = survey.chunks(rows=size, on_error="quarantine")
+        parts = [chunks.read(index) for index in range(len(chunks))]
+        listed = pl.concat([part.rejects for part in parts])["line", "reason"].rows()
+        assert listed == [(20, "14 fields, but the header names 7")]

@@ -14,7 +14,7 @@ import polars as pl
 
 from lcclassify.errors import DataError, did_you_mean
 from lcclassify.schema import OBJECT_ID, PASSBAND, Passbands
-from lcclassify.tables.columns import NO_NUMBER, is_absent, must_hold, text_to_number
+from lcclassify.tables.columns import NO_NUMBER, is_absent, must_hold, shown, text_to_number
 
 Cast = tuple[pl.Series, pl.Series | None]
 
@@ -76,7 +76,8 @@ def flags(column: pl.Series) -> Cast:
         absent = values.is_null() | values.is_nan()
         true, false = values == 1, values == 0
     true, false = true.fill_null(False), false.fill_null(False)
-    said = pl.format("column '{}' must hold 0 or 1, got '{}'", pl.lit(column.name), pl.lit(column))
+    value = shown(pl.lit(column.cast(pl.String)))
+    said = pl.format("column '{}' must hold 0 or 1, got '{}'", pl.lit(column.name), value)
     faults = _told(~(true | false | absent), said)
     return true.set(~(true | false), None).alias(column.name), faults
 
@@ -114,7 +115,7 @@ def passband_indices(column: pl.Series, passbands: Passbands) -> Cast:
     hint = words.replace_strict(
         near, default=f", known: {', '.join(known)}", return_dtype=pl.String
     )
-    said = pl.format("unknown passband '{}'{}", words, hint).fill_null(
+    said = pl.format("unknown passband '{}'{}", shown(pl.lit(words)), hint).fill_null(
         pl.lit("there is no passband")
     )
     return index.alias(PASSBAND), _told(index.is_null(), said)

@@ -12,7 +12,7 @@ from lcclassify.schema import FLUX, FLUX_ERR, MJD, PASSBAND
 from lcclassify.surveys.brightness import Brightness
 from lcclassify.surveys.casts import FALSE, TRUE, first_of, numbers
 from lcclassify.surveys.objecttable import SENTINELS
-from lcclassify.tables.columns import is_absent, must_hold
+from lcclassify.tables.columns import is_absent, must_hold, shown
 
 # Columns of observations beside those of `lcclassify.schema`.
 SIGN: Final = "sign"  # of a flux whose magnitude is that of its absolute value
@@ -76,7 +76,7 @@ class Photometry:
         if SIGN in rows.columns:
             word = pl.col(SIGN).cast(pl.String).str.strip_chars().str.to_lowercase()
             negative, known = word.is_in(_NEGATIVE), word.is_in([*_POSITIVE, *_NEGATIVE])
-            said = pl.format("the sign '{}' is none of 1, -1, t, f, + and -", pl.col(SIGN))
+            said = pl.format("the sign '{}' is none of 1, -1, t, f, + and -", shown(word))
             absent = is_absent(word)
             wrong = rows.select(pl.when(~known & ~absent).then(said)).to_series()
             faults = first_of([faults, wrong if wrong.null_count() < len(wrong) else None])

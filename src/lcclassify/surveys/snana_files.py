@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import re
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from os.path import isfile
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
 import polars as pl
 
@@ -38,7 +40,7 @@ _TEXT: Final = re.compile(r"\.(dat|txt)(\.gz)?$", re.IGNORECASE)
 # IGNORE files round times to single precision, a 256th of a day, and then to 0.001 days.
 _SAME_TIME: Final = 0.005
 Ignored = tuple[str, float | None, str]  # SNID; time and passband, or None for a whole object
-_DAMAGED: Final = (tarfile.TarError, EOFError, OSError, gzip.BadGzipFile, zlib.error)
+_DAMAGED: Final = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 
 
 def find(root: Path, version: str | None) -> list[Path]:
@@ -90,6 +92,10 @@ def contents(files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
                         packed = archive.extractfile(member)
                         if packed is not None:
                             yield f"{file}: {member.name}", packed.read()
+                # For tarfile a damaged header is an end; check sums stand behind the true one.
+                rest = cast(IO[bytes], archive.fileobj).read()
+                if not rest or rest.strip(b"\0"):
+                    raise tarfile.ReadError("it does not end behind its last whole file")
         except _DAMAGED as fault:
             kind = "gzip" if _TEXT.search(file.name) else "tar"
             reason = str(fault).split(":\n")[0]  # tarfile lists every format it tried
@@ -166,6 +172,6 @@ def _existing(file: Path, what: str) -> Path:
     """Return a file, or what is compressed or plain of it."""
     other = file.with_suffix("") if file.suffix == ".gz" else file.with_name(f"{file.name}.gz")
     for candidate in (file, other):
-        if candidate.is_file():
+        if isfile(candidate):  # whose name may be too long for one
             return candidate
     raise DataError(f"{what}, but {file} does not exist, plain or as .gz")

@@ -20,14 +20,16 @@ from lcclassify.tables.columns import Column
 from lcclassify.tables.content import open_unpacked, packing, readable
 from lcclassify.tables.held import Held
 
+_ECSV: Final = "ascii.ecsv"
+_VOTABLE: Final = "votable"
 # Of astropy's formats; what a file is called, without what says that it is compressed.
 _FORMATS: Final = {
     ".fits": "fits",
     ".fit": "fits",
     ".fts": "fits",
-    ".ecsv": "ascii.ecsv",
-    ".vot": "votable",
-    ".votable": "votable",
+    ".ecsv": _ECSV,
+    ".vot": _VOTABLE,
+    ".votable": _VOTABLE,
 }
 _PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip", ".fz")
 
@@ -64,7 +66,7 @@ def undamaged(path: Path) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # headers that do not follow the standard
-            warnings.filterwarnings("error", message=".*truncated.*")
+            warnings.filterwarnings("error", message=".*(truncated|specified nrows).*")
             yield
     except DataError:
         raise
@@ -80,24 +82,52 @@ def read_astropy(path: Path) -> Any:
         DataError: There is none, or the file is damaged.
     """
     from astropy.io import fits
+    from astropy.io.votable import parse
     from astropy.table import Table
 
     kind = format_of(path)
     with readable(path):
         packed = packing(path) is not None  # all of it is unpacked, which checks its end
-        source = BytesIO(open_unpacked(path).read()) if packed else path
+        source: Any = BytesIO(open_unpacked(path).read()) if packed or kind == _ECSV else path
     table: Any = None
     with undamaged(path):
         if kind == "fits":
-            for unit in fits.open(source, memmap=not packed):
+            units = fits.open(source, memmap=not packed)
+            for unit in units:
                 if isinstance(unit, fits.BinTableHDU):
                     table = unit.data
                 elif isinstance(unit, fits.TableHDU):  # of text: rows cannot be had alone
                     table = Table.read(unit)
                 if table is not None:
+                    _check_end(path, unit, units[len(units) - 1])
                     break
+        elif kind == _VOTABLE:
+            content = parse(source, verify="warn")
+            table, stated = Table.read(content, format=kind), content.get_first_table().nrows
+            if stated not in (None, len(table)):
+                raise DataError(f"{path} is damaged: it states {stated} rows and has {len(table)}")
         else:
+            _check_rows(path, source.getvalue())
             table = Table.read(source, format=kind)
     if table is None:
         raise DataError(f"{path} has no table; is it truncated?")
     return table
+
+
+def _check_end(path: Path, unit: Any, last: Any) -> None:
+    """Refuse a FITS file with more bytes than its headers, one of which is damaged, describe."""
+    place, end = unit.fileinfo(), last.fileinfo()
+    place["file"].seek(place["datLoc"] + unit.size)
+    padding = place["file"].read(place["datSpan"] - unit.size)
+    if padding.strip(b"\0 ") or place["file"].size > end["datLoc"] + end["datSpan"]:
+        raise DataError(f"{path} is damaged: it holds more than its headers say")
+
+
+def _check_rows(path: Path, content: bytes) -> None:
+    """Refuse an ECSV file of which a row would be left out as a comment."""
+    header = True
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        comment = line.lstrip().startswith(b"#")
+        if comment and not header:
+            raise DataError(f"{path}, line {number}: a row begins with '#', as comments do")
+        header = header and comment

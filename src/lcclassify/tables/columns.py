@@ -57,18 +57,18 @@ def is_absent(column: pl.Expr, missing: Sequence[str] = ()) -> pl.Expr:
 
 
 def must_hold(name: str, kind: Kind, value: pl.Expr) -> pl.Expr:
-    """Return what is wrong with text that is no number of a kind, on one line."""
-    shown = value.str.replace_all(r"\s+", " ")
-    shown = (
-        pl.when(shown.str.len_chars() > SHOWN)
-        .then(pl.format("{}...", shown.str.slice(0, SHOWN)))
-        .otherwise(shown)
-    )
+    """Return what is wrong with text that is no number of a kind."""
     wanted = pl.lit("an integer" if kind == "integer" else "a number")
     if kind == "integer":
         large = value.str.contains(r"^[+-]?\d+$")
         wanted = pl.when(large).then(pl.lit("an integer below 2^63")).otherwise(wanted)
-    return pl.format("column '{}' must hold {}, got '{}'", pl.lit(name), wanted, shown)
+    return pl.format("column '{}' must hold {}, got '{}'", pl.lit(name), wanted, shown(value))
+
+
+def shown(value: pl.Expr) -> pl.Expr:
+    """Return text that is not too long for a sentence."""
+    cut = pl.format("{}...", value.str.slice(0, SHOWN))
+    return pl.when(value.str.len_chars() > SHOWN).then(cut).otherwise(value)
 
 
 def find_columns(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import lzma
 import os
 import zipfile
@@ -27,6 +28,7 @@ from lcclassify.tables.held import Held
 
 BLOCK: Final = 1 << 24  # bytes that are looked at at a time
 _PIECE: Final = 1 << 22  # bytes whose lines a thread counts at a time
+_XZ_BLOCK: Final = 1 << 16
 _KEPT: Final = 8  # blocks of a compressed file that stay unpacked, for several workers
 _BLANK: Final = b' \t\r"'  # what a blank line may hold, and separators
 
@@ -89,15 +91,42 @@ def open_unpacked(path: Path) -> IO[bytes]:
                 "unpack it"
             )
         return archive.open(members[0])
-    if kind in ("zstd", "bz2"):  # Python's bz2 and lzma ignore what is no stream at the end
+    if kind in ("zstd", "bz2"):  # Python's bz2 ignores what is no stream at the end
         return cast(IO[bytes], pa.input_stream(path.open("rb"), compression=kind))
     if kind == "xz":
-        with path.open("rb") as stream:
-            stream.seek(-min(path.stat().st_size, 1 << 10), os.SEEK_END)
-            if not stream.read().rstrip(b"\0").endswith(b"YZ"):
-                raise lzma.LZMAError("it does not end as one does")
-        return lzma.open(path)
+        return cast(IO[bytes], io.BufferedReader(_Xz(path), _XZ_BLOCK))
     return cast(IO[bytes], gzip.open(path) if kind == "gzip" else path.open("rb"))
+
+
+class _Xz(io.RawIOBase):
+    """The streams of a file; Python's lzma takes a damaged one for the end of all."""
+
+    def __init__(self, path: Path) -> None:
+        self._parts = self._unpacked(path)
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left and (part := next(self._parts, None)) is not None:
+            self._left = part
+        taken, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+    def _unpacked(self, path: Path) -> Iterator[bytes]:
+        stream = lzma.LZMADecompressor()
+        with path.open("rb") as packed:
+            while piece := packed.read(_XZ_BLOCK):
+                while piece := piece.lstrip(b"\0") if stream.eof else piece:  # they may be padded
+                    stream = lzma.LZMADecompressor() if stream.eof else stream
+                    yield stream.decompress(piece, _XZ_BLOCK)
+                    while not (stream.eof or stream.needs_input):
+                        yield stream.decompress(b"", _XZ_BLOCK)
+                    piece = stream.unused_data
+        if not stream.eof:
+            raise EOFError("it ends within a stream")
 
 
 class RawBytes(ABC):

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from lcclassify.errors import DataError
+from lcclassify.tables.columns import shown
 
 EXACT: Final = 2**53  # from here on not every integer is a 64-bit floating-point number
 
@@ -69,7 +70,7 @@ def cast_ids(
             "survey.id_type=string"
             if exact
             else "column 'object_id' must hold integers (survey.id_type), got '{}'",
-            column,
+            shown(pl.lit(column)),
         )
         lost = _lost_digits(column.name, where, pl.lit(column))
         reason = pl.when(reading.is_text).then(said).when(reading.is_lost).then(lost)

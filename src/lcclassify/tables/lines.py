@@ -63,13 +63,13 @@ def read_lines(content: bytes, separator: str, text: TextColumns) -> Lines:
 def _strict(content: bytes, separator: str, text: TextColumns) -> pl.DataFrame | None:
     """Return lines as columns if nothing about any of them is unusual."""
     quoted = b'"' in content
-    if b"\0" in content or not _is_text(content) or (quoted and _open_quotes(content)):
-        return None
-    if text.form.whole and content.count(b"\t") != content.count(b"\n") * (len(text.header) - 1):
+    if b"\0" in content or not _is_text(content) or (quoted and _odd_quotes(content, separator)):
         return None
     try:
         loaded = _load(content, separator, text, quoted, ignore_errors=False)
     except pl.exceptions.PolarsError:
+        return None
+    if not _even(content, separator, text, loaded, quoted):
         return None
     values = []
     for new, (position, column) in text.found.items():
@@ -84,20 +84,69 @@ def _strict(content: bytes, separator: str, text: TextColumns) -> pl.DataFrame |
     filled = [new for new, (_, column) in text.found.items() if column.filled]
     if any(frame[new].null_count() for new in (frame.columns[0], *filled)):
         return None
-    # So do the fields that short lines lack.
-    last = max(text.found, key=lambda new: text.found[new][0])
-    if frame[last].null_count():
-        fields = content.count(separator.encode()) + frame.height
-        if quoted or fields != frame.height * len(text.header):
-            return None
     return frame
 
 
-def _open_quotes(content: bytes) -> bool:
-    """Say whether a quote is not closed in its line, so that lines are no rows."""
+def _even(
+    content: bytes, separator: str, text: TextColumns, loaded: pl.DataFrame, quoted: bool
+) -> bool:
+    """Say whether all lines became rows and have the fields that they must have.
+
+    Polars leaves out what a line has too many, unless it reads all columns, and fills up what
+    one lacks.
+    """
+    width = len(text.header)
+    if not loaded[str(width - 1)].null_count():  # no line is short
+        separators = content.count(separator.encode())
+        if separators == loaded.height * (width - 1) and loaded.height == _height(content):
+            return True
+    values = np.frombuffer(content if content.endswith(b"\n") else content + b"\n", np.uint8)
+    fields, _ = _count_fields(values, np.flatnonzero(values == 10), separator.encode(), quoted)
+    few, many = _uneven(fields, text)
+    return len(fields) == loaded.height and not (few | many).any()
+
+
+def _height(content: bytes) -> int:
+    return content.count(b"\n") + (not content.endswith(b"\n"))
+
+
+def _uneven(
+    fields: NDArray[np.int64], text: TextColumns
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which lines lack a field, and which have another number of them than they must."""
+    width = len(text.header)
+    needed = max(position for position, _ in text.found.values()) + 1
+    return fields < needed, fields != width if text.form.whole else fields > width
+
+
+def _count_fields(
+    values: NDArray[np.uint8], ends: NDArray[np.int64], separator: bytes, quoted: bool
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the number of fields of each line, and whether a quote stays open in it."""
+    separators = values == separator[0]
+    odd = np.zeros(len(ends), dtype=bool)
+    if quoted:  # quotes hide separators
+        quotes = np.cumsum(values == 34, dtype=np.int64)
+        before = np.concatenate([[0], quotes[ends[:-1]]])
+        separators &= (quotes - np.repeat(before, np.diff(ends, prepend=-1))) % 2 == 0
+        odd = (quotes[ends] - before) % 2 == 1
+    before_end = np.searchsorted(np.flatnonzero(separators), ends)
+    return np.diff(before_end, prepend=0).astype(np.int64) + 1, odd
+
+
+def _odd_quotes(content: bytes, separator: str) -> bool:
+    """Say whether a quote is not closed in its line, so that lines are no rows, or within a field.
+
+    What Polars makes of the latter depends on the lines around and the columns that are read.
+    """
     values = np.frombuffer(content, dtype=np.uint8)
-    quotes = np.searchsorted(np.flatnonzero(values == 34), np.flatnonzero(values == 10))
-    return bool((quotes % 2).any()) or content.count(b'"') % 2 == 1
+    places = np.flatnonzero(values == 34)
+    closed = np.searchsorted(places, np.flatnonzero(values == 10))
+    opening = places[::2][places[::2] > 0]
+    closing = places[1::2][places[1::2] + 1 < len(values)]
+    around = np.concatenate([values[opening - 1], values[closing + 1]])
+    beside = np.isin(around, list(b'\r\n"' + separator.encode()))
+    return bool((closed % 2).any()) or not beside.all() or len(places) % 2 == 1
 
 
 def _bad(reasons: dict[int, tuple[str | None, str]]) -> pl.DataFrame:
@@ -125,20 +174,20 @@ class _Lines:
         self._starts = np.concatenate([[0], self._ends[:-1] + 1]) if len(self._ends) else self._ends
         self._bad: dict[int, str] = {}
         self.quoted = b'"' in content
-        fields = self._fields()
+        fields, odd = _count_fields(self._values, self._ends, self._separator, self.quoted)
         width = len(text.header)
-        blank = self._blank(fields, width)
-        needed = max(position for position, _ in text.found.values()) + 1
-        for line in np.flatnonzero((fields < needed) & ~blank):
-            said = f"{fields[line]} fields, too few: the header names {width}"
-            self._bad.setdefault(int(line), said)
-        wrong = fields != width if text.form.whole else fields > width
-        for line in np.flatnonzero(wrong & ~blank):
-            said = f"{fields[line]} fields, but the header names {width}"
-            self._bad.setdefault(int(line), said)  # a quote is why, if there is one
+        blank = self._blank(fields)
+        few, many = _uneven(fields, text)
+        for lines, said in (
+            (odd & ~blank, "a quote is opened and not closed in its line"),
+            (few & ~blank, "{} fields, too few: the header names {}"),
+            (many & ~blank, "{} fields, but the header names {}"),
+        ):
+            for line in np.flatnonzero(lines).tolist():  # a quote is why, if there is one
+                self._bad.setdefault(line, said.format(fields[line], width))
         self._find_unreadable()
         if self.quoted:
-            self._find_stray_quotes()
+            self._find_stray_quotes(fields)
         keep = ~blank
         keep[list(self._bad)] = False
         self.index: NDArray[np.int64] = np.flatnonzero(keep).astype(np.int64)
@@ -166,21 +215,7 @@ class _Lines:
     def _line(self, line: int) -> bytes:
         return self._content[self._starts[line] : self._ends[line]]
 
-    def _fields(self) -> NDArray[np.int64]:
-        """Return the number of fields of each line; quotes hide separators."""
-        separators = self._values == self._separator[0]
-        if self.quoted:
-            quotes = np.cumsum(self._values == 34, dtype=np.int64)
-            before = np.concatenate([[0], quotes[self._ends[:-1]]])
-            lengths = self._ends - self._starts + 1
-            separators &= (quotes - np.repeat(before, lengths)) % 2 == 0
-            for line in np.flatnonzero((quotes[self._ends] - before) % 2):
-                self._bad[int(line)] = "a quote is opened and not closed in its line"
-        before_end = np.searchsorted(np.flatnonzero(separators), self._ends)
-        fields: NDArray[np.int64] = np.diff(before_end, prepend=0).astype(np.int64) + 1
-        return fields
-
-    def _blank(self, fields: NDArray[np.int64], width: int) -> NDArray[np.bool_]:
+    def _blank(self, fields: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Say which lines hold nothing but blanks, quotes and separators."""
         blank = np.zeros(len(fields), dtype=bool)
         nothing = _BLANK + self._separator
@@ -189,15 +224,17 @@ class _Lines:
             blank[line] = not self._line(int(line)).strip(nothing)
         return blank
 
-    def _find_stray_quotes(self) -> None:
+    def _find_stray_quotes(self, fields: NDArray[np.int64]) -> None:
         quoted = np.unique(np.searchsorted(self._ends, np.flatnonzero(self._values == 34)))
         for line in quoted.tolist():
             if line in self._bad:
                 continue
             words = self._line(line).rstrip(b"\r").decode()
             try:
-                next(csv.reader([words], delimiter=self._separator.decode(), strict=True))
+                split = next(csv.reader([words], delimiter=self._separator.decode(), strict=True))
             except csv.Error:
+                split = []
+            if len(split) != fields[line]:
                 self._bad[line] = "a quote stands within a field"
 
     def _find_unreadable(self) -> None:

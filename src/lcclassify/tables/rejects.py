@@ -38,9 +38,11 @@ def as_rejects(columns: Mapping[str, Any]) -> pl.DataFrame:
         for name, dtype in REJECT_SCHEMA.items()
         if name not in frame.columns
     ]
-    return frame.with_columns(absent).select(
+    table = frame.with_columns(absent).select(
         pl.col(name).cast(dtype) for name, dtype in REJECT_SCHEMA.items()
     )
+    line = pl.col(REJECT_REASON).str.replace_all(r"\s", " ").str.replace_all(r"\pC", "\ufffd")
+    return table.with_columns(line)
 
 
 def refuse(rejects: pl.DataFrame) -> None:
