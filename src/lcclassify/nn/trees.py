@@ -110,8 +110,7 @@ class BoostedTrees(nn.Module):
             self.feature.numpy(),
             self.threshold.numpy(),
             self.undefined_left.numpy(),
-            self.left.numpy(),
-            self.right.numpy(),
+            np.stack([self.right.numpy(), self.left.numpy()], axis=1),
             self.leaves.numpy(),
             found,
         )
@@ -188,23 +187,55 @@ def _evaluate(
     feature: NDArray[np.int32],
     threshold: NDArray[np.float64],
     undefined_left: NDArray[np.bool_],
-    left: NDArray[np.int32],
-    right: NDArray[np.int32],
+    children: NDArray[np.int32],
     leaves: NDArray[np.float64],
     logits: NDArray[np.float64],
 ) -> None:
-    """Add what each of some trees says of each object to ``logits (N, K)``."""
+    """Add what each of some trees says of each object to ``logits (N, K)``.
+
+    Four objects go down a tree together: each step waits for the one before, and the others'
+    are done meanwhile. A block's last four may be fewer, beside which whatever stands there goes.
+    """
     n_objects, n_classes = logits.shape
+    values = np.zeros((features.shape[1], _BLOCK))
+    places = np.zeros(4, dtype=np.int32)
     for first in range(0, n_objects, _BLOCK):
-        last = min(first + _BLOCK, n_objects)
+        size = min(_BLOCK, n_objects - first)
+        for n in range(size):
+            for f in range(features.shape[1]):
+                values[f, n] = features[first + n, f]
         for tree in trees:
-            root, column = roots[tree], tree % n_classes
-            for n in range(first, last):
-                place = root
-                while place >= 0:
-                    value = features[n, feature[place]]
-                    if value <= threshold[place] or (value != value and undefined_left[place]):
-                        place = left[place]
-                    else:
-                        place = right[place]
-                logits[n, column] += leaves[-1 - place]
+            column = tree % n_classes
+            for n in range(0, size, 4):
+                one = two = three = four = roots[tree]
+                while one >= 0 or two >= 0 or three >= 0 or four >= 0:
+                    if one >= 0:
+                        side = _to_left(values[feature[one], n], one, threshold, undefined_left)
+                        one = children[one, side]
+                    if two >= 0:
+                        side = _to_left(values[feature[two], n + 1], two, threshold, undefined_left)
+                        two = children[two, side]
+                    if three >= 0:
+                        side = _to_left(
+                            values[feature[three], n + 2], three, threshold, undefined_left
+                        )
+                        three = children[three, side]
+                    if four >= 0:
+                        side = _to_left(
+                            values[feature[four], n + 3], four, threshold, undefined_left
+                        )
+                        four = children[four, side]
+                places[0], places[1], places[2], places[3] = one, two, three, four
+                for k in range(min(4, size - n)):
+                    logits[first + n + k, column] += leaves[-1 - places[k]]
+
+
+@compiled
+def _to_left(
+    value: float,
+    place: int,
+    threshold: NDArray[np.float64],
+    undefined_left: NDArray[np.bool_],
+) -> int:
+    """Return 1 where a value goes to the left of a split and 0 where it does not, unbranched."""
+    return int((value <= threshold[place]) | ((value != value) & undefined_left[place]))
