@@ -122,6 +122,7 @@ def test_what_recipes_add_is_tested(checkout):
         "nn/test_networks.py": ("nightly", 10),
         "nn/test_losses.py": ("brier or conf_has", 6),
         "evaluation/test_figures.py": ("saved_files or one_class_only", 4),
+        "test_conf.py": ("model/nightly or loss/brier", 2),  # alone, which the stack below is not
     }
     names = [f"tests/{name}" for name in wanted]
     chosen = " or ".join(words for words, _ in wanted.values())

@@ -125,9 +125,10 @@ def test_other_shares_than_the_bundles(by, unseen, submodel, bundle_of, prepared
     decisions = Decisions(sets=0.6, sets_by=by)
     model = onnx_model(bundle, decisions, expected)
     content = model.SerializeToString()
-    probabilities, _, unknown, found = run(content, batch_of(prepared))
+    probabilities, members, unknown, found = run(content, batch_of(prepared))
     predictor = Predictor(bundle, accelerator="cpu", threads=1, expectations=expected)
-    scored = predictor.score(prepared, prepared.object_ids)
+    scored = predictor.score(prepared, prepared.object_ids, keep_members=True)
+    np.testing.assert_allclose(members, scored.members, atol=1e-9)
     np.testing.assert_allclose(probabilities, scored.probabilities, atol=1e-9)
     np.testing.assert_allclose(unknown, scored.unknown, atol=1e-9)
     said = [[bundle.taxonomy.classes[k] for k in np.flatnonzero(row)] for row in found]

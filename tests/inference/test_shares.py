@@ -71,6 +71,19 @@ def test_the_change_begins_with_the_shares_that_probabilities_are_for():
     np.testing.assert_allclose(flat.changed(given), given)
 
 
+def test_members_are_for_the_shares_of_the_training_objects_whatever_the_stacks_are():
+    own = bundle(stated={"A": 0.5, "B": 0.5, "C": 0.0})
+    values = np.linspace(-3, 3, 50)
+    trained, wanted = (
+        with_unknown(posterior(values, shares), np.zeros(50))
+        for shares in ([0.75, 0.25], [0.1, 0.9])
+    )
+    change = changed_shares(own, Priors.from_config({"A": 0.1}), members=True)
+    both = np.stack([trained, trained[::-1]], axis=1)
+    found = change.changed(both)
+    np.testing.assert_allclose(found, np.stack([wanted, wanted[::-1]], axis=1))
+
+
 def test_a_share_of_0_in_training_is_made_up_for():
     own = bundle(stated={"A": 0.0, "B": 1.0, "C": 0.0})
     given = np.array([[1e-6, 1.0 - 1e-6, 0.0]])

@@ -338,12 +338,16 @@ def test_stated_shares_of_the_classes_are_those_explained(words, predictor, tmp_
     counts = {"Ia": 8, "II": 1, "90": 1}
     counted = replace(predictor.bundle, provenance={"class_counts": counts})
     save(counted, tmp_path / "bundle")
-    before = json.loads((tmp_path / "two.json").read_text())["probabilities"]
+    before = json.loads((tmp_path / "two.json").read_text())
     ran({**words, "priors": "{Ia: 0.1}"})
-    found = json.loads((tmp_path / "two.json").read_text())["probabilities"]
-    ratios = [found[label] / before[label] for label in TAXONOMY.classes]
-    # Shares of .1 and .45 instead of .8 and .1.
-    np.testing.assert_allclose(np.array(ratios[1:]) / ratios[0], 4.5 / 0.125, rtol=1e-6)
+    content = json.loads((tmp_path / "two.json").read_text())
+    assert (content["priors"], content["unknown_fraction"]) == ({"Ia": 0.1}, None)
+    said = [(content["probabilities"], before["probabilities"])]
+    said += [(content["members"][name], before["members"][name]) for name in NETWORKS]
+    for now, then in said:
+        ratios = [now[label] / then[label] for label in TAXONOMY.classes]
+        # Shares of .1 and .45 instead of .8 and .1.
+        np.testing.assert_allclose(np.array(ratios[1:]) / ratios[0], 4.5 / 0.125, rtol=1e-6)
     shown = " ".join(capsys.readouterr().out.split())
     assert "for these shares of the classes: SN Ia 0.100, II 0.450, 90 0.450" in shown
     with pytest.raises(BundleError, match="needs a bundle that tells unknown objects"):

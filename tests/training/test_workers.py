@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from hydra_plugins.lcclassify_search.sweeper import IMPORTED
 from lcclassify.errors import PrunedError, TrainingError
+from lcclassify.search.launching import LATE
 from lcclassify.training.mapped import MappedTensorSet, mapped
 from lcclassify.training.members import collected, fit_member, held_out_fits, refits, refitted
-from lcclassify.training.processes import ENDED, Processes, one_thread
+from lcclassify.training.processes import ENDED, PRELOADED, Processes, one_thread
 from lcclassify.training.stacking import fit_head
 from lcclassify.training.workers import run_fits
 
@@ -65,6 +67,12 @@ def test_what_killed_fits_left_unfinished_is_removed(context, new_member):
     run_fits(fits, 1, context.reporter)
     assert all(fit.is_finished() for fit in fits)
     assert not list(context.folder.rglob(".*"))
+
+
+@pytest.mark.parametrize("name", [*PRELOADED, *LATE, *IMPORTED])
+def test_what_processes_inherit_can_be_imported(name):
+    """The server that they are forked from would say nothing of a name that is wrong."""
+    importlib.import_module(name)
 
 
 @pytest.mark.parametrize("workers", [2, 4])

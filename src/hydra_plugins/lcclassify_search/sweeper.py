@@ -19,6 +19,8 @@ from omegaconf import DictConfig
 if TYPE_CHECKING:
     from hydra.plugins.launcher import Launcher
 
+# What a trial imports when it is called, for processes to have it before they are forked.
+IMPORTED = ("lcclassify.surveys.base", "lcclassify.tasks.ensemble")
 
 # No dataclass: Hydra runs this module before it stands in `sys.modules`. What a search does
 # stands in the group `search`, so the sweeper has no settings of its own.
@@ -122,7 +124,7 @@ class SearchSweeper(Sweeper):
                 console=console,
                 workers=lambda: worker_count({**whole["trainer"], "workers": "auto"}),
                 train=train_in_process if isinstance(launcher, BasicLauncher) else None,
-                imports=("lcclassify.surveys.base", "lcclassify.tasks.ensemble"),
+                imports=IMPORTED,
             ),
             arguments,
         )

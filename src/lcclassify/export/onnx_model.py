@@ -55,9 +55,11 @@ def onnx_model(
     classifier = bundle.classifier.cpu().eval()
     expected = expectations or Expectations()
     found, members, unknown = probabilities(graph, classifier, INPUTS, expected.fraction(bundle))
-    own, change = found, expected.change(bundle)
-    if change is not None:
-        found = changed(graph, change, own)
+    own, weights = found, None
+    changes = expected.changes(bundle)
+    if changes is not None:
+        weights = changes[0].ratios.tolist()
+        found, members = changed(graph, changes[0], own), changed(graph, changes[1], members)
     said = (found, members, unknown)
     # Constants, too, can be what is asked for, and a value has one name only.
     told = [(name, value) for name, value in zip(OUTPUTS, said, strict=True) if value is not None]
@@ -65,7 +67,6 @@ def onnx_model(
         if classifier.sets is None:
             raise BundleError("the bundle has nothing to make prediction sets with")
         # Thresholds are of the bundle's own probabilities.
-        weights = None if change is None else change.ratios.tolist()
         made = sets(graph, classifier.sets, own, decisions.sets, decisions.sets_by, weights)
         told.append((decisions.set_column, made))
     for name, value in told:
@@ -160,13 +161,16 @@ def largest_difference(
         seed: Of the inputs, see `made_up_batch`.
     """
     stated = expectations or Expectations()
-    batch, change = made_up_batch(bundle, seed), stated.change(bundle)
+    batch, weights = made_up_batch(bundle, seed), None
     with torch.inference_mode():
         rounds = bundle.classifier.round_probabilities(batch)
         unknown = bundle.classifier.unknown_probabilities(batch.features, stated.fraction(bundle))
         own = bundle.classifier.combine(rounds, unknown)
-    whole = own if change is None else torch.as_tensor(change.changed(own.numpy()))
-    expected = [whole, rounds.mean(1)]
+    expected = [own, rounds.mean(1)]
+    if (changes := stated.changes(bundle)) is not None:
+        weights = changes[0].ratios.tolist()
+        both = zip(changes, expected, strict=True)
+        expected = [torch.as_tensor(change.changed(said.numpy())) for change, said in both]
     if unknown is not None:
         expected.append(unknown)
     found = run(content, batch)
@@ -175,7 +179,6 @@ def largest_difference(
     fitted = bundle.classifier.sets
     if decisions is not None and decisions.sets is not None and fitted is not None:
         asked = decisions.sets, decisions.sets_by
-        weights = None if change is None else change.ratios.tolist()
         other = torch.as_tensor(found[-1]) != fitted.sets(own, *asked, weights)
         margin = (fitted.known(own) - fitted.thresholds(*asked, weights)).abs()
         apart.append(float(margin[other].max()) if other.any() else 0.0)

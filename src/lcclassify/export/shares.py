@@ -9,7 +9,7 @@ from lcclassify.inference.shares import ChangedShares
 
 
 def changed(graph: Graph, change: ChangedShares, found: str) -> str:
-    """Return probabilities ``(N, K) float64`` for the wanted shares.
+    """Return probabilities ``(..., K) float64`` for the wanted shares.
 
     Args:
         graph: Is added to.
@@ -20,7 +20,7 @@ def changed(graph: Graph, change: ChangedShares, found: str) -> str:
     own, moved = found, graph.op("Mul", found, graph.double(change.ratios))
     nothing, one = graph.double(0.0), graph.double(1.0)
     sums = [
-        graph.op("ReduceSum", graph.op("Where", seen, each, nothing), graph.whole([1]), keepdims=1)
+        graph.op("ReduceSum", graph.op("Where", seen, each, nothing), graph.whole([-1]), keepdims=1)
         for each in (own, moved)
     ]
     empty = graph.op("Equal", sums[1], nothing)

@@ -88,7 +88,7 @@ class Decisions:
     def check_document(self, document: Mapping[str, Any]) -> None:
         """Do as `check` with a bundle's document."""
         ensemble = document["ensemble"]
-        self.check(*(ensemble.get(name) is not None for name in ("unknown", "sets")))
+        self.check(ensemble.get("unknown") is not None, ensemble.get("sets") is not None)
 
     def decided(
         self,

@@ -61,19 +61,25 @@ class Expectations:
         """
         check_unknown(self.unknown_fraction, document["ensemble"].get("unknown") is not None)
 
-    def change(self, bundle: Bundle) -> ChangedShares | None:
-        """Return the change of a bundle's probabilities; None where no classes' are stated.
+    def changes(self, bundle: Bundle) -> tuple[ChangedShares, ChangedShares] | None:
+        """Return the change of a bundle's probabilities, and that of its members'.
+
+        None where no shares of classes are stated.
 
         Raises:
             BundleError: The bundle does not tell what its own are for.
             ConfigError: A stated class is none of the bundle's or has no training objects.
         """
-        return None if self.priors is None else changed_shares(bundle, self.priors)
+        if self.priors is None:
+            return None
+        return changed_shares(bundle, self.priors), changed_shares(
+            bundle, self.priors, members=True
+        )
 
     def shares(self, bundle: Bundle) -> NDArray[np.float64] | None:
         """Return the shares of the classes, ``(K,)``; None where neither tells them."""
-        change = self.change(bundle)
-        return shares_of(bundle) if change is None else change.wanted
+        changes = self.changes(bundle)
+        return shares_of(bundle) if changes is None else changes[0].wanted
 
     def fraction(self, bundle: Bundle) -> float | None:
         """Return the share of unknown objects; None where the bundle tells none."""
@@ -91,9 +97,9 @@ class Expectations:
                 f"A share of {fraction:g} of unknown objects is expected, instead of the bundle's "
                 f"{detector.fraction:g}."
             )
-        change = self.change(bundle)
-        if change is not None:
-            listed = listed_shares(change.wanted, bundle.taxonomy)
+        shares = self.shares(bundle)
+        if self.priors is not None and shares is not None:
+            listed = listed_shares(shares, bundle.taxonomy)
             said.append(f"Probabilities are for these shares of the classes: {listed}.")
         return said
 

@@ -101,7 +101,7 @@ class Predictor:
         expected = expectations or Expectations()
         check_unknown(expected.unknown_fraction, bundle.classifier.unknown is not None)
         self.unknown_fraction = expected.fraction(bundle)
-        self._change = expected.change(bundle)
+        self._changes = expected.changes(bundle)
         self.shares = expected.shares(bundle)
         self.bundle = bundle
         check_choice("precision", str(precision), PRECISIONS)
@@ -191,8 +191,9 @@ class Predictor:
         if decisions.sets is not None and classifier.sets is not None:
             # Thresholds are of the bundle's own probabilities; a class's hold for any share.
             own, weights = predictions.probabilities, None
-            if self._change is not None:
-                own, weights = self._change.undone(own), self._change.ratios.tolist()
+            if self._changes is not None:
+                change, _ = self._changes
+                own, weights = change.undone(own), change.ratios.tolist()
             made = classifier.sets.to("cpu").sets(
                 torch.as_tensor(own), decisions.sets, decisions.sets_by, weights
             )
@@ -255,8 +256,10 @@ class Predictor:
                     progress(len(batch_rows))
         if progress is not None and not observed.all():
             progress(int((~observed).sum()))
-        if self._change is not None:
-            probabilities = self._change.changed(probabilities)
+        if self._changes is not None:
+            change, of_members = self._changes
+            probabilities = change.changed(probabilities)
+            members = None if members is None else of_members.changed(members)
         finite = np.isfinite(probabilities).all(axis=1)
         probabilities[~finite] = np.nan
         if unknown is not None:

@@ -45,7 +45,7 @@ class ChangedShares:
         return ratios
 
     def changed(self, probabilities: FloatArray) -> FloatArray:
-        """Return probabilities ``(N, K)`` for the wanted shares; NaN stays NaN."""
+        """Return probabilities ``(..., K)`` for the wanted shares; NaN stays NaN."""
         return self._times(probabilities, self.ratios)
 
     def undone(self, probabilities: FloatArray) -> FloatArray:
@@ -55,10 +55,10 @@ class ChangedShares:
     def _times(self, probabilities: FloatArray, ratios: FloatArray) -> FloatArray:
         seen = self.before > 0
         moved = probabilities * ratios
-        total = moved[:, seen].sum(axis=1, keepdims=True)
-        own = probabilities[:, seen].sum(axis=1, keepdims=True)
+        total = moved[..., seen].sum(axis=-1, keepdims=True)
+        own = probabilities[..., seen].sum(axis=-1, keepdims=True)
         # Where nothing is left of the classes with objects there is nothing to change.
-        moved[:, seen] *= np.divide(own, total, out=np.ones_like(total), where=total != 0)
+        moved[..., seen] *= np.divide(own, total, out=np.ones_like(total), where=total != 0)
         return moved
 
 
@@ -69,8 +69,14 @@ def shares_of(bundle: Bundle) -> FloatArray | None:
     return _trained_with(bundle) if shares is None else shares
 
 
-def changed_shares(bundle: Bundle, priors: Priors) -> ChangedShares:
+def changed_shares(bundle: Bundle, priors: Priors, *, members: bool = False) -> ChangedShares:
     """Return the change from a bundle's shares to others.
+
+    Args:
+        bundle: The bundle.
+        priors: The shares wanted.
+        members: Whether it is of the members' probabilities, which are for the shares of the
+            training objects whatever the last step of the ensemble made of them.
 
     Raises:
         BundleError: The bundle does not tell its own.
@@ -78,7 +84,8 @@ def changed_shares(bundle: Bundle, priors: Priors) -> ChangedShares:
             of the bundle's or has no training objects.
     """
     check_priors(priors)
-    before, trained = shares_of(bundle), _trained_with(bundle)
+    trained = _trained_with(bundle)
+    before = trained if members else shares_of(bundle)
     if before is None or trained is None:
         raise BundleError(
             "priors needs a bundle that tells how many training objects of each class there "

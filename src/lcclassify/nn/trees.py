@@ -19,8 +19,8 @@ from lcclassify.compiled import compiled
 from lcclassify.errors import ConfigError
 from lcclassify.schema import Batch, InputSizes, PlainConfig
 
-# Objects that go down a tree one after another: their features and its splits stay in the
-# processor's cache, and the steps of different objects do not wait for each other.
+# Objects that go down a tree before the next tree's turn, a multiple of four: their features and
+# its splits stay in the processor's cache.
 _BLOCK: Final = 64
 
 

@@ -28,7 +28,7 @@ from lcclassify.training.processes import ENDED, FAILED, Processes, Tell, how_it
 REFUSALS: Final = (HydraException, OmegaConfBaseException, LcclassifyError)
 
 _NOTE: Final = "note"  # how far a trial is, in words
-_LATE: Final = ("alembic.context", "sqlalchemy.dialects.sqlite")  # what Optuna imports late
+LATE: Final = ("alembic.context", "sqlalchemy.dialects.sqlite")  # what Optuna imports late
 
 # Trains a trial of which a configuration is composed, into a folder; told where to say how
 # far it is.
@@ -89,7 +89,7 @@ def run_in_processes(
     train = around.train
     if train is None:
         raise ConfigError("trials in processes need a function that trains one")
-    warm_up(train.__module__, *around.imports, *_LATE)
+    warm_up(train.__module__, *around.imports, *LATE)
     claims: dict[str, tuple[Claim, int]] = {}
     notes: dict[str, str] = {}
     with Processes() as processes, working(around.console, "") as status:

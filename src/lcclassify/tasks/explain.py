@@ -86,7 +86,8 @@ def explain(cfg: DictConfig) -> ExplainResult:
     explanation = explained(predictor, curves)
     names = tuple(predictor.bundle.taxonomy.display_names())
     _draw(explanation, curves, names, output)
-    write_metrics(values, explanation.to_dict())
+    stated = {"priors": expected.described(), "unknown_fraction": predictor.unknown_fraction}
+    write_metrics(values, {**explanation.to_dict(), **stated})
     for sentence in sentences:
         say(sentence)
     _say(explanation, names)

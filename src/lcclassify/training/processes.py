@@ -28,7 +28,7 @@ from lcclassify.errors import LcclassifyError
 FAILED: Final = "failed"  # with the exception that ended it
 ENDED: Final = "ended"  # with its exit code, after all else: 0, or -9 where it was killed
 
-_PRELOADED: Final = (
+PRELOADED: Final = (
     *(f"lcclassify.training.{name}" for name in ("members", "preloaded", "stacking")),
     *(f"lcclassify.nn.{name}" for name in ("bigru", "dense", "losses", "stack")),
 )
@@ -80,7 +80,7 @@ def warm_up(*modules: str) -> None:
     if context.get_start_method() == "forkserver":
         from multiprocessing.forkserver import ensure_running
 
-        context.set_forkserver_preload([*_PRELOADED, *modules])
+        context.set_forkserver_preload([*PRELOADED, *modules])
         ensure_running()
 
 
@@ -149,7 +149,7 @@ def _context() -> SpawnContext | ForkServerContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_PRELOADED))
+    context.set_forkserver_preload(list(PRELOADED))
     return context
 
 
