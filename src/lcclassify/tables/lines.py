@@ -96,18 +96,24 @@ def _even(
     one lacks.
     """
     width = len(text.header)
-    if not loaded[str(width - 1)].null_count():  # no line is short
-        separators = content.count(separator.encode())
-        if separators == loaded.height * (width - 1) and loaded.height == _height(content):
-            return True
     values = np.frombuffer(content if content.endswith(b"\n") else content + b"\n", np.uint8)
-    fields, _ = _count_fields(values, np.flatnonzero(values == 10), separator.encode(), quoted)
+    ends = np.flatnonzero(values == 10)
+    if loaded.height != len(ends):
+        return False
+    if not loaded[str(width - 1)].null_count():  # no line is short
+        separators = values == separator.encode()[0]
+        if quoted:  # each is closed in its line
+            separators &= _parity(values) == 0
+        if np.count_nonzero(separators) == loaded.height * (width - 1):
+            return True
+    fields, _ = _count_fields(values, ends, separator.encode(), quoted)
     few, many = _uneven(fields, text)
-    return len(fields) == loaded.height and not (few | many).any()
+    return not (few | many).any()
 
 
-def _height(content: bytes) -> int:
-    return content.count(b"\n") + (not content.endswith(b"\n"))
+def _parity(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return 1 where an odd number of quotes stands up to there, and 0 elsewhere."""
+    return np.cumsum(values == 34, dtype=np.uint8) & np.uint8(1)  # which overflows and stays right
 
 
 def _uneven(
@@ -126,10 +132,13 @@ def _count_fields(
     separators = values == separator[0]
     odd = np.zeros(len(ends), dtype=bool)
     if quoted:  # quotes hide separators
-        quotes = np.cumsum(values == 34, dtype=np.int64)
-        before = np.concatenate([[0], quotes[ends[:-1]]])
-        separators &= (quotes - np.repeat(before, np.diff(ends, prepend=-1))) % 2 == 0
-        odd = (quotes[ends] - before) % 2 == 1
+        parity = _parity(values)
+        after = parity[ends]
+        before = np.concatenate([np.zeros(1, np.uint8), after[:-1]])
+        odd = after != before
+        if odd.any():
+            parity ^= np.repeat(before, np.diff(ends, prepend=-1))
+        separators &= parity == 0
     before_end = np.searchsorted(np.flatnonzero(separators), ends)
     return np.diff(before_end, prepend=0).astype(np.int64) + 1, odd
 
@@ -145,8 +154,9 @@ def _odd_quotes(content: bytes, separator: str) -> bool:
     opening = places[::2][places[::2] > 0]
     closing = places[1::2][places[1::2] + 1 < len(values)]
     around = np.concatenate([values[opening - 1], values[closing + 1]])
-    beside = np.isin(around, list(b'\r\n"' + separator.encode()))
-    return bool((closed % 2).any()) or not beside.all() or len(places) % 2 == 1
+    beside = np.zeros(256, dtype=bool)
+    beside[list(b'\r\n"' + separator.encode())] = True
+    return bool((closed % 2).any()) or not beside[around].all() or len(places) % 2 == 1
 
 
 def _bad(reasons: dict[int, tuple[str | None, str]]) -> pl.DataFrame:
