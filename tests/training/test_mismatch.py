@@ -50,3 +50,18 @@ def test_of_some_objects_only_these_count():
         for both in ((known, mismatched), swapped)
     )
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_chosen_objects_may_have_values_where_the_others_have_none():
+    # 100 features of 1,000 chosen objects are 100,000 values, where the shares among all 4,000
+    # let the library expect a quarter.
+    rng = np.random.default_rng(0)
+    known, mismatched = np.zeros((2_000, 100)), np.zeros((2_000, 100))
+    known[::4] = rng.normal(size=(500, 100))
+    mismatched[::4] = known[::4]
+    mismatched[::4, :50] += 3
+    chosen = np.arange(4_000) % 4 == 0
+    trees = MismatchGrower(known, mismatched, seed=1).grow(chosen)
+    new = rng.normal(size=(300, 100))
+    odds = [trees.sums(torch.as_tensor(part))[:, 0] for part in (new, new + 3)]
+    assert float((odds[0][:, None] < odds[1]).float().mean()) > 0.99

@@ -56,7 +56,14 @@ class MismatchGrower:
 
         self._n_known, self._n = len(known), len(known) + len(mismatched)
         self._sizes = InputSizes(known.shape[1], 0, 0, 1, 1)
-        self._settings = parameters(_GROWTH, seed) | {"objective": "binary", "max_bin": _BINS}
+        self._settings = parameters(_GROWTH, seed) | {
+            "objective": "binary",
+            "max_bin": _BINS,
+            # The library sizes sparse tables by how often features have their most frequent
+            # value among all objects. Chosen ones that have it less often would be written
+            # beyond the end (LightGBM 4.7: a crash, or trees of whatever lay there).
+            "is_enable_sparse": False,
+        }
         self._binned = lightgbm.Dataset(
             np.concatenate([known, mismatched]),
             np.arange(self._n) >= self._n_known,
