@@ -57,11 +57,16 @@ def test_an_interval_holds_the_truth_as_often_as_it_says():
     assert held >= 50
 
 
-def test_what_is_undefined_is_left_out():
+@pytest.mark.parametrize("n_others", [0, 1])
+def test_what_is_undefined_is_left_out(n_others):
+    """In all resamples, or in the third of them that have no object of a second class."""
     p, _ = sample(50)
-    found = intervals(p, np.zeros(50, dtype=np.int64), TAXONOMY)
+    targets = np.zeros(50, dtype=np.int64)
+    targets[:n_others] = 1
+    found = intervals(p, targets, TAXONOMY)
     assert "macro_roc_auc" not in found
-    assert found["balanced_accuracy"] == found["accuracy"]
+    assert np.isfinite(list(found.values())).all()
+    assert (found["balanced_accuracy"] == found["accuracy"]) == (n_others == 0)
 
 
 def test_coverage_and_sizes():

@@ -267,6 +267,23 @@ class TestOtherLosses:
         assert values[0, 0] < values[0, 1]
         assert values[1, 1] < values[1, 0]
 
+    def test_where_the_log_loss_is_nothing_a_loss_counts_as_it_is(self):
+        """Members are sure and right, and smoothed targets would have them less sure."""
+        answers = torch.arange(60) % K
+        sure = torch.nn.functional.one_hot(answers, K).double()
+        logs = torch.log_softmax(torch.stack([50 * sure, 80 * sure], dim=1), dim=2)
+        loss = CrossEntropyLoss(K, label_smoothing=0.1)
+        change, bias = PoolProblem(logs, answers, loss, is_full=False).fit(0.05)
+        # The sum of losses and prior is level there.
+        weights = (change[0, :, 0] / 0.05).requires_grad_()
+        biases = (bias / (0.05 * BIAS)).requires_grad_()
+        logits = torch.einsum("nmk,m->nk", logs, 0.5 + 0.05 * weights) + 0.05 * BIAS * biases
+        cost = 60 * loss(logits, answers) + (weights.square().sum() + biases.square().sum()) / 2
+        cost.backward()
+        assert float(weights.detach().abs().min()) > 0.1
+        torch.testing.assert_close(weights.grad, torch.zeros(2).double(), rtol=0, atol=1e-5)
+        torch.testing.assert_close(biases.grad, torch.zeros(K).double(), rtol=0, atol=1e-5)
+
     def test_a_weighted_loss_is_that_of_repeated_objects(self):
         probabilities, targets = sky(120, [0.5, 1.0])
         weights = np.array([1, 2, 3])

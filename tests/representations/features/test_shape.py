@@ -237,11 +237,12 @@ def test_the_course_of_an_object(observed_of):
     assert found["joint_stetson_j"] == pytest.approx((flux.mean() + 8) / 2)
 
 
-def test_the_smallest_changes_of_sign_are_crossings(observed_of):
+@pytest.mark.parametrize(("length", "crossings"), [(1, 19), (2, 9)])
+def test_the_smallest_changes_of_sign_are_crossings(length, crossings, observed_of):
     days = np.arange(20.0)
-    flux = 5 + np.where(days % 4 < 2, 1.0, -1.0)
+    flux = 5 + np.where(days % (2 * length) < length, 1.0, -1.0)
     found = table(shape, observed_of([(days, np.zeros(20), flux, np.full(20, 1e6))]))
-    assert found["joint_crossings"][0] == found["crossings_g"][0] == 9 / 19
+    assert found["joint_crossings"][0] == found["crossings_g"][0] == crossings / 19
 
 
 def test_a_constant_object_has_no_form(observed_of):
