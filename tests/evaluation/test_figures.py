@@ -72,6 +72,8 @@ def test_confusion_matrix_is_normalised_by_row():
     assert written.count("0.00") == 1  # one object in a thousand; empty cells stay blank
     assert {"4", "0", "1,000"} <= set(written)
     assert [t.get_text() for t in axes.get_yticklabels()] == ["a", "b", "c"]
+    for axis in (axes.xaxis, axes.yaxis):  # lines between all rows and columns
+        assert axis.get_minorticklocs().tolist() == [0.5, 1.5]
     shown = axes.images[0].get_array()
     np.testing.assert_allclose(shown[0], [0.75, 0.25, 0.0])
     assert shown.mask[1].all()
@@ -93,6 +95,15 @@ def test_roc_areas_stand_in_the_legend_and_a_good_classifier_gets_an_inset(super
     poor = figures.roc_figure(np.full((60, 3), 1 / 3), y, supernovae)
     assert "SN Ibc, 0.500" in [text.get_text() for text in poor.legends[0].get_texts()]
     assert not poor.axes[0].child_axes
+
+
+@pytest.mark.parametrize("name", sorted(NAMES - {"confusion_matrix"}))
+def test_axes_of_shares_go_from_nothing_to_all_and_hardly_beyond(name, make_synthetic, supernovae):
+    drawn = figures.make_figures(*make_synthetic(3, 60), supernovae)[name]
+    for axes in drawn.axes:
+        low, high = axes.get_xlim()
+        assert -0.05 < low <= 0
+        assert 1 <= high < 1.05
 
 
 def test_another_number_of_classes_is_refused(supernovae):

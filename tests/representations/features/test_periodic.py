@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lcclassify.representations.features import folding, harmonics, periodic, periodogram
+from lcclassify.representations.features import (
+    folding,
+    harmonics,
+    onecurve,
+    periodic,
+    periodogram,
+)
 from lcclassify.representations.features.observed import Observed
 from lcclassify.schema import Passbands
 
@@ -223,6 +229,24 @@ def test_narrow_eclipses_are_found_and_narrow():
 
 
 # --- who is searched, and what does not matter ----------------------------------------
+
+
+def test_how_much_changes_within_days_and_how_surely():
+    """Pairs within ten days tell it; neighbours farther apart, and unknown values, do not."""
+    mjd = np.array([0.0, 1, 20, 21, 21, 21.5, 50, 59.9, 80, 90])
+    value = np.array([1.0, -1, 2, 1, 9, 1, 0.5, 2, -1, 1])
+    variance = np.array([0.2, 0.3, 0.1, 0.1, np.inf, 0.3, 0.2, 0.4, 0.3, 0.3])
+    share, surely = onecurve.fast_part(mjd, value, variance)
+    first, second = np.array([[0, 1], [2, 3], [3, 5], [6, 7]]).T
+    noise = variance[first] + variance[second]
+    squares = (value[first] - value[second]) ** 2
+    weights = 1 / (noise + 2)
+    # By how much successive values differ, if they vary independently.
+    both = value[first] ** 2 + value[second] ** 2
+    expected = (weights @ (squares - noise)) / (weights @ (both - noise))
+    assert share == pytest.approx(expected)
+    # Squares of normal deviations have the mean 1 and the variance 2.
+    assert surely == pytest.approx((squares / noise - 1).sum() / np.sqrt(2 * 4))
 
 
 def test_transients_and_noise_are_not_searched():
