@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from lcclassify.representations.features import (
     folding,
@@ -13,6 +14,7 @@ from lcclassify.representations.features import (
     onecurve,
     periodic,
     periodogram,
+    periodsearch,
 )
 from lcclassify.representations.features.observed import Observed
 from lcclassify.schema import Passbands
@@ -226,6 +228,23 @@ def test_narrow_eclipses_are_found_and_narrow():
     assert found["narrow_minimum_width"] < 0.3
     assert found["curve_skew"] < -1
     assert found["period_mean_level"] > 0.6
+
+
+@pytest.mark.parametrize("amplitude", [0.0, 0.8])
+def test_a_false_alarm_is_that_of_a_sine_at_any_of_as_many_frequencies_as_cycles(amplitude):
+    rng = np.random.default_rng(1)
+    n, span = 60, 80.0
+    place = np.sort(rng.uniform(-0.5, 0.5, n))
+    value = rng.normal(size=n) + amplitude * np.sin(2 * np.pi * span / 0.9 * place)
+    out = np.full(len(periodsearch.FOUND), np.nan)
+    weight = np.full(n, 1 / onecurve.SOFTENING)  # that of no errors
+    periodsearch.search(place, value, weight, span, n, out)
+    found = dict(zip(periodsearch.FOUND, out, strict=True))
+    # The power is adjusted for the two numbers of a sine.
+    unexplained = (1 - found["period_power_1"]) * (n - 3) / (n - 1)
+    ratio = (1 - unexplained) / 2 / (unexplained / (n - 3))
+    expected = np.log10(10 * span) + stats.f.logsf(ratio, 2, n - 3) / np.log(10)
+    assert found["period_log_false_alarm"] == pytest.approx(expected, abs=1e-3)
 
 
 # --- who is searched, and what does not matter ----------------------------------------
