@@ -136,5 +136,10 @@ def test_expected_accuracy_holds_the_accuracy(shares):
 def test_other_objects_leave_more_open():
     p, _ = outcomes((0.5, 0.3, 0.2))
     known = np.full(3, 1 / 3)
-    alike, other = (expected_accuracy(p, known, 1000, distance) for distance in (0.02, 0.5))
-    assert other.high - other.low > alike.high - alike.low
+    widths = [
+        found.high - found.low
+        for found in (expected_accuracy(p, known, 1000, distance) for distance in (0, 0.1, 0.5, 1))
+    ]
+    assert widths[0] < widths[1] < widths[2]
+    # What is unlike may be another survey altogether, and no more than that: 0.045 either way.
+    assert widths[2] == widths[3] == pytest.approx(widths[0] + 2 * 0.045)
