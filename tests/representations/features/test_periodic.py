@@ -230,18 +230,21 @@ def test_narrow_eclipses_are_found_and_narrow():
     assert found["period_mean_level"] > 0.6
 
 
-@pytest.mark.parametrize("amplitude", [0.0, 0.8])
-def test_a_false_alarm_is_that_of_a_sine_at_any_of_as_many_frequencies_as_cycles(amplitude):
+@pytest.mark.parametrize(("amplitude", "variance"), [(0.0, 0.0), (0.8, 0.0), (3.0, 1.5)])
+def test_a_false_alarm_is_that_of_a_sine_at_any_of_as_many_frequencies_as_cycles(
+    amplitude, variance
+):
     rng = np.random.default_rng(1)
     n, span = 60, 80.0
     place = np.sort(rng.uniform(-0.5, 0.5, n))
     value = rng.normal(size=n) + amplitude * np.sin(2 * np.pi * span / 0.9 * place)
     out = np.full(len(periodsearch.FOUND), np.nan)
-    weight = np.full(n, 1 / onecurve.SOFTENING)  # that of no errors
+    weight = np.full(n, 1 / (variance + onecurve.SOFTENING))
     periodsearch.search(place, value, weight, span, n, out)
     found = dict(zip(periodsearch.FOUND, out, strict=True))
-    # The power is adjusted for the two numbers of a sine.
-    unexplained = (1 - found["period_power_1"]) * (n - 3) / (n - 1)
+    # The power is adjusted for the two numbers of a sine, and of what the errors do not explain.
+    power = found["period_power_1"] * (1 - variance / value.var())
+    unexplained = (1 - power) * (n - 3) / (n - 1)
     ratio = (1 - unexplained) / 2 / (unexplained / (n - 3))
     expected = np.log10(10 * span) + stats.f.logsf(ratio, 2, n - 3) / np.log(10)
     assert found["period_log_false_alarm"] == pytest.approx(expected, abs=1e-3)
