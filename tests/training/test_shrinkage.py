@@ -82,6 +82,23 @@ def test_the_fit_is_the_minimum_of_the_sum_of_losses_and_the_prior(is_full):
     torch.testing.assert_close(pool.bias, 2.1 * BIAS * bias, rtol=0, atol=1e-5)
 
 
+def test_few_steps_lead_to_the_minimum_however_alike_members_are():
+    losses = []
+
+    class Counted(CrossEntropyLoss):
+        def forward(self, logits, targets):
+            losses.append(super().forward(logits, targets))
+            return losses[-1]
+
+    probabilities, targets = sky(300, [0.5, 1.0], seed=1)
+    alike = probabilities[:, :1] + np.array([0, 1e-3, 2e-3])[:, None]
+    for given in (probabilities, alike / alike.sum(axis=2, keepdims=True)):
+        logs, answers = torch.as_tensor(np.log(given)), torch.as_tensor(targets)
+        PoolProblem(logs, answers, Counted(K), is_full=True).fit(3.0)
+        assert len(losses) < 60
+        losses.clear()
+
+
 def test_a_head_takes_the_pool_whatever_its_form():
     probabilities, targets = sky(100, [0.5, 1.0, 2.0])
     for form in ("full", "shared"):
