@@ -173,6 +173,23 @@ def test_class_reliability_needs_a_curve_a_name():
         figures.class_reliability_figure([], ["a"])
 
 
+def test_importances_are_bars_with_the_highest_on_top():
+    rises = {f"feature [{n}]$": rise for n, rise in enumerate([0.1, 0.3, -0.02, *[0.01] * 40])}
+    figure = figures.importances_figure(rises, title="trees")
+    (axes,) = figure.axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(axes.patches) == len(names) == 25
+    assert [name.partition(" ")[2].strip("\\$[]") for name in names[:3]] == ["1", "0", "3"]
+    assert [bar.get_width() for bar in axes.patches[:3]] == [0.3, 0.1, 0.01]
+    heights = axes.transData.transform([(0, bar.get_y()) for bar in axes.patches])[:, 1]
+    assert (np.diff(heights) < 0).all()
+    # Lines to read lengths by, and none that run along the bars.
+    assert all(line.get_visible() for line in axes.get_xgridlines())
+    assert not any(line.get_visible() for line in axes.get_ygridlines())
+    with pytest.raises(DataError, match="at least one importance"):
+        figures.importances_figure({})
+
+
 def test_folder_that_cannot_be_made_is_refused(tmp_path, supernovae):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
