@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from lcclassify.errors import ConfigError
-from lcclassify.nn.bigru import BiGRUNet
 from lcclassify.nn.gru import GRULayer, use_torch_layers, with_products
 from lcclassify.nn.gru_loop import gru_states
 from lcclassify.nn.gru_steps import tanh
@@ -94,11 +93,6 @@ def test_inputs_that_are_no_states_are_not_rounded():
     found = own(inferred(with_products(gru, "int8"), 20 * sequences, lengths), lengths)
     expected = own(gru(20 * sequences, lengths), lengths)
     assert (found - expected).abs().max() < 0.1
-
-
-def test_all_layers_but_the_first_read_states(sizes):
-    network = BiGRUNet(sizes, gru_units=[4, 4, 4])
-    assert [layer.bounded for layer in network.recurrent] == [False, True, True]
 
 
 def test_integers_at_the_ends_and_of_nothing():
