@@ -83,6 +83,7 @@ def test_an_example_is_a_row_and_its_process_a_line_in_a_band():
         [example("SN Ia"), example("AGN", line=False), example("TDE", line=False)], ["g", "r"]
     )
     grid = np.reshape(shown(figure), (3, 3))
+    assert len(figure.axes) == 9  # and no room for others
     assert [axes.get_title() for axes in grid[:, 0]] == ["SN Ia", "AGN", "TDE"]
     assert [axes.get_title() for axes in grid[0]] == ["SN Ia", "copy 0", "copy 1"]
     # Two bands of the first source, about two lines; error bars are other collections.

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lcclassify.errors import DataError
 from lcclassify.evaluation.coverage import coverage
@@ -25,9 +26,19 @@ def sample(n=300, seed=0):
 def test_weights_are_repeated_objects():
     p, y = sample()
     counts = np.random.default_rng(1).integers(0, 4, len(y))
-    found = _Sample(p, y, TAXONOMY.weight_vector()).metrics(counts.astype(float))
-    repeated = evaluate(np.repeat(p, counts, axis=0), np.repeat(y, counts), TAXONOMY).scalars
-    assert found == pytest.approx({name: repeated[name] for name in found}, rel=1e-9)
+    one = np.where(y == 2, np.arange(len(y)) == np.flatnonzero(y == 2)[0], counts)  # of a class
+    for each in (counts, one):
+        found = _Sample(p, y, TAXONOMY.weight_vector()).metrics(each.astype(float))
+        repeated = evaluate(np.repeat(p, each, axis=0), np.repeat(y, each), TAXONOMY).scalars
+        assert found == pytest.approx({name: repeated[name] for name in found}, rel=1e-9)
+
+
+def test_a_fortieth_of_resamples_lies_on_either_side():
+    p, y = sample(2500)
+    right = (p.argmax(axis=1) == y).mean()
+    deviation = np.sqrt(right * (1 - right) / 2500)
+    found = (np.array(intervals(p, y, TAXONOMY, 2000)["accuracy"]) - right) / deviation
+    assert found == pytest.approx(stats.norm.ppf([0.025, 0.975]), abs=0.1)
 
 
 def test_intervals_hold_the_metric_and_shrink_with_objects():
