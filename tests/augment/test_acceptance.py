@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lcclassify.augment.acceptance import Acceptance
+from lcclassify.augment.acceptance import Acceptance, brightness_of
 
 RNG = np.random.default_rng(0)
 N = 6000
@@ -20,6 +20,11 @@ def target():
 def drawn():
     """Draws anywhere, of any brightness."""
     return RNG.uniform(0, 1.2, N), RNG.uniform(0, 2.5, N)
+
+
+def test_what_is_fainter_than_noise_is_alike():
+    found = brightness_of(np.array([-40.0, 0.0, 0.1, 10.0, np.nan]))
+    np.testing.assert_allclose(found, [-1, -1, -1, 1, np.nan], atol=1e-12)
 
 
 def test_what_is_kept_lies_where_the_target_lies(target, drawn):

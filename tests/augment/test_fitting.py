@@ -78,6 +78,28 @@ def test_few_observations_say_little(stack, coupling):
     assert 40 < amplitude[0] < 160
 
 
+def test_few_observations_leave_it_to_a_broad_prior(stack, dense, wavelengths, coupling):
+    """An e-fold about half of the flux measured best, and about the usual time scale."""
+    objects = [
+        ([59000.0], [2], [-3.0], [1.0]),
+        ([59000.0, 59004.0], [0, 3], [0.2, 0.1], [1.0, 2.0]),
+        ([59000.0, 59010.0, 59011.0], [0, 0, 1], [50.0, 80.0, 10.0], [1.0, 2.0, 1.0]),
+    ]
+    halves = np.array([1.5, 0.5, 25.0])
+    curves = stack([(*columns, np.ones(len(columns[0]))) for columns in objects])
+    for n, found in enumerate(np.log(fit_processes(curves, coupling)).T):
+        own = curves.take(np.array([n]))
+        rows = own.mjd, wavelengths[own.passband], own.flux, own.flux_err
+
+        def lost(logarithms, rows=rows, middle=halves[n]):
+            prior = 0.5 * np.square(logarithms - np.log([middle, TYPICAL_SCALE])).sum()
+            return prior - dense(*rows, *np.exp(logarithms), LENGTH).log_likelihood()
+
+        best = minimize(lost, found, method="Nelder-Mead")
+        assert lost(found) < best.fun + 1e-3
+        assert found == pytest.approx(best.x, abs=0.05)
+
+
 def test_scales_have_bounds(stack, coupling):
     rng = np.random.default_rng(0)
     n = 200

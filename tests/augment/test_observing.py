@@ -94,6 +94,14 @@ def test_errors_that_do_not_grow(random_curves):
     np.testing.assert_allclose(found, 2.0, rtol=1e-6)
 
 
+def test_fluxes_whose_squares_are_beyond_numbers_say_nothing(random_curves):
+    curves = random_curves([700], n_bands=1)
+    absurd = replace(curves, flux=curves.flux * 1e200)
+    with np.errstate(over="ignore", invalid="ignore"):
+        errors = FluxErrors.fitted(absurd, 1)
+    assert (errors.photons.tolist(), errors.share.tolist()) == ([0], [0])
+
+
 def test_sky_and_error_are_each_others_inverse():
     rng = np.random.default_rng(0)
     errors = FluxErrors(PHOTONS, SHARE, np.array([1e-9, 1e-9]))

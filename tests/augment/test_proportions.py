@@ -33,6 +33,16 @@ def histogram(density, edges, reach, classes, kept, kind):
 
 
 @pytest.mark.parametrize("name", DENSITIES)
+def test_sixteen_bins_have_equal_shares_of_the_density(name):
+    density = DENSITIES[name]
+    edges = redshift_bins(density, 0.1, 0.6)
+    assert edges[[0, -1]] == pytest.approx([0.1, 0.6])
+    share = density.mass(edges[:-1], edges[1:]) / density.mass(edges[0], edges[-1])
+    assert share == pytest.approx(np.full(16, 1 / 16), rel=0.01)
+    assert len(redshift_bins(density, 0.3, 0.3)) == 1  # nowhere to choose from
+
+
+@pytest.mark.parametrize("name", DENSITIES)
 def test_classes_with_other_sources_go_where_they_all_go(name):
     density = DENSITIES[name]
     near, far = reach_of(0.05, 0.3), reach_of(0.1 if name == "logarithmic" else 0.2, 0.35)

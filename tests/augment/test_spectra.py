@@ -65,6 +65,25 @@ def test_a_class_without_objects_has_everyones(spectra, two_classes, wavelengths
     assert not np.allclose(relative(spectra, 1, 20.0), relative(spectra, 2, 20.0), rtol=0.2)
 
 
+def test_hardly_any_signal_makes_no_class_unlike_everyone(spectra, two_classes, wavelengths):
+    curves, redshift, peak, targets = two_classes
+    faint = 30  # of the bluer class
+    noisy = np.where(curves.objects == faint, 1000.0, 1.0)
+    found = Spectra.fitted(
+        replace(curves, flux_err=curves.flux_err * noisy),
+        wavelengths,
+        redshift,
+        peak,
+        np.where(np.arange(len(targets)) == faint, 1, targets),
+        3,
+    )
+    shape, everyones, bluer = (
+        np.stack([relative(one, kind, phase) for phase in PHASES])
+        for one, kind in ((found, 1), (spectra, 1), (spectra, 2))
+    )
+    assert np.abs(shape - everyones).mean() < 0.5 * np.abs(shape - bluer).mean()
+
+
 def test_objects_share_a_shape_and_no_brightness(spectra, two_classes, wavelengths):
     curves, redshift, peak, targets = two_classes
     factor = 10 ** np.random.default_rng(0).uniform(-1, 2, len(curves))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -81,6 +83,7 @@ def test_an_example_is_a_row_and_its_process_a_line_in_a_band():
         [example("SN Ia"), example("AGN", line=False), example("TDE", line=False)], ["g", "r"]
     )
     grid = np.reshape(shown(figure), (3, 3))
+    assert len(figure.axes) == 9  # and no room for others
     assert [axes.get_title() for axes in grid[:, 0]] == ["SN Ia", "AGN", "TDE"]
     assert [axes.get_title() for axes in grid[0]] == ["SN Ia", "copy 0", "copy 1"]
     # Two bands of the first source, about two lines; error bars are other collections.
@@ -118,6 +121,23 @@ def test_a_significant_point_is_never_cut_off():
     low, high = shown(augmentation_examples_figure([one], ["g", "r"]))[0].get_ylim()
     assert low < 0
     assert 900 < high < 3000
+
+
+def test_light_curves_fill_their_axes_in_any_unit_of_flux():
+    limits = []
+    for unit in (1.0, 1e-6):
+        points = panel("a", line=True)
+        scaled = replace(
+            points,
+            flux=unit * points.flux,
+            flux_err=unit * points.flux_err,
+            true_flux=unit * points.true_flux,
+            true_err=None,
+        )
+        one = AugmentationExample(scaled, (scaled,))
+        limits.append(shown(augmentation_examples_figure([one], ["g", "r"]))[0].get_ylim())
+    assert limits[0][0] < 0 < 200 < limits[0][1] < 250
+    assert limits[1] == pytest.approx(1e-6 * np.array(limits[0]))
 
 
 @pytest.mark.parametrize("examples", [[], [example("a"), example("b", n_copies=1)]])

@@ -72,6 +72,8 @@ def test_confusion_matrix_is_normalised_by_row():
     assert written.count("0.00") == 1  # one object in a thousand; empty cells stay blank
     assert {"4", "0", "1,000"} <= set(written)
     assert [t.get_text() for t in axes.get_yticklabels()] == ["a", "b", "c"]
+    for axis in (axes.xaxis, axes.yaxis):  # lines between all rows and columns
+        assert axis.get_minorticklocs().tolist() == [0.5, 1.5]
     shown = axes.images[0].get_array()
     np.testing.assert_allclose(shown[0], [0.75, 0.25, 0.0])
     assert shown.mask[1].all()
@@ -93,6 +95,17 @@ def test_roc_areas_stand_in_the_legend_and_a_good_classifier_gets_an_inset(super
     poor = figures.roc_figure(np.full((60, 3), 1 / 3), y, supernovae)
     assert "SN Ibc, 0.500" in [text.get_text() for text in poor.legends[0].get_texts()]
     assert not poor.axes[0].child_axes
+
+
+@pytest.mark.parametrize(
+    "name", ["roc", "precision_recall", "reliability", "reliability_per_class", "risk_coverage"]
+)
+def test_axes_of_shares_go_from_nothing_to_all_and_hardly_beyond(name, make_synthetic, supernovae):
+    drawn = figures.make_figures(*make_synthetic(3, 60), supernovae)[name]
+    for axes in drawn.axes:
+        low, high = axes.get_xlim()
+        assert -0.05 < low <= 0
+        assert 1 <= high < 1.05
 
 
 def test_another_number_of_classes_is_refused(supernovae):
@@ -160,6 +173,23 @@ def test_unknown_monitor_is_refused_with_a_suggestion():
 def test_class_reliability_needs_a_curve_a_name():
     with pytest.raises(DataError, match="one curve a class"):
         figures.class_reliability_figure([], ["a"])
+
+
+def test_importances_are_bars_with_the_highest_on_top():
+    rises = {f"feature [{n}]$": rise for n, rise in enumerate([0.1, 0.3, -0.02, *[0.01] * 40])}
+    figure = figures.importances_figure(rises, title="trees")
+    (axes,) = figure.axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(axes.patches) == len(names) == 25
+    assert [name.partition(" ")[2].strip("\\$[]") for name in names[:3]] == ["1", "0", "3"]
+    assert [bar.get_width() for bar in axes.patches[:3]] == [0.3, 0.1, 0.01]
+    heights = axes.transData.transform([(0, bar.get_y()) for bar in axes.patches])[:, 1]
+    assert (np.diff(heights) < 0).all()
+    # Lines to read lengths by, and none that run along the bars.
+    assert all(line.get_visible() for line in axes.get_xgridlines())
+    assert not any(line.get_visible() for line in axes.get_ygridlines())
+    with pytest.raises(DataError, match="at least one importance"):
+        figures.importances_figure({})
 
 
 def test_folder_that_cannot_be_made_is_refused(tmp_path, supernovae):

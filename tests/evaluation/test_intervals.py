@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lcclassify.errors import DataError
 from lcclassify.evaluation.coverage import coverage
@@ -25,9 +26,19 @@ def sample(n=300, seed=0):
 def test_weights_are_repeated_objects():
     p, y = sample()
     counts = np.random.default_rng(1).integers(0, 4, len(y))
-    found = _Sample(p, y, TAXONOMY.weight_vector()).metrics(counts.astype(float))
-    repeated = evaluate(np.repeat(p, counts, axis=0), np.repeat(y, counts), TAXONOMY).scalars
-    assert found == pytest.approx({name: repeated[name] for name in found}, rel=1e-9)
+    one = np.where(y == 2, np.arange(len(y)) == np.flatnonzero(y == 2)[0], counts)  # of a class
+    for each in (counts, one):
+        found = _Sample(p, y, TAXONOMY.weight_vector()).metrics(each.astype(float))
+        repeated = evaluate(np.repeat(p, each, axis=0), np.repeat(y, each), TAXONOMY).scalars
+        assert found == pytest.approx({name: repeated[name] for name in found}, rel=1e-9)
+
+
+def test_a_fortieth_of_resamples_lies_on_either_side():
+    p, y = sample(2500)
+    right = (p.argmax(axis=1) == y).mean()
+    deviation = np.sqrt(right * (1 - right) / 2500)
+    found = (np.array(intervals(p, y, TAXONOMY, 2000)["accuracy"]) - right) / deviation
+    assert found == pytest.approx(stats.norm.ppf([0.025, 0.975]), abs=0.1)
 
 
 def test_intervals_hold_the_metric_and_shrink_with_objects():
@@ -57,11 +68,16 @@ def test_an_interval_holds_the_truth_as_often_as_it_says():
     assert held >= 50
 
 
-def test_what_is_undefined_is_left_out():
+@pytest.mark.parametrize("n_others", [0, 1])
+def test_what_is_undefined_is_left_out(n_others):
+    """In all resamples, or in the third of them that have no object of a second class."""
     p, _ = sample(50)
-    found = intervals(p, np.zeros(50, dtype=np.int64), TAXONOMY)
+    targets = np.zeros(50, dtype=np.int64)
+    targets[:n_others] = 1
+    found = intervals(p, targets, TAXONOMY)
     assert "macro_roc_auc" not in found
-    assert found["balanced_accuracy"] == found["accuracy"]
+    assert np.isfinite(list(found.values())).all()
+    assert (found["balanced_accuracy"] == found["accuracy"]) == (n_others == 0)
 
 
 def test_coverage_and_sizes():

@@ -202,6 +202,7 @@ def test_single_precision_softmax_is_accepted(make_synthetic, supernovae):
     [
         ([0.5, 0.5], [0], "shape"),
         (np.empty((0, 2)), np.empty(0, dtype=int), "at least one object"),
+        (np.empty((2, 0)), [0, 0], r"shape \(objects, classes\)"),
         ([[0.5, np.nan]], [0], "finite.*row 0"),
         ([[0.5, 0.5], [1.5, -0.5]], [0, 1], "negative.*row 1"),
         ([[0.5, 0.5], [0.5, 0.4]], [0, 1], "sum to 1.*row 1"),

@@ -70,6 +70,23 @@ def test_per_class_table(supernovae):
     assert re.split(r"\s{2,}", absent.strip())[3:] == ["-"] * 5
 
 
+@pytest.mark.parametrize("width", [66, 100])
+def test_rows_are_single_lines_that_a_narrow_terminal_cuts_at_their_end_only(width, evaluations):
+    console = Console(file=io.StringIO(), width=width)
+    for table in (
+        report.per_class_table(evaluations["stack"]),
+        report.comparison_table(evaluations),
+    ):
+        with console.capture() as capture:
+            console.print(table)
+        text = capture.get()
+        assert "…" not in text
+        has_figures = [re.search(r"\d\.\d", line) is not None for line in text.splitlines()]
+        first = has_figures.index(True)
+        assert has_figures[first:].count(True) == table.row_count
+        assert all(has_figures[first : first + table.row_count])
+
+
 def test_no_evaluation_is_refused():
     with pytest.raises(DataError, match="at least one evaluation"):
         report.comparison_table({})

@@ -133,8 +133,21 @@ def test_expected_accuracy_holds_the_accuracy(shares):
     assert np.mean(widths) < 0.15
 
 
+def test_chances_of_classes_without_training_objects_stay():
+    p = np.repeat([[0.9, 0.0, 0.1], [0.0, 0.8, 0.2]], 50, axis=0)
+    found = expected_accuracy(p, np.array([0.5, 0.5, 0.0]), 1000, 0.0)
+    # Of the others the shares are those of training: nothing moves.
+    assert found.shares == pytest.approx([0.5, 0.5, 0], abs=1e-6)
+    assert found.as_estimated == pytest.approx(found.as_trained) == pytest.approx(0.85)
+
+
 def test_other_objects_leave_more_open():
     p, _ = outcomes((0.5, 0.3, 0.2))
     known = np.full(3, 1 / 3)
-    alike, other = (expected_accuracy(p, known, 1000, distance) for distance in (0.02, 0.5))
-    assert other.high - other.low > alike.high - alike.low
+    widths = [
+        found.high - found.low
+        for found in (expected_accuracy(p, known, 1000, distance) for distance in (0, 0.1, 0.5, 1))
+    ]
+    assert widths[0] < widths[1] < widths[2]
+    # What is unlike may be another survey altogether, and no more than that: 0.045 either way.
+    assert widths[2] == widths[3] == pytest.approx(widths[0] + 2 * 0.045)

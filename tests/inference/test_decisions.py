@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from lcclassify.errors import BundleError, ConfigError
-from lcclassify.inference.decisions import UNLIKE, UNSURE, Decisions
+from lcclassify.inference.decisions import UNLIKE, UNSURE, Decisions, check_unknown
 from lcclassify.inference.predictions import NO_OBSERVATION, Predictions
 from lcclassify.inference.writer import write_predictions
 
@@ -97,3 +97,7 @@ def test_what_a_bundle_cannot_tell():
         Decisions(sets=0.9).check(has_unknown=True, has_sets=False)
     with pytest.raises(BundleError, match=r"abstain\.unknown needs a bundle that tells"):
         Decisions(unknown=0.9).check(has_unknown=False, has_sets=True)
+    for fraction, has_unknown in ((0.1, True), (None, True), (None, False)):
+        check_unknown(fraction, has_unknown)
+    with pytest.raises(BundleError, match=r"unknown\.fraction needs a bundle that tells"):
+        check_unknown(0.1, has_unknown=False)

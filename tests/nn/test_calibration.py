@@ -69,8 +69,8 @@ def test_scales_and_biases_of_classes(probabilities):
     ("change", "message"),
     [
         ({"scales": [1.0]}, "scales must be one number a class"),
-        ({"scales": [0.0] * K}, "scales must be above 0"),
-        ({"biases": [float("nan")] * K}, "biases must be one number a class"),
+        ({"scales": [1.0] * (K - 1) + [0.0]}, "scales must be above 0"),
+        ({"biases": [0.0] * (K - 1) + [float("nan")]}, "biases must be one number a class"),
     ],
 )
 def test_impossible_scales(change, message):
@@ -104,7 +104,7 @@ def test_probabilities_of_zero_and_one():
         (float("nan"), [0.0], "temperature"),
         (float("inf"), [0.0], "temperature"),
         (1.0, [0.0, float("-inf")], "log_ratios must be finite numbers"),
-        (1.0, [float("nan")], "log_ratios"),
+        (1.0, [0.0, float("nan")], "log_ratios"),
     ],
 )
 def test_impossible_values_are_named(temperature, ratios, message):

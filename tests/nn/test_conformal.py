@@ -81,10 +81,11 @@ def test_few_objects_follow_all_and_none_is_no_class():
     assert not none.sets(sample(50, 7)[0], 0.9, "class")[:, 2].any()
 
 
-def test_too_few_in_all_leave_nothing_out():
-    made = PredictionSets.fitted(*sample(5, 6, shares=(0.5, 0.5, 0.0)), [1.0] * K)
-    found = made.sets(sample(50, 7)[0], 0.9, "all")
-    assert found[:, sorted(set(made.targets.tolist()))].all()
+@pytest.mark.parametrize("n", [1, 5])
+def test_too_few_in_all_leave_nothing_out(n):
+    made = PredictionSets.fitted(*sample(n, 6, shares=(0.5, 0.5, 0.0)), [1.0] * K)
+    new = torch.cat([sample(50, 7)[0], torch.eye(K).double() + 1e-9])
+    assert made.sets(new, 0.9, "all")[:, sorted(set(made.targets.tolist()))].all()
 
 
 def test_whole_weights_are_repeated_objects():

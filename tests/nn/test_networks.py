@@ -175,3 +175,8 @@ def test_networks_say_when_their_input_is_missing(sizes):
         build_network({"_target_": DENSE}, sizes.__class__(0, 0, 5, 4, 12))
     with pytest.raises(ConfigError, match="at least one channel"):
         build_network({"_target_": BIGRU}, sizes.__class__(7, 0, 0, 4, 12))
+
+
+def test_all_recurrent_layers_but_the_first_read_states(sizes):
+    network = build_network({"_target_": BIGRU, "gru_units": [4, 4, 4]}, sizes)
+    assert [layer.bounded for layer in network.recurrent] == [False, True, True]

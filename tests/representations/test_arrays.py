@@ -1,5 +1,7 @@
 """Arrays in files are those of the safetensors library, and damage is told."""
 
+import json
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
@@ -59,3 +61,14 @@ def test_a_file_that_is_cut_short_is_none(tmp_path, share):
     (tmp_path / "a").write_bytes(b"\xff" * 50)
     with pytest.raises(ValueError, match="header"):
         map_arrays(tmp_path / "a")
+
+
+def test_a_header_has_a_mebibyte_at_most(tmp_path):
+    """What is longer is no header, but numbers that would be read into memory for one."""
+    content = json.dumps({"a": {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}}).encode()
+    for length in (2**20, 2**20 + 8):
+        header = length.to_bytes(8, "little") + content.ljust(length)
+        (tmp_path / str(length)).write_bytes(header + np.ones(1).tobytes())
+    same(map_arrays(tmp_path / str(2**20)), {"a": np.ones(1)})
+    with pytest.raises(ValueError, match="header"):
+        map_arrays(tmp_path / str(2**20 + 8))

@@ -228,6 +228,9 @@ def test_the_key_changes_with_every_part():
         PARTS | {"objects": ["1", "2", "3"]},
         PARTS | {"version": "0.2"},
         PARTS | {"more": None},
+        PARTS | {"more": float("nan")},  # such as the number that stands for no redshift
+        PARTS | {"more": float("inf")},
+        PARTS | {"more": -float("inf")},
         {key: PARTS[key] for key in ("survey", "representation", "objects")},
     ]
     keys = [cache_key(parts) for parts in variants]

@@ -34,6 +34,17 @@ def test_both_count_alike():
     assert abs(float(same.sums(new).mean())) < 0.8
 
 
+def test_what_speaks_for_one_speaks_against_the_other():
+    known, mismatched = sample(200)
+    one, two = (
+        MismatchGrower(*both, seed=1).grow()
+        for both in ((known, mismatched[:60]), (mismatched[:60], known))
+    )
+    new = torch.as_tensor(sample(100, seed=3)[0])
+    assert float(one.sums(new).std()) > 0.5
+    torch.testing.assert_close(one.sums(new), -two.sums(new), rtol=0, atol=1e-6)
+
+
 def test_the_same_twice():
     known, mismatched = sample(300)
     one, two = (MismatchGrower(known, mismatched, seed=4).grow() for _ in range(2))

@@ -91,6 +91,9 @@ def test_a_class_without_objects_keeps_its_own():
     given, targets = sample(500)
     found = fit_vector(given[targets != 2], targets[targets != 2])
     assert (found.scales[2], found.biases[2]) == (1.0, 0.0)
+    few = np.union1d(np.flatnonzero(targets != 2), np.flatnonzero(targets == 2)[:1])
+    one = fit_vector(given[few], targets[few])
+    assert one.biases[2] < 0  # there are fewer of it than probabilities say
 
 
 def test_draws_of_an_object_count_as_one_and_stay_together():

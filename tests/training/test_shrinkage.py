@@ -82,6 +82,23 @@ def test_the_fit_is_the_minimum_of_the_sum_of_losses_and_the_prior(is_full):
     torch.testing.assert_close(pool.bias, 2.1 * BIAS * bias, rtol=0, atol=1e-5)
 
 
+def test_few_steps_lead_to_the_minimum_however_alike_members_are():
+    losses = []
+
+    class Counted(CrossEntropyLoss):
+        def forward(self, logits, targets):
+            losses.append(super().forward(logits, targets))
+            return losses[-1]
+
+    probabilities, targets = sky(300, [0.5, 1.0], seed=1)
+    alike = probabilities[:, :1] + np.array([0, 1e-3, 2e-3])[:, None]
+    for given in (probabilities, alike / alike.sum(axis=2, keepdims=True)):
+        logs, answers = torch.as_tensor(np.log(given)), torch.as_tensor(targets)
+        PoolProblem(logs, answers, Counted(K), is_full=True).fit(3.0)
+        assert len(losses) < 60
+        losses.clear()
+
+
 def test_a_head_takes_the_pool_whatever_its_form():
     probabilities, targets = sky(100, [0.5, 1.0, 2.0])
     for form in ("full", "shared"):
@@ -266,6 +283,23 @@ class TestOtherLosses:
         )
         assert values[0, 0] < values[0, 1]
         assert values[1, 1] < values[1, 0]
+
+    def test_where_the_log_loss_is_nothing_a_loss_counts_as_it_is(self):
+        """Members are sure and right, and smoothed targets would have them less sure."""
+        answers = torch.arange(60) % K
+        sure = torch.nn.functional.one_hot(answers, K).double()
+        logs = torch.log_softmax(torch.stack([50 * sure, 80 * sure], dim=1), dim=2)
+        loss = CrossEntropyLoss(K, label_smoothing=0.1)
+        change, bias = PoolProblem(logs, answers, loss, is_full=False).fit(0.05)
+        # The sum of losses and prior is level there.
+        weights = (change[0, :, 0] / 0.05).requires_grad_()
+        biases = (bias / (0.05 * BIAS)).requires_grad_()
+        logits = torch.einsum("nmk,m->nk", logs, 0.5 + 0.05 * weights) + 0.05 * BIAS * biases
+        cost = 60 * loss(logits, answers) + (weights.square().sum() + biases.square().sum()) / 2
+        cost.backward()
+        assert float(weights.detach().abs().min()) > 0.1
+        torch.testing.assert_close(weights.grad, torch.zeros(2).double(), rtol=0, atol=1e-5)
+        torch.testing.assert_close(biases.grad, torch.zeros(K).double(), rtol=0, atol=1e-5)
 
     def test_a_weighted_loss_is_that_of_repeated_objects(self):
         probabilities, targets = sky(120, [0.5, 1.0])

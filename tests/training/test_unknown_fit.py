@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 
 from lcclassify.nn.normalisation import FeatureTransform
 from lcclassify.schema import Taxonomy
@@ -183,6 +184,19 @@ def test_a_score_that_tells_the_contrary_is_left_out():
     assert _logistic(-scores[:, :1], unknown, np.ones(400)) == (pytest.approx([0.0]), 0.0)
 
 
+def test_scores_that_tell_all_are_told_from_as_many_objects_as_there_are():
+    """Weights and shares change what objects count beside each other, not all of them together."""
+    rng = np.random.default_rng(0)
+    scores = np.concatenate([rng.normal(-3, 1, (50, 1)), rng.normal(3, 1, (50, 1))])
+    scores[:50], scores[50:] = scores[:50].clip(max=-0.1), scores[50:].clip(min=0.1)
+    unknown = np.arange(100) >= 50
+    plain = LogisticRegression(C=1e4).fit(scores, unknown)
+    for weights in (np.ones(100), np.where(unknown, 7.0, 0.2)):
+        slopes, intercept = _logistic(scores, unknown, weights)
+        assert slopes == pytest.approx(plain.coef_[0], rel=1e-3)
+        assert intercept == pytest.approx(plain.intercept_[0], abs=1e-2)
+
+
 @pytest.mark.parametrize("kept", [99, 130])
 def test_few_mismatched_objects_are_not_used(kept):
     """Nor are many that are nearly all of one class, which is left out in its turn."""
@@ -192,6 +206,17 @@ def test_few_mismatched_objects_are_not_used(kept):
     owners = np.concatenate([one, others[: max(kept - len(one), 0)]])[:kept]
     found = fit(features, targets, mismatched=Mismatched(features.numpy()[owners], owners * 2))
     assert found.detector.mismatch is None
+
+
+def test_where_objects_are_many_classes_keep_their_share_and_a_hundred_at_least(monkeypatch):
+    monkeypatch.setattr("lcclassify.training.unknown_fit._MOST_OBJECTS", 700)
+    features, targets = sample(1800)
+    chosen = np.r_[np.flatnonzero(targets != 4), np.flatnonzero(targets == 4)[:60]]
+    chosen = np.setdiff1d(chosen, np.flatnonzero(targets == 3)[120:])
+    found = fit(features[torch.as_tensor(chosen)], targets[chosen])
+    counts = np.bincount(targets[chosen])
+    kept = np.bincount(targets[chosen][found.rows // 2])
+    assert kept.tolist() == [*np.round(700 * counts[:3] / len(chosen)), 100, 60]
 
 
 def test_mismatched_objects_stay_where_objects_are_many(monkeypatch):

@@ -14,6 +14,13 @@ _BRIGHTNESS_BINS: Final = 8
 _LEAST_OF_TARGET: Final = 100  # objects, for a table
 _MEAN: Final = 0.35  # of the probabilities: the rest of the draws is drawn again
 _FEWEST: Final = 0.02  # no draw is refused for sure
+_FAINTEST: Final = 0.1  # of the ratios: below it there is nothing but noise
+
+
+def brightness_of(ratio: FloatArray) -> FloatArray:
+    """Return logarithms of highest signal-to-noise ratios, ``(n,)``; NaN of no observation."""
+    found: FloatArray = np.log10(np.maximum(ratio, _FAINTEST))
+    return found
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from lcclassify import hashing
-from lcclassify.augment.acceptance import Acceptance
+from lcclassify.augment.acceptance import Acceptance, brightness_of
 from lcclassify.augment.curves import BoolArray, FloatArray
 from lcclassify.augment.drawn import Keys
 from lcclassify.augment.proportions import kept_shares, proportionate, redshift_bins
@@ -33,7 +33,7 @@ def aimed(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:
     if sample.target is None:
         return _in_proportion(fitted, sample)
     redshift, ratio = sample.target
-    place = redshift, np.log10(np.maximum(ratio, 0.1))
+    place = redshift, brightness_of(ratio)
     galactic = ~(redshift > NEAREST)
     seen = np.isfinite(ratio)
     moved, dimmed = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lcclassify import hashing
-from lcclassify.augment.acceptance import Acceptance
+from lcclassify.augment.acceptance import Acceptance, brightness_of
 from lcclassify.augment.aiming import aimed
 from lcclassify.augment.conditions import LEAST_OBSERVATIONS, Conditions
 from lcclassify.augment.curves import BoolArray, FloatArray, IntArray, rows_of
@@ -239,7 +239,7 @@ class FittedElsewhere:
         """Return photometric redshifts and logarithms of the highest ratios, ``(n,)`` each."""
         photoz = self.photometric[0]
         redshift = np.zeros(len(drawn)) if photoz is None else drawn.columns[photoz]
-        return redshift, np.log10(np.maximum(highest_ratios(drawn.curves), 0.1))
+        return redshift, brightness_of(highest_ratios(drawn.curves))
 
     def new_redshifts(self, sources: IntArray, keys: Keys, attempt: int = 0) -> FloatArray:
         """Return a redshift for each of n sources that are moved, ``(n,)``."""

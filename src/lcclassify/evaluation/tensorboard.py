@@ -27,7 +27,7 @@ from lcclassify.schema import Taxonomy
 _RGBA = 4  # as TensorBoard counts the colours of an image
 
 
-def log_figures(writer: SummaryWriter, figures: Mapping[str, Figure], step: int = 0) -> None:
+def log_figures(writer: SummaryWriter, figures: Mapping[str, Figure], step: int) -> None:
     """Add each figure as an image under its name.
 
     `SummaryWriter.add_figure` is not used because it imports pyplot.

@@ -76,6 +76,23 @@ def test_colours_are_differences_over_sums(observed_of):
     assert found["colour_-8_to_8_g_r"][0] == pytest.approx((g - r) / (g + r), abs=1e-4)
 
 
+def test_what_varies_by_how_much_and_about_what_has_colours_too(observed_of):
+    """Means and deviations weigh observations by their errors; of a single one none deviates."""
+    band = np.array([0, 1, 2, 0, 1, 0])
+    flux, err = np.array([10.0, 7, 5, 40, 3, 90]), np.array([1.0, 2, 1, 2, 2, 3])
+    found = table(observed_of([(np.arange(6.0), band, flux, err)]))
+    own = [(flux[band == k], err[band == k] ** -2.0) for k in range(2)]
+    means = [np.average(part[0], weights=part[1]) for part in own]
+    deviations = [
+        np.sqrt(np.average((part[0] - mean) ** 2, weights=part[1]))
+        for part, mean in zip(own, means, strict=True)
+    ]
+    for name, (g, r) in (("mean", means), ("deviation", deviations)):
+        assert found[f"{name}_colour_g_r"][0] == pytest.approx((g - r) / (g + r))
+    assert found["mean_colour_r_i"][0] == pytest.approx((5 - 5) / 10, abs=1e-12)
+    assert np.isnan(found["deviation_colour_r_i"][0])
+
+
 def test_noise_draws_colours_to_nothing(observed_of):
     loud = table(observed_of([black_body(4000, err=0.1)]))["colour_-8_to_8_g_r"][0]
     faint = table(observed_of([black_body(4000, err=1e4)]))["colour_-8_to_8_g_r"][0]

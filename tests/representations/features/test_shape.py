@@ -159,6 +159,23 @@ def test_passbands_without_light_change_no_days_of_all_together(n_dark, observed
         assert found[name][1] == found[name][0], name
 
 
+def test_eight_bins_of_time_reach_from_200_days_before_the_peak_to_600_after(observed_of):
+    flux = np.array([5.0, 80.0, 100.0, 80.0, 5.0])
+    found = table(
+        shape,
+        observed_of(
+            [
+                (np.array([-before, -1, 0, 1, after]), np.zeros(5), flux, np.ones(5))
+                for before, after in ((190.0, 590.0), (210.0, 610.0))
+            ]
+        ),
+    )
+    bins = [values for name, values in found.items() if name.startswith("joint_flux_")]
+    assert len(bins) == 8
+    assert np.isfinite(bins)[:, 0].nonzero()[0].tolist() == [0, 2, 7]
+    assert np.isfinite(bins)[:, 1].nonzero()[0].tolist() == [2]
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from([-3.0, 0.0, 1.0, 1.5, 1e300, np.inf]), max_size=60))
 def test_pairs_are_sorted_together(values):
@@ -237,11 +254,12 @@ def test_the_course_of_an_object(observed_of):
     assert found["joint_stetson_j"] == pytest.approx((flux.mean() + 8) / 2)
 
 
-def test_the_smallest_changes_of_sign_are_crossings(observed_of):
+@pytest.mark.parametrize(("length", "crossings"), [(1, 19), (2, 9)])
+def test_the_smallest_changes_of_sign_are_crossings(length, crossings, observed_of):
     days = np.arange(20.0)
-    flux = 5 + np.where(days % 4 < 2, 1.0, -1.0)
+    flux = 5 + np.where(days % (2 * length) < length, 1.0, -1.0)
     found = table(shape, observed_of([(days, np.zeros(20), flux, np.full(20, 1e6))]))
-    assert found["joint_crossings"][0] == found["crossings_g"][0] == 9 / 19
+    assert found["joint_crossings"][0] == found["crossings_g"][0] == crossings / 19
 
 
 def test_a_constant_object_has_no_form(observed_of):
