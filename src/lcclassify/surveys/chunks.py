@@ -225,9 +225,9 @@ class SurveyChunks:
             DataError: A file cannot be read.
             OutputError: The folder cannot be written to.
         """
-        other = copy(self)
-        if isinstance(self._rows, FileRows):
-            other._rows = self._rows.regrouped(folder)
+        other, files = copy(self), self._files
+        if not isinstance(self._rows, Buckets):
+            other._rows = Buckets(map(files.raw, range(len(files))), len(files), folder)
         return other
 
     def count_rows(self) -> int | None:

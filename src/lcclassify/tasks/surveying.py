@@ -28,6 +28,22 @@ def require(cfg: DictConfig, meanings: dict[str, str]) -> None:
             raise ConfigError(f"{key} is missing: pass {meaning}")
 
 
+def output_of(cfg: DictConfig, suffix: str | None = None) -> Path:
+    """Return the absolute path of what a command writes.
+
+    Args:
+        cfg: The configuration, which has a key `output`.
+        suffix: What the name must end in, if in anything.
+
+    Raises:
+        ConfigError: It ends otherwise.
+    """
+    output = Path(str(cfg.output)).expanduser().absolute()
+    if suffix is not None and output.suffix != suffix:
+        raise ConfigError(f"output must end in {suffix}, got '{cfg.output}'")
+    return output
+
+
 def check_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     """Refuse to replace what is read.
 

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import torch
 from torch import nn
 
 from lcclassify.errors import ConfigError
-from lcclassify.nn.build import build_loss
 from lcclassify.nn.losses import CrossEntropyLoss
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.submodel import Submodel
@@ -104,19 +102,7 @@ class TreeFit(MemberFit):
             drawn = self.stream.sample(rows, self.member.boosting.draws, seed)
             chosen, targets = drawn.features, drawn.targets
         classes = targets.cpu().numpy()
-        return Rows(chosen.cpu().numpy(), classes, self._class_weights()[classes])
-
-    def _class_weights(self) -> FloatArray:
-        """Return what an object of each class weighs in the loss, ``(K,)``."""
-        n_classes = len(self.class_weights)
-        targets = self.tensors.targets.cpu().numpy()[self.train_rows]
-        loss = build_loss(
-            self.member.loss,
-            n_classes,
-            class_counts=np.bincount(targets, minlength=n_classes).tolist(),
-            metric_weights=self.class_weights,
-        )
-        return loss_weights(loss)
+        return Rows(chosen.cpu().numpy(), classes, loss_weights(self._loss())[classes])
 
     def _sizes(self) -> InputSizes:
         return InputSizes(
