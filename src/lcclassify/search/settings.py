@@ -77,11 +77,11 @@ class SearchSettings:
                 f"search.storage is '{storage}': known: sqlite, journal, or the URL of a database"
             )
         objectives = _objectives(config["objective"])
-        from lcclassify.search.pruners import check_pruner  # these need Optuna
+        from lcclassify.search.pruners import make_pruner  # these need Optuna
         from lcclassify.search.samplers import check_sampler
 
         check_sampler(config["sampler"], len(objectives))
-        check_pruner(config["pruner"])
+        make_pruner(config["pruner"])
         settings = cls(
             name=name,
             n_trials=config["n_trials"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,6 +13,7 @@ from rich.text import Text
 from lcclassify.errors import ConfigError, TrainingError
 from lcclassify.interrupts import interrupts_kept
 from lcclassify.search.entries import Params
+from lcclassify.search.experiment import shown
 from lcclassify.search.fingerprint import fingerprint
 from lcclassify.search.grammar import read_space
 from lcclassify.search.job import reason_of
@@ -43,7 +43,6 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
         TrainingError: No trial was completed.
         KeyboardInterrupt: The user stopped it.
     """
-    say = around.console.print
     words, space, settings = _read(around, arguments)
     check_keys(space, around.config, around.choices, around.loader.get_group_options)
     settings.check_run(around.config)
@@ -53,17 +52,15 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
     study = SearchStudy(around.folder, settings, space, fingerprint(around.config, space), first)
     size = space.cardinality
     begun = len(study.trials())
-    say(
+    around.say(
         Text.assemble(
             (f"search {settings.name}", "bold"),
             f": {study.total} trials",
             f", {begun} of them begun before" if begun else "",
             f", {settings.sampler['name']}, of ",
             "a continuous space" if size is None else f"{size:,} configurations",
-            f", in {_short(around.folder)}",
-        ),
-        highlight=False,
-        soft_wrap=True,
+            f", in {shown(around.folder)}",
+        )
     )
     try:
         with interrupts_kept():
@@ -90,11 +87,7 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
             f"no trial of the search {settings.name} was completed; the first one: "
             f"{reasons[0] if reasons else 'another process trains it'}"
         )
-    say(
-        f"best: --config-dir {_short(around.folder)} experiment={settings.name}_best",
-        highlight=False,
-        soft_wrap=True,
-    )
+    around.say(f"best: --config-dir {shown(around.folder)} experiment={settings.name}_best")
 
 
 def _read(
@@ -138,11 +131,9 @@ def _first(around: Surroundings, settings: SearchSettings, space: Space) -> Para
         return None
     params, outside = space.default(lookup_in(around.config, around.choices))
     if outside:
-        around.console.print(
+        around.say(
             "  the configuration as it is will not be tried, because the space has other values "
-            f"of {', '.join(outside)}",
-            highlight=False,
-            soft_wrap=True,
+            f"of {', '.join(outside)}"
         )
     return params
 
@@ -176,8 +167,3 @@ def _check_candidates(
             return
     if refused is not None:
         raise refused
-
-
-def _short(folder: Path) -> Path:
-    here = Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) else folder
