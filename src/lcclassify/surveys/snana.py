@@ -14,7 +14,7 @@ import polars as pl
 
 from lcclassify.checks import check_choice, check_number, check_whole
 from lcclassify.errors import ConfigError, DataError
-from lcclassify.schema import DETECTED, LABEL, OBJECT_ID, PASSBAND, SUBSET, Passbands, Taxonomy
+from lcclassify.schema import DETECTED, LABEL, OBJECT_ID, PASSBAND, SUBSET, Taxonomy
 from lcclassify.surveys import cache, options, paths, snana_files
 from lcclassify.surveys.base import MemorySurvey, from_snr
 from lcclassify.surveys.canonical import DETECTION_SNR
@@ -82,13 +82,8 @@ class SnanaSurvey(MemorySurvey):
     ) -> None:
         if root is None:
             raise ConfigError("survey.root must name the folder or archive of SNANA's files")
-        if passbands is None:
-            raise ConfigError("survey.passbands must list the passbands in order, such as [g,r]")
         self.root, self.version = Path(root), None if version is None else str(version)
-        self.passbands = Passbands(
-            options.words(passbands, "survey.passbands"),
-            options.numbers(wavelengths, "survey.wavelengths"),
-        )
+        self.passbands = options.passbands(passbands, wavelengths)
         self.aliases = options.texts(passband_aliases, "survey.passband_aliases")
         for name in self.aliases.values():
             check_choice("survey.passband_aliases", name, self.passbands.names)

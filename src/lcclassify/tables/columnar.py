@@ -19,9 +19,10 @@ from lcclassify.tables.columns import (
     TEXT_TYPES,
     Column,
     find_columns,
-    is_absent,
     must_hold,
-    text_to_number,
+    parsed,
+    plain,
+    said_where,
 )
 from lcclassify.tables.content import readable
 from lcclassify.tables.ids import of_floats
@@ -186,8 +187,7 @@ class ColumnarRows(RowFile):
             series, reason = self._converted(series, column)
             values.append(series.alias(new))
             if column.filled and series.null_count():
-                empty = pl.lit(f"column '{name}' is empty")
-                absent = pl.select(pl.when(series.is_null()).then(empty)).to_series()
+                absent = said_where(series.is_null(), pl.lit(f"column '{name}' is empty"))
                 reasons += [absent] if reason is None else [reason, absent]
             elif reason is not None:
                 reasons.append(reason)
@@ -206,9 +206,8 @@ class ColumnarRows(RowFile):
 
     def _converted(self, series: pl.Series, column: Column) -> tuple[pl.Series, pl.Series | None]:
         """Return a column as the type of its kind, and what is wrong with values of it."""
-        if isinstance(series.dtype, pl.Categorical | pl.Enum):
-            series = series.cast(pl.String)
-        elif series.dtype == pl.Binary:
+        series = plain(series)
+        if series.dtype == pl.Binary:
             with readable(self.path):
                 series = text_of_bytes(series)
         dtype, kind = series.dtype, column.kind
@@ -229,13 +228,9 @@ class ColumnarRows(RowFile):
             text = series.cast(pl.String).str.strip_chars()  # as in text files
             return text.set(text == "", None), None
         if dtype == pl.String:
-            word = pl.lit(series)
-            absent, number = is_absent(word, column.missing), text_to_number(word, TEXT_TYPES[kind])
-            parsed = pl.select(
-                value=pl.when(~absent).then(number),
-                said=pl.when(~absent & number.is_null()).then(must_hold(series.name, kind, word)),
-            )
-            return parsed["value"], _or_none(parsed["said"])
+            value, said = parsed(pl.lit(series), series.name, kind, column.missing)
+            read = pl.select(value=value, said=said)
+            return read["value"], _or_none(read["said"])
         if not dtype.is_numeric():
             raise DataError(f"{self.path}: column '{series.name}' must hold numbers, got {dtype}")
         if kind == "number" or dtype.is_integer():
@@ -245,8 +240,8 @@ class ColumnarRows(RowFile):
         wrong = (whole.cast(dtype) != series).fill_null(True) & series.is_not_null()
         if not wrong.any():
             return whole, None
-        said = pl.when(wrong).then(must_hold(series.name, kind, pl.lit(series.cast(pl.String))))
-        return whole.set(wrong, None), pl.select(said).to_series()
+        said = must_hold(series.name, kind, pl.lit(series.cast(pl.String)))
+        return whole.set(wrong, None), said_where(wrong, said)
 
 
 def _or_none(reasons: pl.Series) -> pl.Series | None:

@@ -30,7 +30,7 @@ BLOCK: Final = 1 << 24  # bytes that are looked at at a time
 _PIECE: Final = 1 << 22  # bytes whose lines a thread counts at a time
 _XZ_BLOCK: Final = 1 << 16
 _KEPT: Final = 8  # blocks of a compressed file that stay unpacked, for several workers
-_BLANK: Final = b' \t\r"'  # what a blank line may hold, and separators
+BLANK: Final = b' \t\r"'  # what a blank line may hold, and separators
 
 _PACKED: Final = {  # what compressed files begin with
     b"\x1f\x8b": "gzip",
@@ -292,7 +292,7 @@ class LineCount:
         self._content = content
         self._first = first
         self._blank = np.zeros(256, dtype=bool)
-        self._blank[list(_BLANK + separator.encode()[:1])] = True
+        self._blank[list(BLANK + separator.encode()[:1])] = True
         self._before = [0]
 
     def before(self, position: int) -> int:
