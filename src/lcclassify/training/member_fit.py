@@ -94,10 +94,6 @@ class MemberFit(ABC):
     def cost(self) -> float:
         """Return about how much there is to compute: numbers read times parameters."""
 
-    def is_finished(self) -> bool:
-        """Tell whether an earlier run has left all of it."""
-        return self.result() is not None
-
     def result(self) -> FitOutcome | None:
         """Return what the fit left.
 

@@ -67,10 +67,7 @@ def matrix(observed: Observed, *, with_redshift: bool) -> FloatArray:
     from light_curve import BazinFit
 
     n_groups = len(observed.passbands) + 1
-    stretch = np.ones(len(observed))
-    if with_redshift:
-        known = np.isfinite(observed.redshift) & (observed.redshift > -0.5)
-        stretch[known] += observed.redshift[known]
+    stretch = observed.stretch(with_redshift=with_redshift)
     curves, places = [], []
     for n in range(len(observed)):
         for group, curve in _curves(observed, n, float(stretch[n])):
