@@ -28,7 +28,6 @@ from lcclassify.tables.content import readable
 from lcclassify.tables.ids import of_floats
 from lcclassify.tables.rejects import (
     REJECT_COUNT,
-    REJECT_FILE,
     REJECT_REASON,
     REJECT_ROW,
     as_rejects,
@@ -108,7 +107,7 @@ class ColumnarRows(RowFile):
                     raise
                 said = str(fault).replace(str(self.path), self.name)
                 columns = {REJECT_ROW: [low], REJECT_COUNT: [high - low], REJECT_REASON: said}
-                rejects.append(self._rejects(columns))
+                rejects.append(as_rejects(self.name, columns))
                 continue
             if (low, high) != (start, stop):
                 inside = (where >= low) & (where < high)
@@ -121,11 +120,7 @@ class ColumnarRows(RowFile):
             frame, where, _ = self._values(self._found, 0, 0)
             frames, positions = [frame], [where]
         at = np.concatenate(positions)
-
-        def place(rows: NDArray[np.int64]) -> dict[str, object]:
-            return {REJECT_FILE: [self.name] * len(rows), REJECT_ROW: at[rows]}
-
-        return Rows(pl.concat(frames), pl.concat(rejects), place)
+        return Rows(pl.concat(frames), pl.concat(rejects), lambda rows: {REJECT_ROW: at[rows]})
 
     def ids(self, begin: int, end: int) -> pl.DataFrame | None:
         """Return the ids alone of a range of rows."""
@@ -159,10 +154,6 @@ class ColumnarRows(RowFile):
         first = max(int(np.searchsorted(self._units, begin, side="right")) - 1, 0)
         last = int(np.searchsorted(self._units, end, side="left"))
         return [(a, b) for a, b in pairwise(self._units[first : last + 1]) if a < b]
-
-    def _rejects(self, columns: Mapping[str, Any]) -> pl.DataFrame:
-        frame = pl.DataFrame(columns).with_columns(pl.lit(self.name).alias(REJECT_FILE))
-        return as_rejects(frame.to_dict())
 
     def _values(
         self, found: Mapping[str, tuple[str, Column]], start: int, stop: int
@@ -202,7 +193,7 @@ class ColumnarRows(RowFile):
             OBJECT_ID: None if written is None else written.filter(bad).cast(pl.String),
             REJECT_REASON: said.filter(bad),
         }
-        return frame.filter(~bad), where[~bad.to_numpy()], self._rejects(columns)
+        return frame.filter(~bad), where[~bad.to_numpy()], as_rejects(self.name, columns)
 
     def _converted(self, series: pl.Series, column: Column) -> tuple[pl.Series, pl.Series | None]:
         """Return a column as the type of its kind, and what is wrong with values of it."""

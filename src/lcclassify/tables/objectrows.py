@@ -114,7 +114,9 @@ class FileRows:
                 OBJECT_ID: rows.frame[OBJECT_ID].filter(bad).cast(pl.String),
                 REJECT_REASON: reasons.filter(bad),
             }
-            rejects = pl.concat([rejects, as_rejects(found)]).sort(REJECT_LINE, REJECT_ROW)
+            rejects = pl.concat([rejects, as_rejects(file.name, found)]).sort(
+                REJECT_LINE, REJECT_ROW
+            )
             frame = frame.filter(~bad)
         if not self._lenient:
             refuse(rejects)
