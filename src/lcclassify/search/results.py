@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.table import Table
@@ -17,54 +15,50 @@ from rich.table import Table
 from lcclassify.errors import OutputError
 from lcclassify.files import write_text
 from lcclassify.search.experiment import write_experiment
-from lcclassify.search.locks import SearchLocks
 from lcclassify.search.metrics import in_words
 from lcclassify.search.ranking import ORDER, complete, ranked
-from lcclassify.search.settings import SearchSettings
 from lcclassify.search.space import Space
-from lcclassify.search.study import REASON, SECONDS, SPREAD
+from lcclassify.search.study import REASON, SECONDS, SPREAD, SearchStudy
 
 TABLE: Final = "trials.csv"
 _SHOWN: Final = 10  # best trials in the terminal
 
 
-def write_results(
-    folder: Path, study: Study, settings: SearchSettings, space: Space, *, figures: bool
-) -> None:
+def write_results(search: SearchStudy, *, figures: bool) -> None:
     """Write the table, the figures and the best configuration of the trials so far.
 
     Raises:
         OutputError: They cannot be written.
     """
-    trials = ranked(study.get_trials(deepcopy=False), settings.directions)
+    folder, settings = search.folder, search.settings
+    trials = ranked(search.trials(), settings.directions)
     best = complete(trials, settings.directions)
-    with SearchLocks(folder).study():  # of two processes that end together
+    with search.locks.study():  # of two processes that end together
         try:
-            _write_table(folder / TABLE, trials, settings, space)
+            _write_table(folder / TABLE, trials, search)
             if best:
                 write_experiment(folder, settings, best[0], len(trials))
             if figures:
                 from lcclassify.search.figures import draw_figures
 
-                draw_figures(study, settings, folder / "figures")
+                draw_figures(search.study, settings, folder / "figures")
         except OSError as error:
             reason = error.strerror or str(error)
             raise OutputError(f"results cannot be written to '{folder}': {reason}") from error
 
 
-def _write_table(
-    path: Path, trials: list[FrozenTrial], settings: SearchSettings, space: Space
-) -> None:
-    keys = [entry.key for entry in space.entries]
+def _write_table(path: Path, trials: list[FrozenTrial], search: SearchStudy) -> None:
+    keys = [entry.key for entry in search.space.entries]
+    objectives = search.settings.objectives
     head = ["trial", "state"]
-    for name in settings.objectives:
+    for name in objectives:
         head += [name, f"{name} (s.d.)"]
     rows: list[list[Any]] = [[*head, *keys, "seconds", "reason"]]
     for trial in trials:
-        values = _values(trial, space)
+        values = _values(trial, search.space)
         row: list[Any] = [trial.number, trial.state.name.lower()]
         known = _objectives(trial)
-        for position in range(len(settings.objectives)):
+        for position in range(len(objectives)):
             pair = known[position] if known else (None, None)
             row += ["" if number is None else number for number in pair]
         row += [_cell(values.get(key, "")) for key in keys]
@@ -74,11 +68,9 @@ def _write_table(
     write_text(path, text.getvalue())
 
 
-def show_results(
-    console: Console, trials: Iterable[FrozenTrial], settings: SearchSettings, space: Space
-) -> None:
+def show_results(console: Console, search: SearchStudy) -> None:
     """Show the best trials, and why others failed."""
-    trials = list(trials)
+    trials, settings = search.trials(), search.settings
     best = complete(trials, settings.directions)
     states = [trial.state for trial in trials]
     counts = ", ".join(
@@ -99,7 +91,8 @@ def show_results(
                 for value, spread in _objectives(trial)
             ]
             seconds = trial.user_attrs.get(SECONDS, math.nan)
-            table.add_row(str(trial.number), *cells, f"{seconds:.1f}", configuration(trial, space))
+            shown = configuration(trial, search.space)
+            table.add_row(str(trial.number), *cells, f"{seconds:.1f}", shown)
         console.print(table)
     else:
         console.print(f"search {settings.name}: {counts or 'no trial'}", highlight=False)

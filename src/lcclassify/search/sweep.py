@@ -72,14 +72,14 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
                     run_batch(around, study, words, claims)
     except KeyboardInterrupt as stop:
         finished = sum(trial.state.is_finished() for trial in study.trials())
-        write_results(around.folder, study.study, settings, space, figures=False)
+        write_results(study, figures=False)
         raise KeyboardInterrupt(
             f"interrupted after {finished} of {study.total} trials; the same command resumes"
         ) from stop
     with working(around.console, "drawing figures"):
-        write_results(around.folder, study.study, settings, space, figures=True)
+        write_results(study, figures=True)
+    show_results(around.console, study)
     trials = study.trials()
-    show_results(around.console, trials, settings, space)
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if not complete:
         reasons = [str(t.user_attrs[REASON]) for t in trials if REASON in t.user_attrs]
