@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lcclassify.schema import OBJECT_ID
 from lcclassify.tables.columns import TEXT_TYPES, is_absent, parsed
-from lcclassify.tables.content import BLANK
+from lcclassify.tables.content import BLANK, blank_lines, line_bounds
 from lcclassify.tables.rejects import REJECT_REASON
 from lcclassify.tables.textform import TextColumns
 
@@ -180,13 +180,12 @@ class _Lines:
         self._separator = separator.encode()
         self._content = content if content.endswith(b"\n") else content + b"\n"
         self._values = np.frombuffer(self._content, dtype=np.uint8)
-        self._ends = np.flatnonzero(self._values == 10)
-        self._starts = np.concatenate([[0], self._ends[:-1] + 1]) if len(self._ends) else self._ends
+        self._starts, self._ends = line_bounds(self._values)
         self._bad: dict[int, str] = {}
         self.quoted = b'"' in content
         fields, odd = _count_fields(self._values, self._ends, self._separator, self.quoted)
         width = len(text.header)
-        blank = self._blank(fields)
+        blank = blank_lines(self._content, self._starts, self._ends, self._separator)
         few, many = _uneven(fields, text)
         for lines, said in (
             (odd & ~blank, "a quote is opened and not closed in its line"),
@@ -224,15 +223,6 @@ class _Lines:
 
     def _line(self, line: int) -> bytes:
         return self._content[self._starts[line] : self._ends[line]]
-
-    def _blank(self, fields: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Say which lines hold nothing but blanks, quotes and separators."""
-        blank = np.zeros(len(fields), dtype=bool)
-        nothing = BLANK + self._separator
-        first = self._values[self._starts]
-        for line in np.flatnonzero(np.isin(first, list(nothing + b"\n"))):
-            blank[line] = not self._line(int(line)).strip(nothing)
-        return blank
 
     def _find_stray_quotes(self, fields: NDArray[np.int64]) -> None:
         quoted = np.unique(np.searchsorted(self._ends, np.flatnonzero(self._values == 34)))
