@@ -31,12 +31,8 @@ def require(cfg: DictConfig, meanings: dict[str, str]) -> None:
 def output_of(cfg: DictConfig, suffix: str | None = None) -> Path:
     """Return the absolute path of what a command writes.
 
-    Args:
-        cfg: The configuration, which has a key `output`.
-        suffix: What the name must end in, if in anything.
-
     Raises:
-        ConfigError: It ends otherwise.
+        ConfigError: It does not end in the suffix.
     """
     output = Path(str(cfg.output)).expanduser().absolute()
     if suffix is not None and output.suffix != suffix:

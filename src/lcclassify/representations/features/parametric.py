@@ -41,7 +41,6 @@ _OF_FIT: Final = (
     "half_rise",  # days from half of the peak to it
     "half_fall",  # and from it to half
 )
-_N_FITTED: Final = 6
 _LONGEST: Final = 1000.0  # days that half of the peak is looked for in
 _HALVINGS: Final = 40
 
