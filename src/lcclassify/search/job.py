@@ -58,12 +58,6 @@ class TrialWatcher:
 
     The fits of a trial differ by their seeds or folds only, and pruners compare the same
     fit of different trials.
-
-    Args:
-        handle: The trial.
-        study: Its study.
-        trial: The trial in it.
-        show: Told in words how far the trial is.
     """
 
     def __init__(self, handle: TrialHandle, study: Study, trial: Trial, show: Show) -> None:

@@ -78,13 +78,9 @@ class Surroundings:
 def run_in_processes(
     around: Surroundings, study: SearchStudy, words: Sequence[str], n_jobs: int
 ) -> None:
-    """Train all trials in processes of one thread, a new one as soon as one has ended.
+    """Train all trials, so many at a time, in processes of one thread.
 
-    Args:
-        around: Where the search runs.
-        study: Its trials.
-        words: Words of the command line that all trials share.
-        n_jobs: Trials at a time.
+    A new one begins as soon as one has ended.
 
     Raises:
         TrainingError: A process died before it began its trial.

@@ -8,11 +8,7 @@ from lcclassify.locking import Lock
 
 
 class SearchLocks:
-    """The locks of one search.
-
-    Args:
-        folder: Folder of the search.
-    """
+    """The locks of one search, in its folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "locks"

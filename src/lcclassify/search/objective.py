@@ -27,10 +27,6 @@ def read_objectives(folder: Path, names: tuple[str, ...]) -> list[Objective]:
 
     The value of a fit is its best epoch's, as in the reference.
 
-    Args:
-        folder: The run's folder.
-        names: Keys of `METRICS`.
-
     Raises:
         TrainingError: A value is missing or not finite.
     """

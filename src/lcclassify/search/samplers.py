@@ -109,12 +109,7 @@ class TrialSampler(BaseSampler):
 
 
 class SequenceSampler(TrialSampler):
-    """Gives each trial the configuration of its number.
-
-    Args:
-        space: The space.
-        first: Configuration of the first trial, if it is given.
-    """
+    """Gives each trial the configuration of its number, the first one that it is given."""
 
     def __init__(self, space: Space, first: Params | None) -> None:
         self.space = space
@@ -183,14 +178,7 @@ class GridSearch(SequenceSampler):
 
 
 class PerTrialSampler(TrialSampler):
-    """One of Optuna's samplers, made anew for each trial with a seed of its own.
-
-    Args:
-        kind: The sampler's class.
-        arguments: Its arguments.
-        seed: Seed of the search.
-        first: Configuration of the first trial, if it is given.
-    """
+    """One of Optuna's samplers, made anew for each trial with a seed of its own."""
 
     def __init__(
         self, kind: type[BaseSampler], arguments: Params, seed: int, first: Params | None

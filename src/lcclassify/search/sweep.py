@@ -32,11 +32,7 @@ _CANDIDATES = 10  # configurations of which one at least must be accepted at the
 
 
 def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
-    """Run or resume a search until it has all its trials.
-
-    Args:
-        around: Where it runs.
-        arguments: The words of the command line.
+    """Run or resume a search, from the words of its command line, until it has all its trials.
 
     Raises:
         ConfigError: The space or a setting is invalid, or the folder has another search.

@@ -34,10 +34,6 @@ FALSE: Final = ("0", "0.0", "false", "f", "no", "n")
 def numbers(column: pl.Series, what: str = "observation table") -> Cast:
     """Return a column as Float64; -0.0 becomes 0.0 so that equal values are equal bits.
 
-    Args:
-        column: The column.
-        what: Name of its table, for messages.
-
     Raises:
         DataError: If its type has no numbers at all.
     """
@@ -161,15 +157,10 @@ def first_of(faults: list[pl.Series | None]) -> pl.Series | None:
 
 
 def refuse(faults: pl.Series | None, ids: pl.Series, what: str) -> None:
-    """Raise a DataError with the first of some sentences on rows, if there is one.
-
-    Args:
-        faults: What a cast, or `first_of` some, gave.
-        ids: The rows' objects.
-        what: Name of the table.
+    """Raise a DataError with the first of some sentences on rows, if a cast gave one.
 
     Raises:
-        DataError: There is.
+        DataError: It did; the sentence names the table, the row and its object.
     """
     if faults is None:
         return

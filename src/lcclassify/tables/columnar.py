@@ -44,11 +44,6 @@ class ColumnarRows(RowFile):
     What is damaged of it is rejected in whole units, such as row groups, or those parts of
     larger ones that chunks may begin with.
 
-    Args:
-        path: The file.
-        columns: Wanted columns by their new names.
-        rows: Rows of a chunk, about.
-
     Raises:
         DataError: The file is damaged or lacks a required column.
     """
@@ -58,8 +53,6 @@ class ColumnarRows(RowFile):
     each = 1.0  # rows that a row of the file becomes, about
 
     def __init__(self, path: Path, columns: Mapping[str, Column], rows: int) -> None:
-        if path.stat().st_size == 0:
-            raise DataError(f"{path} is empty")
         self.path = path
         names = self._names()
         found = find_columns(names, columns, path)

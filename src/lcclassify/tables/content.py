@@ -184,12 +184,7 @@ class PlainBytes(RawBytes):
 
 
 class HeldBytes(RawBytes):
-    """A content in memory, made when it is asked for.
-
-    Args:
-        path: The file that it is made of.
-        made: Makes it.
-    """
+    """A content in memory, made of a file when it is asked for."""
 
     def __init__(self, path: Path, made: Held[tuple[bytes, Any]]) -> None:
         self.path = path

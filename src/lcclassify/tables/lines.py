@@ -39,16 +39,11 @@ class Lines(NamedTuple):
 
 
 def read_lines(content: bytes, separator: str, text: TextColumns) -> Lines:
-    """Read what can be read of lines, and list the others.
+    """Read what can be read of lines without a header, and list the others.
 
     A line is bad if it has too many fields, lacks one that is wanted, is no text, opens a
     quote that it does not close, holds text where a number belongs or nothing in a filled
     column. The verdict on a line depends on it alone.
-
-    Args:
-        content: Lines without a header.
-        separator: One character.
-        text: The file's columns.
     """
     nothing = _bad({})
     frame = _strict(content, separator, text)

@@ -43,10 +43,6 @@ class TextRows(RowFile):
 
     One with comments, separated by whitespace or with quotes around ends of lines is brought
     into memory with a line a row.
-
-    Args:
-        path: The file.
-        text: Its columns.
     """
 
     step = 1 << 15
