@@ -76,15 +76,10 @@ def held_out_fits(context: TrainingContext, member: AnyMember, mode: str) -> lis
 
 
 def refits(context: TrainingContext, member: AnyMember, times: int) -> list[MemberFit]:
-    """Return fits of a cross-validated member on all training objects, to classify with.
+    """Return so many fits of a cross-validated member on all training objects, to classify with.
 
-    The folds' networks taught the head and are not needed any more. Each of the new ones
-    has seen a quarter more objects, the validation share excepted.
-
-    Args:
-        context: What all fits share.
-        member: The network and its training.
-        times: Number of trainings, each from another seed.
+    The folds' networks taught the head and are not needed any more. Each of the new ones has
+    another seed, and has seen a quarter more objects, the validation share excepted.
     """
     nothing = np.zeros(0, dtype=np.int64)
     labels = [f"all_{number}" for number in range(times * member.replicas)]
