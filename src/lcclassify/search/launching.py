@@ -186,7 +186,7 @@ def run_batch(
             return
         for claim, job in zip(ready, returned, strict=True):
             try:
-                reason = None if job.return_value else "its job ended without an outcome"
+                reason = "its job ended without an outcome" if job.return_value is None else None
             except Exception as error:  # whatever the job raised
                 reason = reason_of(error)
             if reason is not None:
