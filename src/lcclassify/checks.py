@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import fields
 from typing import Any, TypeGuard
 
 from lcclassify.errors import ConfigError, did_you_mean
@@ -114,6 +115,42 @@ def check_keys(where: str, config: Iterable[object], known: Iterable[str]) -> No
     for key in config:
         if key not in known:
             raise ConfigError(f"{where} has no key '{key}': {did_you_mean(str(key), known)}")
+
+
+def check_complete(where: str, config: Container[object], needed: Iterable[str]) -> None:
+    """Check that a mapping has all the keys that it needs.
+
+    Args:
+        where: As in `check_keys`.
+        config: The mapping.
+        needed: The keys.
+
+    Raises:
+        ConfigError: It lacks one.
+    """
+    for key in needed:
+        if key not in config:
+            raise ConfigError(f"{where} needs the key '{key}'")
+
+
+def check_fields(where: str, config: Any, kind: type, *, complete: bool = False) -> dict[str, Any]:
+    """Return a mapping after checking that its keys are fields of a dataclass.
+
+    Args:
+        where: As in `check_keys`.
+        config: The mapping.
+        kind: The dataclass.
+        complete: Whether all of them must be there.
+
+    Raises:
+        ConfigError: It is no mapping, or has another key, or lacks one.
+    """
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"{where} must be a mapping, got {config!r}")
+    known = [field.name for field in fields(kind)]
+    check_keys(where, config, known)
+    check_complete(where, config, known if complete else ())
+    return dict(config)
 
 
 def require_finite(**numbers: float) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from lcclassify.errors import ConfigError
 from lcclassify.search.grammar import read_space
-from lcclassify.search.pruners import PRUNERS, check_pruner, make_pruner
+from lcclassify.search.pruners import PRUNERS, make_pruner
 from lcclassify.search.samplers import GridSearch, RandomSearch, check_sampler, make_sampler
 from lcclassify.search.space import suggest
 
@@ -109,7 +109,7 @@ def test_samplers_that_do_not_suit():
 
 def test_pruners():
     for name in PRUNERS:
-        check_pruner({"name": name})
+        make_pruner({"name": name})
     assert make_pruner({"name": "median", "n_warmup_steps": 3})._n_warmup_steps == 3
     for config, sentence in (
         ({"name": "medium"}, "search.pruner.name is 'medium': did you mean 'median'"),
@@ -118,5 +118,5 @@ def test_pruners():
         ("median", "search.pruner needs the key 'name'"),
     ):
         with pytest.raises(ConfigError) as caught:
-            check_pruner(config)
+            make_pruner(config)
         assert sentence in str(caught.value)

@@ -117,20 +117,14 @@ class Curves:
 
     def select(self, keep: BoolArray) -> Self:
         """Return some of the observations, ``(M,)``; an object may be left without any."""
-        kept = np.concatenate([[0], np.cumsum(keep)])[self.bounds]
-        return replace(
-            self,
-            bounds=kept,
-            mjd=self.mjd[keep],
-            passband=self.passband[keep],
-            flux=self.flux[keep],
-            flux_err=self.flux_err[keep],
-            detected=self.detected[keep],
-        )
+        return self._of(np.concatenate([[0], np.cumsum(keep)])[self.bounds], keep)
 
     def take(self, objects: IntArray) -> Self:
         """Return some of the objects, by their positions, in any order and repeated or not."""
-        bounds, rows = rows_of(self.bounds, objects)
+        return self._of(*rows_of(self.bounds, objects))
+
+    def _of(self, bounds: IntArray, rows: IntArray | BoolArray) -> Self:
+        """Return these rows under new bounds."""
         return replace(
             self,
             bounds=bounds,

@@ -52,11 +52,7 @@ class ShardRecord:
 
 
 class ShardStore:
-    """A folder of shards; cheap to make anew in another process.
-
-    Args:
-        folder: The folder.
-    """
+    """A folder of shards; cheap to make anew in another process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -8,7 +8,7 @@ from typing import Final, Self
 import torch
 from torch import Tensor, nn
 
-from lcclassify.checks import check_choice
+from lcclassify.checks import check_choice, check_complete
 from lcclassify.errors import ConfigError
 from lcclassify.nn.build import build_head
 from lcclassify.nn.calibration import Calibration
@@ -302,9 +302,7 @@ class EnsembleClassifier(nn.Module):
         Raises:
             ConfigError: A key is missing or invalid.
         """
-        for key in ("members", "head", "n_rounds"):
-            if key not in config:
-                raise ConfigError(f"an ensemble's configuration needs the key '{key}'")
+        check_complete("an ensemble's configuration", config, ("members", "head", "n_rounds"))
         members = [
             [Submodel.from_config(submodel) for submodel in replicas]
             for replicas in config["members"]

@@ -33,17 +33,31 @@ ABSENT: Final = object()
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One of several values.
+class _Keyed:
+    """What one key may be set to.
 
     Attributes:
         word: The key as on the command line, with its ``+`` if it has one.
+    """
+
+    word: str
+
+    @property
+    def key(self) -> str:
+        """The configuration's key."""
+        return self.word.lstrip("+")
+
+
+@dataclass(frozen=True)
+class Choice(_Keyed):
+    """One of several values.
+
+    Attributes:
         values: Plain values; what is neither a number, text, true, false nor null
             stands as its text.
         texts: The same as written on the command line.
     """
 
-    word: str
     values: tuple[Scalar, ...]
     texts: tuple[str, ...]
 
@@ -59,11 +73,6 @@ class Choice:
             raise ConfigError(
                 f"the space of '{self.key}' has equal values: {', '.join(self.texts)}"
             )
-
-    @property
-    def key(self) -> str:
-        """The configuration's key."""
-        return self.word.lstrip("+")
 
     @property
     def cardinality(self) -> int:
@@ -97,11 +106,10 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Number:
+class Number(_Keyed):
     """A number of an interval or a range, both ends included.
 
     Attributes:
-        word: As in `Choice`.
         low: Smallest value.
         high: Largest value.
         step: Distance of neighbouring values; None for any number between.
@@ -109,7 +117,6 @@ class Number:
         whole: Whether values are whole numbers.
     """
 
-    word: str
     low: float
     high: float
     step: float | None
@@ -127,27 +134,19 @@ class Number:
             )
 
     @property
-    def key(self) -> str:
-        """The configuration's key."""
-        return self.word.lstrip("+")
-
-    @property
     def cardinality(self) -> int | None:
         """Number of values; None if they cannot be counted."""
         if self.step is None:
             return 1 if self.low == self.high else None
         return round((self.high - self.low) / self.step) + 1
 
-    def distribution(self) -> BaseDistribution:
-        """Return it as Optuna's."""
-        if self.whole:
-            step = int(self.step or 1)
-            return IntDistribution(int(self.low), int(self.high), log=self.log, step=step)
-        return FloatDistribution(self.low, self.high, log=self.log, step=self.step)
-
     def draw(self, pick: Pick) -> Params:
         """Return the entry's parameters, each from `pick`."""
-        return {self.key: pick(self.key, self.distribution())}
+        if self.whole:
+            low, high, step = int(self.low), int(self.high), int(self.step or 1)
+            return {self.key: pick(self.key, IntDistribution(low, high, log=self.log, step=step))}
+        kind = FloatDistribution(self.low, self.high, log=self.log, step=self.step)
+        return {self.key: pick(self.key, kind)}
 
     def nth(self, index: int) -> Params:
         """Return the parameters of one configuration, ``0 <= index < cardinality``."""
@@ -176,17 +175,15 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Layers:
+class Layers(_Keyed):
     """A list of layer widths of varying length.
 
     Attributes:
-        word: As in `Choice`.
         counts: Possible numbers of layers.
         widths: Possible widths of a layer, rising.
         narrowing: Whether no layer is wider than the one before.
     """
 
-    word: str
     counts: tuple[int, ...]
     widths: tuple[int, ...]
     narrowing: bool
@@ -199,11 +196,6 @@ class Layers:
                     f"the {name} of the layers '{self.key}' must be distinct whole numbers of at "
                     f"least {least}, got {list(values)}"
                 )
-
-    @property
-    def key(self) -> str:
-        """The configuration's key."""
-        return self.word.lstrip("+")
 
     @property
     def cardinality(self) -> int:

@@ -30,20 +30,11 @@ def trial_config(folder: Path, number: int) -> PlainConfig:
 
 def write_experiment(
     folder: Path, settings: SearchSettings, trial: FrozenTrial, n_trials: int
-) -> Path:
-    """Write a trial as `experiment/NAME_best.yaml` in the search's folder.
+) -> None:
+    """Write a trial, one of so many, as `experiment/NAME_best.yaml` in the search's folder.
 
     The network, its training, the split, the representation and the survey are the
     trial's; how many networks are trained and stacked is left to `train.py`.
-
-    Args:
-        folder: Folder of the search.
-        settings: Of the search.
-        trial: The trial.
-        n_trials: Number of trials so far, for the comment.
-
-    Returns:
-        The file.
     """
     config = trial_config(folder, trial.number)
     hydra = _mapping(folder / str(trial.number) / ".hydra" / "hydra.yaml")
@@ -71,7 +62,6 @@ def write_experiment(
         f"{value}.\n#   python train.py --config-dir {_quoted(folder)} experiment={name}\n"
     )
     write_text(path, text + yaml.safe_dump(content, sort_keys=False))
-    return path
 
 
 def _given(words: list[str], group: str, config: PlainConfig) -> PlainConfig:
@@ -92,10 +82,15 @@ def _given(words: list[str], group: str, config: PlainConfig) -> PlainConfig:
     return found
 
 
-def _quoted(folder: Path) -> str:
+def shown(folder: Path) -> str:
+    """Return a folder's path from the current folder, if it lies in it."""
     here = Path.cwd()
-    shown = str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
-    return f"'{shown}'" if set(shown) & set(" ()'\"$") else shown
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+
+
+def _quoted(folder: Path) -> str:
+    path = shown(folder)
+    return f"'{path}'" if set(path) & set(" ()'\"$") else path
 
 
 def _mapping(path: Path) -> PlainConfig:

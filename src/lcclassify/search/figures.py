@@ -25,24 +25,17 @@ _PANEL: Final = 1.7  # inches that a parameter needs beside the others
 _PREFIXES: Final = ("model.network.", "model.optimizer.", "model.")
 
 
-def draw_figures(study: Study, settings: SearchSettings, folder: Path) -> list[Path]:
+def draw_figures(study: Study, settings: SearchSettings, folder: Path) -> None:
     """Draw history, importances, slices and parallel coordinates of each objective.
 
-    Args:
-        study: The study.
-        settings: Of its search.
-        folder: Where the files go.
-
-    Returns:
-        The files; fewer while there are too few trials to draw anything of.
+    Fewer while there are too few trials to draw anything of.
     """
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(complete) < 2:
-        return []
+        return
     folder.mkdir(parents=True, exist_ok=True)
     study = _with_short_names(study, complete)
     complete = study.get_trials(deepcopy=False)
-    files = []
     backend = plt.get_backend()
     plt.switch_backend("agg")  # a search has no window to draw in
     categories = logging.getLogger("matplotlib.category")  # remarks on texts such as '[64]'
@@ -64,11 +57,10 @@ def draw_figures(study: Study, settings: SearchSettings, folder: Path) -> list[P
                 hidden = folder / f".{name}.png"
                 figure.savefig(hidden, dpi=120, bbox_inches="tight")
                 plt.close("all")
-                files.append(hidden.replace(folder / f"{name}.png"))
+                hidden.replace(folder / f"{name}.png")
     finally:
         categories.setLevel(level)
         plt.switch_backend(backend)
-    return files
 
 
 def _drawings(

@@ -20,7 +20,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from lcclassify.checks import check_flag, check_keys, is_whole
+from lcclassify.checks import check_complete, check_flag, check_keys, is_whole
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.search.entries import Choice, Entry, Layers, Number, Scalar
 from lcclassify.search.space import Space
@@ -151,9 +151,7 @@ def _layers(word: str, value: Any) -> Layers:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where} must have the keys {', '.join(_LAYER_KEYS)}, got {value!r}")
     check_keys(where, value, _LAYER_KEYS)
-    for key in _LAYER_KEYS:
-        if key not in value:
-            raise ConfigError(f"{where} needs the key '{key}'")
+    check_complete(where, value, _LAYER_KEYS)
     check_flag(f"{where}.narrowing", value["narrowing"])
     counts = _whole_numbers(f"{where}.count", value["count"])
     widths = _whole_numbers(f"{where}.choices", value["choices"])

@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from optuna.exceptions import ExperimentalWarning
@@ -19,7 +18,15 @@ from lcclassify.search.locks import SearchLocks
 from lcclassify.search.memory import limited_memory
 from lcclassify.search.objective import read_objectives, training_seconds
 from lcclassify.search.settings import TrialHandle
-from lcclassify.search.study import ATTEMPTS, REASON, SECONDS, SPREAD, WATCHED, load_study
+from lcclassify.search.study import (
+    ATTEMPTS,
+    REASON,
+    SECONDS,
+    SPREAD,
+    WATCHED,
+    find_trial,
+    load_study,
+)
 from lcclassify.training.memory import is_out_of_memory
 
 MOST_ATTEMPTS: Final = 20  # of a trial whose process died, before it counts as failed
@@ -51,28 +58,18 @@ class TrialWatcher:
 
     The fits of a trial differ by their seeds or folds only, and pruners compare the same
     fit of different trials.
-
-    Args:
-        handle: The trial.
-        study: Its study.
-        trial: The trial in it.
-        show: Told in words how far the trial is.
     """
 
     def __init__(self, handle: TrialHandle, study: Study, trial: Trial, show: Show) -> None:
-        self.handle = handle
-        self.study = study
         self.trial = trial
         self.show = show
         self.metric = handle.settings.metrics[0].watched
+        self._prunes = handle.settings.prunes
         self._locks = SearchLocks(handle.folder)
         self._maximize = handle.settings.directions[0] == "maximize"
-        frozen = self._frozen()
+        frozen = study._storage.get_trial(trial._trial_id)
         self._fit: str | None = frozen.user_attrs.get(WATCHED)
         self._told = dict(frozen.intermediate_values)
-
-    def _frozen(self) -> FrozenTrial:
-        return self.study._storage.get_trial(self.trial._trial_id)
 
     def epoch_ended(self, fit: str, epoch: int, metrics: Mapping[str, float]) -> None:
         """Report an epoch.
@@ -83,7 +80,7 @@ class TrialWatcher:
         value = metrics.get(self.metric or "")
         note = "" if value is None else f", {self.metric} {value:.4f}"
         self.show(f"{fit}, epoch {epoch + 1}{note}")
-        if not self.handle.settings.prunes or value is None:
+        if not self._prunes or value is None:
             return
         with self._locks.study():
             if self._fit is None:
@@ -103,11 +100,6 @@ class TrialWatcher:
 def run_trial(handle: TrialHandle, train: Train, show: Show = lambda text: None) -> TrialOutcome:
     """Train a trial and tell the study how it ended, whatever goes wrong.
 
-    Args:
-        handle: The trial.
-        train: Trains it into `handle.output`.
-        show: Told in words how far it is.
-
     Raises:
         ConfigError: Another process trains it.
         KeyboardInterrupt: The user stopped it; it will be resumed.
@@ -120,7 +112,7 @@ def run_trial(handle: TrialHandle, train: Train, show: Show = lambda text: None)
         with locks.study(), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             study = load_study(handle.settings, handle.folder)
-            frozen = _find(study, handle.number)
+            frozen = find_trial(study, handle.number)
             if frozen.state.is_finished():
                 return outcome_of(frozen)
             trial = Trial(study, frozen._trial_id)
@@ -140,13 +132,13 @@ def _attempt(
         reason = f"its process died {MOST_ATTEMPTS} times, perhaps out of memory"
     else:
         try:
+            folder = handle.output
+            begun = (folder / "config.yaml").is_file() and (folder / "fits").is_dir()
             with interrupts_kept(), limited_memory():
-                watcher = TrialWatcher(handle, study, trial, show)
-                train(watcher, _was_begun(handle.output))
+                train(TrialWatcher(handle, study, trial, show), begun)
             objectives = read_objectives(handle.output, handle.settings.objectives)
             state = TrialState.COMPLETE
-            values = [objective.mean for objective in objectives]
-            spreads = [objective.spread for objective in objectives]
+            values, spreads = map(list, zip(*objectives, strict=True))
         except PrunedError as error:
             state, reason = TrialState.PRUNED, str(error)
         except Exception as error:  # whatever a configuration brings about: the search continues
@@ -159,7 +151,7 @@ def _attempt(
         if reason is not None:
             trial.set_user_attr(REASON, reason)
         study.tell(trial.number, values, state=state)
-        return outcome_of(_find(study, handle.number))
+        return outcome_of(find_trial(study, handle.number))
 
 
 def reason_of(error: BaseException) -> str:
@@ -175,15 +167,3 @@ def outcome_of(frozen: FrozenTrial) -> TrialOutcome:
     values = tuple(frozen.values or ()) if frozen.state == TrialState.COMPLETE else ()
     reason = frozen.user_attrs.get(REASON)
     return TrialOutcome(frozen.number, frozen.state.name.lower(), values, reason)
-
-
-def _find(study: Study, number: int) -> FrozenTrial:
-    for frozen in study.get_trials(deepcopy=False):
-        if frozen.number == number:
-            return frozen
-    raise ConfigError(f"the study '{study.study_name}' has no trial {number}")
-
-
-def _was_begun(folder: Path) -> bool:
-    """Tell whether a folder holds what a training can resume from."""
-    return (folder / "config.yaml").is_file() and (folder / "fits").is_dir()

@@ -70,17 +70,17 @@ class Surroundings:
     train: TrainTrial | None = None
     imports: Sequence[str] = ()
 
+    def say(self, text: str | Text) -> None:
+        """Show a sentence, in one line and without colours of its numbers."""
+        self.console.print(text, highlight=False, soft_wrap=True)
+
 
 def run_in_processes(
     around: Surroundings, study: SearchStudy, words: Sequence[str], n_jobs: int
 ) -> None:
-    """Train all trials in processes of one thread, a new one as soon as one has ended.
+    """Train all trials, so many at a time, in processes of one thread.
 
-    Args:
-        around: Where the search runs.
-        study: Its trials.
-        words: Words of the command line that all trials share.
-        n_jobs: Trials at a time.
+    A new one begins as soon as one has ended.
 
     Raises:
         TrainingError: A process died before it began its trial.
@@ -120,11 +120,7 @@ def run_in_processes(
                         elif before == _attempts(study, claim):
                             raise TrainingError(how_it_died(job, told[0]))
                         else:
-                            around.console.print(
-                                f"  {how_it_died(job, told[0])}: it is begun again",
-                                highlight=False,
-                                soft_wrap=True,
-                            )
+                            around.say(f"  {how_it_died(job, told[0])}: it is begun again")
                     status.update(Text("   ".join(f"{k}: {text}" for k, text in notes.items())))
         finally:
             for claim, _ in claims.values():
@@ -186,25 +182,19 @@ def run_batch(
             # began are taken up again; if none did, the launcher itself does not work.
             if before == [_attempts(study, claim) for claim in ready]:
                 raise
-            around.console.print("  a worker died: its trials are begun again", highlight=False)
+            around.say("  a worker died: its trials are begun again")
             return
         for claim, job in zip(ready, returned, strict=True):
-            _settle(study, claim, job)
+            try:
+                reason = "its job ended without an outcome" if job.return_value is None else None
+            except Exception as error:  # whatever the job raised
+                reason = reason_of(error)
+            if reason is not None:
+                study.fail(claim, reason)  # what it could not tell by itself
             _tell(around, study, claim)
     finally:
         for claim in claims:
             claim.lock.release()
-
-
-def _settle(study: SearchStudy, claim: Claim, job: Any) -> None:
-    """Record what a job could not tell by itself."""
-    try:
-        outcome = job.return_value
-    except Exception as error:  # whatever the job raised
-        study.fail(claim, reason_of(error))
-        return
-    if outcome is None:
-        study.fail(claim, "its job ended without an outcome")
 
 
 def _attempts(study: SearchStudy, claim: Claim) -> int:
@@ -214,11 +204,7 @@ def _attempts(study: SearchStudy, claim: Claim) -> int:
 def _announce(around: Surroundings, study: SearchStudy, claim: Claim) -> None:
     again = " (taken up again)" if claim.again else ""
     shown = configuration(study.trial(claim.number), study.space)
-    around.console.print(
-        f"trial {claim.number} of {study.total}{again}: {shown}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    around.say(f"trial {claim.number} of {study.total}{again}: {shown}")
 
 
 def _tell(around: Surroundings, study: SearchStudy, claim: Claim) -> None:
@@ -234,8 +220,4 @@ def _tell(around: Surroundings, study: SearchStudy, claim: Claim) -> None:
         text = f"{kind}: {trial.user_attrs.get(REASON, 'unknown')}"
     else:
         text = "another process trains it"
-    around.console.print(
-        f"  trial {claim.number}: {text} ({seconds:.1f} s)",
-        highlight=False,
-        soft_wrap=True,
-    )
+    around.say(f"  trial {claim.number}: {text} ({seconds:.1f} s)")

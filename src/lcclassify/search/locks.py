@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from lcclassify.locking import Lock
 
 
 class SearchLocks:
-    """The locks of one search.
-
-    Args:
-        folder: Folder of the search.
-    """
+    """The locks of one search, in its folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "locks"
 
-    @contextmanager
-    def study(self) -> Iterator[None]:
-        """Hold what every change of the study needs, for moments only."""
-        with Lock(self._folder / "study"):
-            yield
+    def study(self) -> Lock:
+        """Return the lock that every change of the study needs, for moments only."""
+        return Lock(self._folder / "study")
 
     def launcher(self, number: int) -> Lock:
         """Return the lock of the process that launches a trial."""

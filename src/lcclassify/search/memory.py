@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,26 +21,18 @@ def limited_memory() -> Iterator[None]:
     """
     import torch
 
-    free, used = _free(), _used()
+    free, used = _free(), _kilobytes(Path("/proc/self/status"), "VmData")  # which the limit counts
     if free is None or used is None or torch.cuda.is_available():
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = used + int(_SHARE * free)
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    if soft != resource.RLIM_INFINITY:
-        limit = min(limit, soft)
+    others = [other for other in (soft, hard) if other != resource.RLIM_INFINITY]
+    limit = min([used + int(_SHARE * free), *others])
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-
-
-def _used() -> int | None:
-    """Return the bytes of this process that the limit counts."""
-    return _kilobytes(Path("/proc/self/status"), "VmData")
 
 
 def _free() -> int | None:
@@ -55,12 +48,9 @@ def _free() -> int | None:
 
 
 def _kilobytes(path: Path, name: str) -> int | None:
+    """Return in bytes what a file of the system states in kB."""
     try:
-        lines = path.read_text().splitlines()
+        found = re.search(rf"^{name}:\s*(\d+)", path.read_text(), re.MULTILINE)
     except OSError:
         return None
-    for line in lines:
-        key, _, value = line.partition(":")
-        if key == name:
-            return int(value.split()[0]) * 1024
-    return None
+    return int(found[1]) * 1024 if found else None

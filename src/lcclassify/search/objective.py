@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,27 +17,15 @@ if TYPE_CHECKING:
     from lcclassify.training.fit import FitResult
 
 
-@dataclass(frozen=True)
-class Objective:
-    """One value of a trial.
-
-    Attributes:
-        mean: Over its fits, which are repeats, folds or both.
-        spread: Sample standard deviation over them; None if there is one only.
-    """
-
-    mean: float
-    spread: float | None
+# Of a trial: its mean over fits, which are repeats, folds or both, and the sample standard
+# deviation over them, None if there is one only.
+Objective = tuple[float, float | None]
 
 
 def read_objectives(folder: Path, names: tuple[str, ...]) -> list[Objective]:
     """Return the objectives of a finished training of one network.
 
     The value of a fit is its best epoch's, as in the reference.
-
-    Args:
-        folder: The run's folder.
-        names: Keys of `METRICS`.
 
     Raises:
         TrainingError: A value is missing or not finite.
@@ -47,8 +34,8 @@ def read_objectives(folder: Path, names: tuple[str, ...]) -> list[Objective]:
     found = []
     for name in names:
         objective = _read(folder, fits, name)
-        if not math.isfinite(objective.mean):
-            raise TrainingError(f"{name} is {objective.mean}")
+        if not math.isfinite(objective[0]):
+            raise TrainingError(f"{name} is {objective[0]}")
         found.append(objective)
     return found
 
@@ -80,7 +67,7 @@ def _read(folder: Path, fits: Mapping[Path, FitResult], name: str) -> Objective:
 
         stored = json.loads((next(iter(fits)) / "submodel.json").read_text(encoding="utf-8"))
         network = Submodel.from_config(stored)
-        return Objective(float(sum(p.numel() for p in network.parameters())), None)
+        return float(sum(p.numel() for p in network.parameters())), None
     if name.startswith("cv/"):
         return _cross_validated(folder, name.removeprefix("cv/"))
     best = max if METRICS[name].direction == "maximize" else min
@@ -99,11 +86,11 @@ def _cross_validated(folder: Path, name: str) -> Objective:
     metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     (crossed,) = metrics["cross_validation"].values()
     if name == "accuracy":
-        return Objective(crossed["accuracy_of_folds"]["mean"], crossed["accuracy_of_folds"]["std"])
+        return crossed["accuracy_of_folds"]["mean"], crossed["accuracy_of_folds"]["std"]
     value = crossed["all_folds"].get(name)
     if value is None:
         raise TrainingError(f"cv/{name} is undefined: a class has no object")
-    return Objective(float(value), None)
+    return float(value), None
 
 
 def _seconds(fit: FitResult) -> float:
@@ -112,4 +99,4 @@ def _seconds(fit: FitResult) -> float:
 
 def _over(values: list[float]) -> Objective:
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return Objective(float(np.mean(values)), spread)
+    return float(np.mean(values)), spread

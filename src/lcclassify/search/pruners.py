@@ -28,34 +28,24 @@ PRUNERS: Final[Mapping[str, type[BasePruner]]] = {
 }
 
 
-def check_pruner(config: Any) -> None:
-    """Refuse a pruner that is unknown or does not take its arguments.
+def make_pruner(config: Any) -> BasePruner:
+    """Return a search's pruner.
 
     Raises:
-        ConfigError: It is, or does not.
+        ConfigError: It is unknown or refuses its arguments.
     """
     if not isinstance(config, Mapping) or "name" not in config:
         raise ConfigError(f"search.pruner needs the key 'name', got {config!r}")
     name = config["name"]
     if name not in PRUNERS:
         raise ConfigError(f"search.pruner.name is '{name}': {did_you_mean(str(name), PRUNERS)}")
-    if name != "none":
-        check_keys("search.pruner", config, ("name", *inspect.signature(PRUNERS[name]).parameters))
-    make_pruner(config)
-
-
-def make_pruner(config: Mapping[str, Any]) -> BasePruner:
-    """Return a search's pruner.
-
-    Raises:
-        ConfigError: It refuses its arguments.
-    """
-    if config["name"] == "none":
+    if name == "none":
         return NopPruner()  # whatever a search gives the pruner that this one replaces
+    check_keys("search.pruner", config, ("name", *inspect.signature(PRUNERS[name]).parameters))
     arguments = {key: value for key, value in config.items() if key != "name"}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            return PRUNERS[config["name"]](**arguments)
+            return PRUNERS[name](**arguments)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"search.pruner refuses its arguments: {error}") from error

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.table import Table
@@ -17,71 +15,62 @@ from rich.table import Table
 from lcclassify.errors import OutputError
 from lcclassify.files import write_text
 from lcclassify.search.experiment import write_experiment
-from lcclassify.search.locks import SearchLocks
 from lcclassify.search.metrics import in_words
 from lcclassify.search.ranking import ORDER, complete, ranked
-from lcclassify.search.settings import SearchSettings
 from lcclassify.search.space import Space
-from lcclassify.search.study import REASON, SECONDS, SPREAD
+from lcclassify.search.study import REASON, SECONDS, SPREAD, SearchStudy
 
 TABLE: Final = "trials.csv"
 _SHOWN: Final = 10  # best trials in the terminal
 
 
-def write_results(
-    folder: Path, study: Study, settings: SearchSettings, space: Space, *, figures: bool
-) -> list[Path]:
+def write_results(search: SearchStudy, *, figures: bool) -> None:
     """Write the table, the figures and the best configuration of the trials so far.
-
-    Returns:
-        The files.
 
     Raises:
         OutputError: They cannot be written.
     """
-    trials = ranked(study.get_trials(deepcopy=False), settings.directions)
+    folder, settings = search.folder, search.settings
+    trials = ranked(search.trials(), settings.directions)
     best = complete(trials, settings.directions)
-    with SearchLocks(folder).study():  # of two processes that end together
+    with search.locks.study():  # of two processes that end together
         try:
-            files = [_write_table(folder / TABLE, trials, settings, space)]
+            _write_table(folder / TABLE, trials, search)
             if best:
-                files.append(write_experiment(folder, settings, best[0], len(trials)))
+                write_experiment(folder, settings, best[0], len(trials))
             if figures:
                 from lcclassify.search.figures import draw_figures
 
-                files += draw_figures(study, settings, folder / "figures")
+                draw_figures(search.study, settings, folder / "figures")
         except OSError as error:
             reason = error.strerror or str(error)
             raise OutputError(f"results cannot be written to '{folder}': {reason}") from error
-    return files
 
 
-def _write_table(
-    path: Path, trials: list[FrozenTrial], settings: SearchSettings, space: Space
-) -> Path:
-    keys = [entry.key for entry in space.entries]
+def _write_table(path: Path, trials: list[FrozenTrial], search: SearchStudy) -> None:
+    keys = [entry.key for entry in search.space.entries]
+    objectives = search.settings.objectives
     head = ["trial", "state"]
-    for name in settings.objectives:
+    for name in objectives:
         head += [name, f"{name} (s.d.)"]
     rows: list[list[Any]] = [[*head, *keys, "seconds", "reason"]]
     for trial in trials:
-        values = _values(trial, space)
+        values = _values(trial, search.space)
         row: list[Any] = [trial.number, trial.state.name.lower()]
-        for position in range(len(settings.objectives)):
-            row += [_value(trial, position), _spread(trial, position)]
+        known = _objectives(trial)
+        for position in range(len(objectives)):
+            pair = known[position] if known else (None, None)
+            row += ["" if number is None else number for number in pair]
         row += [_cell(values.get(key, "")) for key in keys]
         rows.append([*row, trial.user_attrs.get(SECONDS, ""), trial.user_attrs.get(REASON, "")])
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     write_text(path, text.getvalue())
-    return path
 
 
-def show_results(
-    console: Console, trials: Iterable[FrozenTrial], settings: SearchSettings, space: Space
-) -> None:
+def show_results(console: Console, search: SearchStudy) -> None:
     """Show the best trials, and why others failed."""
-    trials = list(trials)
+    trials, settings = search.trials(), search.settings
     best = complete(trials, settings.directions)
     states = [trial.state for trial in trials]
     counts = ", ".join(
@@ -97,9 +86,13 @@ def show_results(
         table.add_column("seconds", justify="right")
         table.add_column("configuration", overflow="fold")
         for trial in best[:_SHOWN]:
-            cells = [_in_words(trial, position) for position in range(len(settings.objectives))]
+            cells = [
+                in_words(value) if spread is None else f"{in_words(value)} ± {in_words(spread)}"
+                for value, spread in _objectives(trial)
+            ]
             seconds = trial.user_attrs.get(SECONDS, math.nan)
-            table.add_row(str(trial.number), *cells, f"{seconds:.1f}", configuration(trial, space))
+            shown = configuration(trial, search.space)
+            table.add_row(str(trial.number), *cells, f"{seconds:.1f}", shown)
         console.print(table)
     else:
         console.print(f"search {settings.name}: {counts or 'no trial'}", highlight=False)
@@ -123,12 +116,6 @@ def configuration(trial: FrozenTrial, space: Space) -> str:
     return ", ".join(f"{short[key]}={_cell(value)}" for key, value in values.items())
 
 
-def _in_words(trial: FrozenTrial, position: int) -> str:
-    spread = _spread(trial, position)
-    value = in_words(_value(trial, position))
-    return value if spread == "" else f"{value} ± {in_words(spread)}"
-
-
 def _values(trial: FrozenTrial, space: Space) -> dict[str, Any]:
     try:
         return space.values(trial.params)
@@ -136,13 +123,12 @@ def _values(trial: FrozenTrial, space: Space) -> dict[str, Any]:
         return {}
 
 
-def _value(trial: FrozenTrial, position: int) -> Any:
-    return trial.values[position] if trial.state == TrialState.COMPLETE else ""
-
-
-def _spread(trial: FrozenTrial, position: int) -> Any:
-    spread = (trial.user_attrs.get(SPREAD) or {}) and trial.user_attrs[SPREAD][position]
-    return "" if spread is None or spread == {} else spread
+def _objectives(trial: FrozenTrial) -> list[tuple[float, float | None]]:
+    """Return values and spreads of a complete trial, nothing of others."""
+    if trial.state != TrialState.COMPLETE:
+        return []
+    spreads = trial.user_attrs.get(SPREAD) or [None] * len(trial.values)
+    return list(zip(trial.values, spreads, strict=True))
 
 
 def _cell(value: Any) -> Any:

@@ -65,13 +65,51 @@ def from_uniform(distribution: BaseDistribution, u: float) -> Any:
     raise ConfigError(f"a distribution of the kind {type(distribution).__name__} is unknown")
 
 
-class SequenceSampler(BaseSampler):
-    """Gives each trial the configuration of its number.
+class TrialSampler(BaseSampler):
+    """Gives a trial what depends on its number: a configuration, or a sampler that draws it."""
 
-    Args:
-        space: The space.
-        first: Configuration of the first trial, if it is given.
-    """
+    def given(self, number: int) -> Params | None:
+        """Return the configuration of a trial, None where it is to be drawn."""
+        raise NotImplementedError
+
+    def inner(self, number: int) -> BaseSampler:
+        """Return what draws a configuration that is not given."""
+        raise NotImplementedError
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return the parameters that are drawn together."""
+        if self.given(trial.number) is not None:
+            return {}
+        return self.inner(trial.number).infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return their values."""
+        if self.given(trial.number) is not None:
+            return {}
+        return self.inner(trial.number).sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Return the value of a parameter that is given or drawn by itself."""
+        given = self.given(trial.number)
+        if given is not None:
+            return given[param_name]
+        return self.inner(trial.number).sample_independent(
+            study, trial, param_name, param_distribution
+        )
+
+
+class SequenceSampler(TrialSampler):
+    """Gives each trial the configuration of its number, the first one that it is given."""
 
     def __init__(self, space: Space, first: Params | None) -> None:
         self.space = space
@@ -90,34 +128,14 @@ class SequenceSampler(BaseSampler):
             self._had.add(self._identity(params))
         return self._configurations[number]
 
+    given = configuration
+
     def had(self, params: Params) -> bool:
         """Tell whether an earlier trial has this configuration."""
         return self._identity(params) in self._had
 
     def _identity(self, params: Params) -> tuple[str, ...]:
         return tuple(self.space.words(params))
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Return nothing: each parameter is asked for by itself."""
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Return the parameter's value in the trial's configuration."""
-        return self.configuration(trial.number)[param_name]
 
 
 class RandomSearch(SequenceSampler):
@@ -139,12 +157,8 @@ class RandomSearch(SequenceSampler):
             )
             if not left or not self.had(params):
                 return params
-        if size is not None:
-            for index in range(size):
-                params = self.space.nth(index)
-                if not self.had(params):
-                    return params
-        return params
+        others = map(self.space.nth, range(size or 0))
+        return next((other for other in others if not self.had(other)), params)
 
 
 class GridSearch(SequenceSampler):
@@ -163,15 +177,8 @@ class GridSearch(SequenceSampler):
                 return params
 
 
-class PerTrialSampler(BaseSampler):
-    """One of Optuna's samplers, made anew for each trial with a seed of its own.
-
-    Args:
-        kind: The sampler's class.
-        arguments: Its arguments.
-        seed: Seed of the search.
-        first: Configuration of the first trial, if it is given.
-    """
+class PerTrialSampler(TrialSampler):
+    """One of Optuna's samplers, made anew for each trial with a seed of its own."""
 
     def __init__(
         self, kind: type[BaseSampler], arguments: Params, seed: int, first: Params | None
@@ -183,8 +190,12 @@ class PerTrialSampler(BaseSampler):
         self._number = -1
         self._inner: BaseSampler | None = None
 
+    def given(self, number: int) -> Params | None:
+        """Return the configuration of the first trial."""
+        return self.first if number == 0 else None
+
     def inner(self, number: int) -> BaseSampler:
-        """Return the sampler of a trial."""
+        """Return a sampler with the trial's seed."""
         if self._inner is None or number != self._number:
             seed = int(uniform(self.seed, "sampler", number) * 2**31)
             with warnings.catch_warnings():
@@ -192,40 +203,6 @@ class PerTrialSampler(BaseSampler):
                 self._inner = self.kind(**self.arguments, seed=seed)  # type: ignore[call-arg]
             self._number = number
         return self._inner
-
-    def _given(self, trial: FrozenTrial) -> Params | None:
-        return self.first if trial.number == 0 else None
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Return what the inner sampler draws together."""
-        if self._given(trial) is not None:
-            return {}
-        return self.inner(trial.number).infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Return the parameters that are drawn together."""
-        if self._given(trial) is not None:
-            return {}
-        return self.inner(trial.number).sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Return a parameter that is drawn by itself."""
-        given = self._given(trial)
-        if given is not None:
-            return given[param_name]
-        return self.inner(trial.number).sample_independent(
-            study, trial, param_name, param_distribution
-        )
 
 
 def check_sampler(config: Any, n_objectives: int) -> None:
@@ -259,11 +236,6 @@ def check_sampler(config: Any, n_objectives: int) -> None:
 
 def make_sampler(config: Mapping[str, Any], space: Space, first: Params | None) -> BaseSampler:
     """Return the sampler of a search, whose configuration was checked.
-
-    Args:
-        config: `name`, `seed` and further arguments.
-        space: The space.
-        first: Configuration of the first trial, if it is given.
 
     Raises:
         ConfigError: A grid of what cannot be counted.

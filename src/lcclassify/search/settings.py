@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lcclassify.checks import check_flag, check_keys, check_whole
+from lcclassify.checks import check_complete, check_flag, check_keys, check_whole
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import PlainConfig
 from lcclassify.search.metrics import METRICS, Direction, Metric
@@ -61,9 +61,7 @@ class SearchSettings:
         if not isinstance(config, Mapping):
             raise ConfigError("there is no search: choose one, such as search=dense")
         check_keys("search", config, KEYS)
-        for key in KEYS:
-            if key not in config:
-                raise ConfigError(f"search needs the key '{key}'")
+        check_complete("search", config, KEYS)
         name = config["name"]
         if not isinstance(name, str) or not name or set(name) & set("/\\ "):
             raise ConfigError(f"search.name must be a plain word, got {name!r}")
@@ -77,11 +75,11 @@ class SearchSettings:
                 f"search.storage is '{storage}': known: sqlite, journal, or the URL of a database"
             )
         objectives = _objectives(config["objective"])
-        from lcclassify.search.pruners import check_pruner  # these need Optuna
+        from lcclassify.search.pruners import make_pruner  # these need Optuna
         from lcclassify.search.samplers import check_sampler
 
         check_sampler(config["sampler"], len(objectives))
-        check_pruner(config["pruner"])
+        make_pruner(config["pruner"])
         settings = cls(
             name=name,
             n_trials=config["n_trials"],

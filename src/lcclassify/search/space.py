@@ -6,12 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
 from optuna.trial import Trial
 
 from lcclassify.errors import ConfigError
@@ -92,12 +87,5 @@ class Space:
 
 def suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:
     """Return a trial's parameter, drawn by its study's sampler if it has none yet."""
-    if isinstance(distribution, CategoricalDistribution):
-        return trial.suggest_categorical(name, distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        low, high, log = distribution.low, distribution.high, distribution.log
-        return trial.suggest_int(name, low, high, step=distribution.step, log=log)
-    if isinstance(distribution, FloatDistribution):
-        step, log = distribution.step, distribution.log
-        return trial.suggest_float(name, distribution.low, distribution.high, step=step, log=log)
-    raise ConfigError(f"'{name}' has a distribution of an unknown kind: {distribution}")
+    # What Optuna's `suggest_float` and the like call with the distribution that they make.
+    return trial._suggest(name, distribution)

@@ -76,6 +76,18 @@ def load_study(settings: SearchSettings, folder: Path, sampler: BaseSampler | No
         raise ConfigError(f"'{folder}' holds no study '{settings.name}'") from error
 
 
+def find_trial(study: Study, number: int) -> FrozenTrial:
+    """Return a trial as the storage has it now.
+
+    Raises:
+        ConfigError: There is none with this number.
+    """
+    for frozen in study.get_trials(deepcopy=False):
+        if frozen.number == number:
+            return frozen
+    raise ConfigError(f"the study '{study.study_name}' has no trial {number}")
+
+
 class SearchStudy:
     """One process's view of a search.
 
@@ -167,7 +179,7 @@ class SearchStudy:
 
     def trial(self, number: int) -> FrozenTrial:
         """Return a trial as the storage has it now."""
-        return next(trial for trial in self.trials() if trial.number == number)
+        return find_trial(self.study, number)
 
 
 def _same_search(folder: Path, settings: SearchSettings, fingerprint: dict[str, Any]) -> str:

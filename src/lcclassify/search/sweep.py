@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -14,6 +13,7 @@ from rich.text import Text
 from lcclassify.errors import ConfigError, TrainingError
 from lcclassify.interrupts import interrupts_kept
 from lcclassify.search.entries import Params
+from lcclassify.search.experiment import shown
 from lcclassify.search.fingerprint import fingerprint
 from lcclassify.search.grammar import read_space
 from lcclassify.search.job import reason_of
@@ -32,18 +32,13 @@ _CANDIDATES = 10  # configurations of which one at least must be accepted at the
 
 
 def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
-    """Run or resume a search until it has all its trials.
-
-    Args:
-        around: Where it runs.
-        arguments: The words of the command line.
+    """Run or resume a search, from the words of its command line, until it has all its trials.
 
     Raises:
         ConfigError: The space or a setting is invalid, or the folder has another search.
         TrainingError: No trial was completed.
         KeyboardInterrupt: The user stopped it.
     """
-    say = around.console.print
     words, space, settings = _read(around, arguments)
     check_keys(space, around.config, around.choices, around.loader.get_group_options)
     settings.check_run(around.config)
@@ -53,17 +48,15 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
     study = SearchStudy(around.folder, settings, space, fingerprint(around.config, space), first)
     size = space.cardinality
     begun = len(study.trials())
-    say(
+    around.say(
         Text.assemble(
             (f"search {settings.name}", "bold"),
             f": {study.total} trials",
             f", {begun} of them begun before" if begun else "",
             f", {settings.sampler['name']}, of ",
             "a continuous space" if size is None else f"{size:,} configurations",
-            f", in {_short(around.folder)}",
-        ),
-        highlight=False,
-        soft_wrap=True,
+            f", in {shown(around.folder)}",
+        )
     )
     try:
         with interrupts_kept():
@@ -75,14 +68,14 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
                     run_batch(around, study, words, claims)
     except KeyboardInterrupt as stop:
         finished = sum(trial.state.is_finished() for trial in study.trials())
-        write_results(around.folder, study.study, settings, space, figures=False)
+        write_results(study, figures=False)
         raise KeyboardInterrupt(
             f"interrupted after {finished} of {study.total} trials; the same command resumes"
         ) from stop
     with working(around.console, "drawing figures"):
-        write_results(around.folder, study.study, settings, space, figures=True)
+        write_results(study, figures=True)
+    show_results(around.console, study)
     trials = study.trials()
-    show_results(around.console, trials, settings, space)
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if not complete:
         reasons = [str(t.user_attrs[REASON]) for t in trials if REASON in t.user_attrs]
@@ -90,11 +83,7 @@ def run_search(around: Surroundings, arguments: Sequence[str]) -> None:
             f"no trial of the search {settings.name} was completed; the first one: "
             f"{reasons[0] if reasons else 'another process trains it'}"
         )
-    say(
-        f"best: --config-dir {_short(around.folder)} experiment={settings.name}_best",
-        highlight=False,
-        soft_wrap=True,
-    )
+    around.say(f"best: --config-dir {shown(around.folder)} experiment={settings.name}_best")
 
 
 def _read(
@@ -138,11 +127,9 @@ def _first(around: Surroundings, settings: SearchSettings, space: Space) -> Para
         return None
     params, outside = space.default(lookup_in(around.config, around.choices))
     if outside:
-        around.console.print(
+        around.say(
             "  the configuration as it is will not be tried, because the space has other values "
-            f"of {', '.join(outside)}",
-            highlight=False,
-            soft_wrap=True,
+            f"of {', '.join(outside)}"
         )
     return params
 
@@ -176,8 +163,3 @@ def _check_candidates(
             return
     if refused is not None:
         raise refused
-
-
-def _short(folder: Path) -> Path:
-    here = Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) else folder

@@ -15,7 +15,6 @@ IntArray = NDArray[np.int64]
 
 SIGMA: Final = 5.670374e-5  # Stefan-Boltzmann, erg/s/cm2/K4
 LIGHT: Final = 2.99792458e10  # cm/s
-SOLAR_LUMINOSITY: Final = 3.828e33  # erg/s
 DAY: Final = 86400.0  # s
 
 _H = 6.62607015e-27  # erg s

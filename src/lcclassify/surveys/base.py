@@ -135,12 +135,7 @@ class Survey(ABC):
 
     @abstractmethod
     def open(self, labels: bool, rows: int) -> Opened:
-        """Find the files of the survey and look into them.
-
-        Args:
-            labels: As in `read`.
-            rows: As in `chunks`.
-        """
+        """Find the files of the survey and look into them, with arguments as in `chunks`."""
 
     def convert(
         self, id_type: pl.DataType, frame: pl.DataFrame
@@ -198,9 +193,5 @@ class MemorySurvey(Survey):
     def tables(self, labels: bool) -> dict[str, pl.DataFrame]:
         """Return ``observations`` and ``objects``, as `canonicalise` takes them.
 
-        Args:
-            labels: As in `read`.
-
-        Returns:
-            Both, and ``messages``, a column ``message`` of what there is to say of them.
+        And ``messages``, a column ``message`` of what there is to say of them.
         """

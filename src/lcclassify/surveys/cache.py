@@ -38,30 +38,24 @@ def kept(
     Returns:
         The tables, and one called ``messages`` of what there is to tell.
     """
+    told: list[str] = []
     if folder is None:
-        return _told(make(), [])
-    entry = folder / f"{name}-{key_of(description)}"
-    found = load(entry)
-    if found is not None and {"observations", "objects"} <= set(found):
-        return _told(found, [])
-    tables = make()
-    try:
-        store(entry, tables)
-    except OSError as fault:
-        return _told(tables, [f"The tables could not be kept in {entry}: {fault}."])
-    return _told(tables, [])
-
-
-def _told(tables: Mapping[str, pl.DataFrame], more: list[str]) -> dict[str, pl.DataFrame]:
-    told = tables["messages"]["message"].to_list() if "messages" in tables else []
-    messages = pl.DataFrame({"message": [*told, *more]}, {"message": pl.String})
-    return {**tables, "messages": messages}
-
-
-def key_of(description: Mapping[str, Any]) -> str:
-    """Return a short key of a JSON-able description."""
-    text = json.dumps(description, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+        tables = make()
+    else:
+        text = json.dumps(description, sort_keys=True)
+        entry = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+        found = load(entry)
+        if found is not None and {"observations", "objects"} <= set(found):
+            tables = found
+        else:
+            tables = make()
+            try:
+                store(entry, tables)
+            except OSError as fault:
+                told = [f"The tables could not be kept in {entry}: {fault}."]
+    if "messages" in tables:
+        told = [*tables["messages"]["message"], *told]
+    return {**tables, "messages": pl.DataFrame({"message": told}, {"message": pl.String})}
 
 
 def load(entry: Path) -> dict[str, pl.DataFrame] | None:
@@ -81,10 +75,6 @@ def load(entry: Path) -> dict[str, pl.DataFrame] | None:
 
 def store(entry: Path, tables: Mapping[str, pl.DataFrame]) -> None:
     """Write an entry whole, in place of a damaged one if there is any.
-
-    Args:
-        entry: Folder of the entry.
-        tables: Tables by name.
 
     Raises:
         OSError: If it cannot be written; an entry half written never has its name.

@@ -14,7 +14,15 @@ import polars as pl
 
 from lcclassify.errors import DataError, did_you_mean
 from lcclassify.schema import OBJECT_ID, PASSBAND, Passbands
-from lcclassify.tables.columns import NO_NUMBER, is_absent, must_hold, shown, text_to_number
+from lcclassify.tables.columns import (
+    NO_NUMBER,
+    is_absent,
+    must_hold,
+    plain,
+    said_where,
+    shown,
+    text_to_number,
+)
 
 Cast = tuple[pl.Series, pl.Series | None]
 
@@ -26,22 +34,16 @@ FALSE: Final = ("0", "0.0", "false", "f", "no", "n")
 def numbers(column: pl.Series, what: str = "observation table") -> Cast:
     """Return a column as Float64; -0.0 becomes 0.0 so that equal values are equal bits.
 
-    Args:
-        column: The column.
-        what: Name of its table, for messages.
-
     Raises:
         DataError: If its type has no numbers at all.
     """
-    faults = None
-    if isinstance(column.dtype, pl.Categorical | pl.Enum):
-        column = column.cast(pl.String)
+    column, faults = plain(column), None
     if column.dtype == pl.String:
         word = pl.lit(column)
-        parsed = pl.select(value=text_to_number(word), absent=is_absent(word))
-        bad = parsed["value"].is_null() & ~parsed["absent"]
+        read = pl.select(value=text_to_number(word), absent=is_absent(word))
+        bad = read["value"].is_null() & ~read["absent"]
         faults = _told(bad, must_hold(column.name, "number", word))
-        column = parsed["value"].set(parsed["absent"], None).alias(column.name)
+        column = read["value"].set(read["absent"], None).alias(column.name)
     elif not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
         raise DataError(
             f"column '{column.name}' of the {what} must hold numbers, got values of type "
@@ -92,11 +94,7 @@ def passband_indices(column: pl.Series, passbands: Passbands) -> Cast:
     inside = is_position and column.is_between(0, len(passbands) - 1).all()
     if inside and not column.null_count():
         return column.cast(pl.UInt8), None
-    if column.dtype.is_float():
-        whole = column.cast(pl.Int64, strict=False)
-        column = whole if whole.cast(column.dtype).equals(column) else column
-    if isinstance(column.dtype, pl.Categorical | pl.Enum):
-        column = column.cast(pl.String)
+    column = plain(_whole(column))
     known = passbands.names
     if column.dtype.is_integer() and not _numbered(passbands):
         known = tuple(str(index) for index in range(len(passbands)))
@@ -121,6 +119,14 @@ def passband_indices(column: pl.Series, passbands: Passbands) -> Cast:
     return index.alias(PASSBAND), _told(index.is_null(), said)
 
 
+def _whole(column: pl.Series) -> pl.Series:
+    """Return floating-point numbers as integers if all of them are, others as they are."""
+    if not column.dtype.is_float():
+        return column
+    whole = column.cast(pl.Int64, strict=False)
+    return whole if whole.cast(column.dtype).equals(column) else column
+
+
 def _numbered(passbands: Passbands) -> bool:
     return all(name.isdecimal() for name in passbands.names)
 
@@ -133,9 +139,7 @@ def label_text(column: pl.Series, known: Collection[str] = ()) -> pl.Series:
         known: Words that are labels, though they look like an absent one or a number.
     """
     if column.dtype.is_float():
-        column = column.set(~column.is_finite(), None)
-        whole = column.cast(pl.Int64, strict=False)
-        column = whole if whole.cast(column.dtype).equals(column) else column
+        column = _whole(column.set(~column.is_finite(), None))
     words = column.cast(pl.String).str.strip_chars()
     different = words.unique().drop_nulls()
     others = different.filter(~different.is_in(list(known)))
@@ -153,15 +157,10 @@ def first_of(faults: list[pl.Series | None]) -> pl.Series | None:
 
 
 def refuse(faults: pl.Series | None, ids: pl.Series, what: str) -> None:
-    """Raise a DataError with the first of some sentences on rows, if there is one.
-
-    Args:
-        faults: What a cast, or `first_of` some, gave.
-        ids: The rows' objects.
-        what: Name of the table.
+    """Raise a DataError with the first of some sentences on rows, if a cast gave one.
 
     Raises:
-        DataError: There is.
+        DataError: It did; the sentence names the table, the row and its object.
     """
     if faults is None:
         return
@@ -174,4 +173,4 @@ def refuse(faults: pl.Series | None, ids: pl.Series, what: str) -> None:
 
 
 def _told(bad: pl.Series, reason: pl.Expr) -> pl.Series | None:
-    return pl.select(pl.when(bad).then(reason)).to_series() if bad.any() else None
+    return said_where(bad, reason) if bad.any() else None

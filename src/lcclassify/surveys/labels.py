@@ -13,6 +13,12 @@ from lcclassify.surveys import options
 from lcclassify.surveys.casts import label_text
 
 
+def of_no_object(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return what is to be told of labels of a class map, such as misspelt ones, if there are."""
+    listed = ", ".join(f"'{label}'" for label in labels)
+    return (f"No object has the label {listed} of survey.class_map.",) if labels else ()
+
+
 class Labels:
     """How labels become classes.
 
@@ -79,11 +85,7 @@ class Labels:
             return self.taxonomy, ()
         words = set(table[LABEL].unique().to_list())
         unmatched = [word for word in self.class_map if word not in words]
-        messages: tuple[str, ...] = ()
-        if labels and unmatched:
-            # Such as misspelt ones.
-            listed = ", ".join(f"'{word}'" for word in unmatched)
-            messages = (f"No object has the label {listed} of survey.class_map.",)
+        messages = of_no_object(unmatched) if labels else ()
         if len(self.taxonomy):
             return self.taxonomy, messages
         classes = self.mapped(table)[LABEL].drop_nulls().unique().sort()

@@ -131,10 +131,6 @@ def require(table: pl.DataFrame, names: Sequence[str], what: str) -> None:
 def identifiers(column: pl.Series, what: str) -> pl.Series:
     """Return object ids as Int64 or String, each as it is.
 
-    Args:
-        column: The ids.
-        what: Name of the table, for messages.
-
     Raises:
         DataError: If one is missing, is neither an integer nor text, or may have lost digits.
     """
@@ -152,12 +148,7 @@ def identifiers(column: pl.Series, what: str) -> pl.Series:
 
 
 def implausible_metadata(objects: pl.DataFrame, names: Sequence[str]) -> list[str]:
-    """Return what is to be told of values that are hardly any, once a column.
-
-    Args:
-        objects: A canonical object table.
-        names: Its metadata columns.
-    """
+    """Return what is to be told of values that are hardly any, once a metadata column."""
     told = []
     for name in names:
         values = objects[name].drop_nulls()

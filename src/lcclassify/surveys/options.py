@@ -8,6 +8,7 @@ from typing import Any
 
 from lcclassify.checks import check_number
 from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.schema import Passbands
 from lcclassify.tables.textform import SEPARATORS, TextForm
 
 
@@ -17,11 +18,8 @@ def words(value: Iterable[object] | None, argument: str) -> tuple[str, ...]:
     Raises:
         ConfigError: If it is a single text or no list, or an item is neither text nor a number.
     """
-    if value is None:
-        return ()
-    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
-        raise ConfigError(f"{argument} must be a list, got {value!r}")
-    return tuple(_word(item, f"an item of {argument}") for item in value)
+    items = _items(value, argument, "a list")
+    return tuple(_word(item, f"an item of {argument}") for item in items)
 
 
 def mapping(value: Mapping[Any, Any] | None, argument: str) -> dict[str, str | None]:
@@ -51,11 +49,30 @@ def numbers(value: Iterable[object] | None, argument: str) -> tuple[float, ...]:
     Raises:
         ConfigError: If it is no list or an item is no number.
     """
+    return tuple(
+        check_number(argument, item) for item in _items(value, argument, "a list of numbers")
+    )
+
+
+def _items(value: Iterable[object] | None, argument: str, wanted: str) -> Iterable[object]:
     if value is None:
         return ()
     if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
-        raise ConfigError(f"{argument} must be a list of numbers, got {value!r}")
-    return tuple(check_number(argument, item) for item in value)
+        raise ConfigError(f"{argument} must be {wanted}, got {value!r}")
+    return value
+
+
+def passbands(
+    names: Iterable[object] | None, wavelengths: Iterable[object] | None = None
+) -> Passbands:
+    """Return a survey's passbands.
+
+    Raises:
+        ConfigError: There are none, or these are no names and wavelengths in nanometres.
+    """
+    if names is None:
+        raise ConfigError("survey.passbands must list the passbands in order, such as [g,r]")
+    return Passbands(words(names, "survey.passbands"), numbers(wavelengths, "survey.wavelengths"))
 
 
 def texts(value: Mapping[Any, Any] | None, argument: str) -> dict[str, str]:

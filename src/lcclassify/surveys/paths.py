@@ -14,14 +14,7 @@ PathSpec = str | Path | Sequence[str | Path]  # a path, a glob pattern, or a lis
 
 
 def existing(path: str | Path | None, argument: str) -> Path:
-    """Return `path` as the path of an existing folder or file.
-
-    Args:
-        path: Folder or file as the user wrote it.
-        argument: Configuration key, for the message.
-
-    Returns:
-        The absolute path.
+    """Return the absolute path of an existing folder or file.
 
     Raises:
         ConfigError: If nothing was given.

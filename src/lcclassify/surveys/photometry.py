@@ -12,7 +12,7 @@ from lcclassify.schema import FLUX, FLUX_ERR, MJD, PASSBAND
 from lcclassify.surveys.brightness import Brightness
 from lcclassify.surveys.casts import FALSE, TRUE, first_of, numbers
 from lcclassify.surveys.objecttable import SENTINELS
-from lcclassify.tables.columns import is_absent, must_hold, shown
+from lcclassify.tables.columns import is_absent, must_hold, said_where, shown
 
 # Columns of observations beside those of `lcclassify.schema`.
 SIGN: Final = "sign"  # of a flux whose magnitude is that of its absolute value
@@ -92,7 +92,7 @@ class Photometry:
         limit, faults = numbers(rows[LIMIT].cast(pl.String).set(flag, None))
         if faults is not None:
             said = must_hold(LIMIT, "number", pl.lit(rows[LIMIT].cast(pl.String)))
-            faults = pl.select(pl.when(faults.is_not_null()).then(said)).to_series()
+            faults = said_where(faults.is_not_null(), said)
         below = rows[FLUX].is_null() | rows[FLUX].is_nan()
         limited = (below & limit.is_not_null() & limit.is_not_nan()).fill_null(False)
         value = rows[FLUX].zip_with(~limited, limit)

@@ -51,7 +51,7 @@ _CLASSES: Final = {
     "99": "Unknown",
 }
 UNKNOWN: Final = ("991", "992", "993", "994")  # the true classes behind 99
-_UNLABELLED: Final = "0"  # `target` of a Zenodo test object
+UNLABELLED: Final = "0"  # `target` of a Zenodo test object
 _PASSBANDS: Final = Passbands(
     ("u", "g", "r", "i", "z", "y"), (367.1, 482.7, 622.3, 754.6, 869.1, 971.0)
 )
@@ -61,21 +61,15 @@ WITH_MISSING: Final = ("hostgal_specz", "hostgal_photoz", "hostgal_photoz_err", 
 OTHER_NAMES: Final = {DETECTED: "detected_bool", "ddf": "ddf_bool", "ddf_bool": "ddf"}
 _SUFFIXES: Final = (".csv", ".csv.gz", ".parquet")
 
-# Names without suffix, in the order in which they are tried.
-_OBSERVATIONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "kaggle": {
-        "train": ("training_set", "training_set_batch*"),
-        "test": ("test_set", "test_set_batch*"),
-    },
-    "zenodo": {
-        "train": ("plasticc_train_lightcurves", "plasticc_train_lightcurves_*"),
-        "test": ("plasticc_test_lightcurves", "plasticc_test_lightcurves_*"),
-    },
+# Names without suffix, of light curves and metadata, by naming and part; and what follows the
+# former where there are several files.
+STEMS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
+    ("kaggle", "train"): ("training_set", "training_set_metadata"),
+    ("kaggle", "test"): ("test_set", "test_set_metadata"),
+    ("zenodo", "train"): ("plasticc_train_lightcurves", "plasticc_train_metadata"),
+    ("zenodo", "test"): ("plasticc_test_lightcurves", "plasticc_test_metadata"),
 }
-_OBJECTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "kaggle": {"train": ("training_set_metadata",), "test": ("test_set_metadata",)},
-    "zenodo": {"train": ("plasticc_train_metadata",), "test": ("plasticc_test_metadata",)},
-}
+NUMBERED: Final = {"kaggle": "_batch{}", "zenodo": "_{:02}"}
 
 _OBSERVATION_COLUMNS: Final = {
     OBJECT_ID: Column((OBJECT_ID,), "integer", filled=True),
@@ -190,7 +184,7 @@ class PlasticcSurvey(Survey):
         if LABEL not in objects.columns:
             return pl.lit(None, pl.String).alias(LABEL)
         label = pl.col(LABEL).cast(pl.String)
-        return label.replace(dict.fromkeys(UNKNOWN, "99")).replace(_UNLABELLED, None)
+        return label.replace(dict.fromkeys(UNKNOWN, "99")).replace(UNLABELLED, None)
 
     def _present_metadata(self) -> list[pl.Expr]:
         columns = [name for name in self.metadata if name in WITH_MISSING]
@@ -203,7 +197,7 @@ class PlasticcSurvey(Survey):
             root = paths.folder(self.root, "survey.root")
         naming = "kaggle"
         if self.observations is None:
-            naming, observations = self._found(root, _OBSERVATIONS, ("kaggle", "zenodo"))
+            naming, observations = self._found(root, "observations", ("kaggle", "zenodo"))
         else:
             observations = paths.expand(self.observations, "survey.observations", root)
             if any(file.name.startswith("plasticc_") for file in observations):
@@ -212,22 +206,23 @@ class PlasticcSurvey(Survey):
             return observations, paths.expand(self.objects, "survey.objects", root)
         other = "zenodo" if naming == "kaggle" else "kaggle"
         try:
-            return observations, self._found(root, _OBJECTS, (naming,))[1]
+            return observations, self._found(root, "objects", (naming,))[1]
         except DataError:
-            return observations, self._found(root, _OBJECTS, (other, naming))[1]
+            return observations, self._found(root, "objects", (other, naming))[1]
 
     def _found(
-        self,
-        root: Path | None,
-        names: Mapping[str, Mapping[str, tuple[str, ...]]],
-        namings: Sequence[str],
+        self, root: Path | None, kind: str, namings: Sequence[str]
     ) -> tuple[str, list[Path]]:
         """Return the one form (naming and suffix) of which files exist under `root`."""
-        kind = "observations" if names is _OBSERVATIONS else "objects"
         forms: list[tuple[str, list[Path]]] = []
+        stems = {}
         for naming in namings:
+            curves, metadata = STEMS[naming, self.part]
+            several = f"{curves}{NUMBERED[naming].partition('{')[0]}*"
+            # In the order in which they are tried.
+            stems[naming] = (curves, several) if kind == "observations" else (metadata,)
             for suffix in _SUFFIXES:
-                for stem in names[naming][self.part]:
+                for stem in stems[naming]:
                     files = sorted((root or Path()).glob(stem + suffix))
                     files = [file for file in files if file.is_file()]
                     if files:
@@ -241,7 +236,7 @@ class PlasticcSurvey(Survey):
                 f"{root} holds {listed}, more than one form of the same table: say which to read "
                 f"with survey.{kind}"
             )
-        wanted = " or ".join(f"{names[naming][self.part][0]}.csv" for naming in namings)
+        wanted = " or ".join(f"{stems[naming][0]}.csv" for naming in namings)
         raise DataError(
             f"{root} holds no PLAsTiCC {kind} of part '{self.part}': {wanted} was expected, plain, "
             f".gz or .parquet; other names can be given with survey.{kind}"

@@ -11,27 +11,10 @@ from lcclassify.checks import check_choice, check_whole
 from lcclassify.files import GrowingTable
 from lcclassify.schema import DETECTED, OBJECT_ID
 from lcclassify.simulation.tables import TARGET, Chunk
-from lcclassify.surveys.plasticc import UNKNOWN
+from lcclassify.surveys.plasticc import MISSING, NUMBERED, STEMS, UNKNOWN, UNLABELLED
 
 NAMINGS: Final = ("zenodo", "kaggle")
 FORMATS: Final = ("parquet", "csv", "csv.gz")
-
-_MISSING: Final = -9.0  # in Zenodo's files; Kaggle's leave the field empty
-_UNLABELLED: Final = 0  # `target` of a Zenodo test object
-_STEMS: Final = {
-    ("kaggle", "train"): ("training_set", "training_set_batch{}", "training_set_metadata"),
-    ("kaggle", "test"): ("test_set", "test_set_batch{}", "test_set_metadata"),
-    ("zenodo", "train"): (
-        "plasticc_train_lightcurves",
-        "plasticc_train_lightcurves_{:02}",
-        "plasticc_train_metadata",
-    ),
-    ("zenodo", "test"): (
-        "plasticc_test_lightcurves",
-        "plasticc_test_lightcurves_{:02}",
-        "plasticc_test_metadata",
-    ),
-}
 
 
 class PlasticcWriter:
@@ -69,8 +52,8 @@ class PlasticcWriter:
         self.objects_per_file = check_whole("objects_per_file", objects_per_file, 1)
         self._several = n_objects > objects_per_file
         self._folder = folder
-        one, numbered, metadata = _STEMS[naming, part]
-        self._stem = numbered if self._several else one
+        one, metadata = STEMS[naming, part]
+        self._stem = one + NUMBERED[naming] if self._several else one
         self._metadata = GrowingTable(self._path(metadata))
         self._truth: GrowingTable | None = None
         if naming == "kaggle":
@@ -93,12 +76,12 @@ class PlasticcWriter:
         objects, truth = chunk.objects, chunk.truth
         label = pl.col(TARGET).replace({int(name): 99 for name in UNKNOWN})
         if zenodo:
-            target = label if self.part == "train" else pl.lit(_UNLABELLED)
+            target = label if self.part == "train" else pl.lit(int(UNLABELLED))
             self._metadata.write(
                 objects.drop("gal_l", "gal_b")
                 .rename({"ddf": "ddf_bool"})
                 .hstack(truth.select(target.cast(pl.Int64).alias("target"), pl.exclude(OBJECT_ID)))
-                .with_columns(pl.col(pl.Float64).fill_null(_MISSING))
+                .with_columns(pl.col(pl.Float64).fill_null(MISSING))  # Kaggle's are empty
             )
         else:
             labels = truth.select(label.alias("target")) if self.part == "train" else truth.select()

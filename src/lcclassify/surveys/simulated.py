@@ -81,7 +81,6 @@ class SimulatedSurvey(MemorySurvey):
 
     name = "simulated"
     redshift = "hostgal_photoz"
-    zeropoint = ZEROPOINT
     spectroscopic_redshift = "hostgal_specz"
     zeropoint = ZEROPOINT
     passbands = PlasticcSurvey.passbands

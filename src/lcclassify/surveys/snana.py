@@ -14,10 +14,11 @@ import polars as pl
 
 from lcclassify.checks import check_choice, check_number, check_whole
 from lcclassify.errors import ConfigError, DataError
-from lcclassify.schema import DETECTED, LABEL, OBJECT_ID, PASSBAND, SUBSET, Passbands, Taxonomy
+from lcclassify.schema import DETECTED, LABEL, OBJECT_ID, PASSBAND, SUBSET, Taxonomy
 from lcclassify.surveys import cache, options, paths, snana_files
 from lcclassify.surveys.base import MemorySurvey, from_snr
 from lcclassify.surveys.canonical import DETECTION_SNR
+from lcclassify.surveys.labels import of_no_object
 from lcclassify.surveys.report import counted
 from lcclassify.surveys.snana_files import HEAD, N_OBS, PHOTFLAG, WHERE
 from lcclassify.surveys.snana_fits import read_pair
@@ -82,13 +83,8 @@ class SnanaSurvey(MemorySurvey):
     ) -> None:
         if root is None:
             raise ConfigError("survey.root must name the folder or archive of SNANA's files")
-        if passbands is None:
-            raise ConfigError("survey.passbands must list the passbands in order, such as [g,r]")
         self.root, self.version = Path(root), None if version is None else str(version)
-        self.passbands = Passbands(
-            options.words(passbands, "survey.passbands"),
-            options.numbers(wavelengths, "survey.wavelengths"),
-        )
+        self.passbands = options.passbands(passbands, wavelengths)
         self.aliases = options.texts(passband_aliases, "survey.passband_aliases")
         for name in self.aliases.values():
             check_choice("survey.passband_aliases", name, self.passbands.names)
@@ -208,12 +204,9 @@ class SnanaSurvey(MemorySurvey):
         others = self.class_map.get(OTHERS)
         words = {word: self.class_map.get(word, others) for word in types.drop_nulls().unique()}
         label = types.replace(words).alias(LABEL)
-        said = []
         idle = [word for word, named in self.class_map.items() if named and word not in words]
         idle = [word for word in idle if word not in (OTHERS, *self._usual)]
-        if strict and idle:
-            listed = ", ".join(f"'{word}'" for word in idle)
-            said.append(f"No object has the label {listed} of survey.class_map.")
+        said = [*of_no_object(idle)] if strict else []
         without = types.filter(label.is_null()).drop_nulls()
         if len(without):
             each = without.value_counts(sort=True, name="n").rows()

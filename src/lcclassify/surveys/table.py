@@ -12,7 +12,7 @@ import polars as pl
 
 from lcclassify.checks import check_choice, check_number
 from lcclassify.errors import ConfigError, DataError
-from lcclassify.schema import DETECTED, FLUX, LABEL, OBJECT_ID, Passbands
+from lcclassify.schema import DETECTED, FLUX, LABEL, OBJECT_ID
 from lcclassify.surveys import options, paths
 from lcclassify.surveys.base import Opened, Survey, from_snr
 from lcclassify.surveys.brightness import Brightness
@@ -116,18 +116,13 @@ class TableSurvey(Survey):
     ) -> None:
         if observations is None:
             raise ConfigError("survey.observations must name the files of the observation table")
-        if passbands is None:
-            raise ConfigError("survey.passbands must list the passbands in order, such as [g,r]")
+        self.passbands = options.passbands(passbands, wavelengths)
         self.root = None if root is None else Path(root)
         self.observations, self.objects, self.overrides = observations, objects, overrides
         self.form = options.text_form(separator, comment)
         self.columns = column_names(columns)
         if objects is None and self.columns["objects_id"] is not None:
             raise ConfigError("survey.columns.objects_id needs an object table: survey.objects")
-        self.passbands = Passbands(
-            options.words(passbands, "survey.passbands"),
-            options.numbers(wavelengths, "survey.wavelengths"),
-        )
         self.brightness = Brightness.of(brightness, zeropoint, softening, self.passbands)
         self.zeropoint = self.brightness.zeropoint
         self.id_type = check_choice("survey.id_type", id_type, ("auto", "integer", "string"))
@@ -310,17 +305,15 @@ class TableSurvey(Survey):
         return found
 
     def _files(self) -> tuple[list[Path], list[Path]]:
-        root = None if self.root is None else paths.folder(self.root, "survey.root")
-        observations = paths.expand(self.observations, "survey.observations", root)
-        if self.objects is None:
-            return observations, []
-        return observations, paths.expand(self.objects, "survey.objects", root)
+        observations = self._expanded(self.observations, "survey.observations")
+        return observations, self._expanded(self.objects, "survey.objects")
 
     def _override_files(self) -> list[Path]:
-        if self.overrides is None:
-            return []
+        return self._expanded(self.overrides, "survey.overrides")
+
+    def _expanded(self, spec: paths.PathSpec | None, argument: str) -> list[Path]:
         root = None if self.root is None else paths.folder(self.root, "survey.root")
-        return paths.expand(self.overrides, "survey.overrides", root)
+        return [] if spec is None else paths.expand(spec, argument, root)
 
     def _object_columns(self) -> dict[str, Column]:
         return object_columns(self.columns, self.metadata, self.missing_words)

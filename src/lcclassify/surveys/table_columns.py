@@ -67,11 +67,7 @@ def missing_values(
 
 
 def observation_columns(names: Mapping[str, str | None]) -> dict[str, Column]:
-    """Return what is read of the observation table, by our names.
-
-    Args:
-        names: What `column_names` gave.
-    """
+    """Return what is read of the observation table, by our names, from `column_names`."""
     wanted = {
         OBJECT_ID: Column((names[OBJECT_ID] or OBJECT_ID,), "id", filled=True),
         MJD: Column((names[MJD] or MJD,), "number"),

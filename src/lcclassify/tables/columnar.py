@@ -19,15 +19,15 @@ from lcclassify.tables.columns import (
     TEXT_TYPES,
     Column,
     find_columns,
-    is_absent,
     must_hold,
-    text_to_number,
+    parsed,
+    plain,
+    said_where,
 )
 from lcclassify.tables.content import readable
 from lcclassify.tables.ids import of_floats
 from lcclassify.tables.rejects import (
     REJECT_COUNT,
-    REJECT_FILE,
     REJECT_REASON,
     REJECT_ROW,
     as_rejects,
@@ -44,11 +44,6 @@ class ColumnarRows(RowFile):
     What is damaged of it is rejected in whole units, such as row groups, or those parts of
     larger ones that chunks may begin with.
 
-    Args:
-        path: The file.
-        columns: Wanted columns by their new names.
-        rows: Rows of a chunk, about.
-
     Raises:
         DataError: The file is damaged or lacks a required column.
     """
@@ -58,8 +53,6 @@ class ColumnarRows(RowFile):
     each = 1.0  # rows that a row of the file becomes, about
 
     def __init__(self, path: Path, columns: Mapping[str, Column], rows: int) -> None:
-        if path.stat().st_size == 0:
-            raise DataError(f"{path} is empty")
         self.path = path
         names = self._names()
         found = find_columns(names, columns, path)
@@ -107,7 +100,7 @@ class ColumnarRows(RowFile):
                     raise
                 said = str(fault).replace(str(self.path), self.name)
                 columns = {REJECT_ROW: [low], REJECT_COUNT: [high - low], REJECT_REASON: said}
-                rejects.append(self._rejects(columns))
+                rejects.append(as_rejects(self.name, columns))
                 continue
             if (low, high) != (start, stop):
                 inside = (where >= low) & (where < high)
@@ -120,11 +113,7 @@ class ColumnarRows(RowFile):
             frame, where, _ = self._values(self._found, 0, 0)
             frames, positions = [frame], [where]
         at = np.concatenate(positions)
-
-        def place(rows: NDArray[np.int64]) -> dict[str, object]:
-            return {REJECT_FILE: [self.name] * len(rows), REJECT_ROW: at[rows]}
-
-        return Rows(pl.concat(frames), pl.concat(rejects), place)
+        return Rows(pl.concat(frames), pl.concat(rejects), lambda rows: {REJECT_ROW: at[rows]})
 
     def ids(self, begin: int, end: int) -> pl.DataFrame | None:
         """Return the ids alone of a range of rows."""
@@ -159,10 +148,6 @@ class ColumnarRows(RowFile):
         last = int(np.searchsorted(self._units, end, side="left"))
         return [(a, b) for a, b in pairwise(self._units[first : last + 1]) if a < b]
 
-    def _rejects(self, columns: Mapping[str, Any]) -> pl.DataFrame:
-        frame = pl.DataFrame(columns).with_columns(pl.lit(self.name).alias(REJECT_FILE))
-        return as_rejects(frame.to_dict())
-
     def _values(
         self, found: Mapping[str, tuple[str, Column]], start: int, stop: int
     ) -> tuple[pl.DataFrame, NDArray[np.int64], pl.DataFrame]:
@@ -186,8 +171,7 @@ class ColumnarRows(RowFile):
             series, reason = self._converted(series, column)
             values.append(series.alias(new))
             if column.filled and series.null_count():
-                empty = pl.lit(f"column '{name}' is empty")
-                absent = pl.select(pl.when(series.is_null()).then(empty)).to_series()
+                absent = said_where(series.is_null(), pl.lit(f"column '{name}' is empty"))
                 reasons += [absent] if reason is None else [reason, absent]
             elif reason is not None:
                 reasons.append(reason)
@@ -202,13 +186,12 @@ class ColumnarRows(RowFile):
             OBJECT_ID: None if written is None else written.filter(bad).cast(pl.String),
             REJECT_REASON: said.filter(bad),
         }
-        return frame.filter(~bad), where[~bad.to_numpy()], self._rejects(columns)
+        return frame.filter(~bad), where[~bad.to_numpy()], as_rejects(self.name, columns)
 
     def _converted(self, series: pl.Series, column: Column) -> tuple[pl.Series, pl.Series | None]:
         """Return a column as the type of its kind, and what is wrong with values of it."""
-        if isinstance(series.dtype, pl.Categorical | pl.Enum):
-            series = series.cast(pl.String)
-        elif series.dtype == pl.Binary:
+        series = plain(series)
+        if series.dtype == pl.Binary:
             with readable(self.path):
                 series = text_of_bytes(series)
         dtype, kind = series.dtype, column.kind
@@ -229,13 +212,9 @@ class ColumnarRows(RowFile):
             text = series.cast(pl.String).str.strip_chars()  # as in text files
             return text.set(text == "", None), None
         if dtype == pl.String:
-            word = pl.lit(series)
-            absent, number = is_absent(word, column.missing), text_to_number(word, TEXT_TYPES[kind])
-            parsed = pl.select(
-                value=pl.when(~absent).then(number),
-                said=pl.when(~absent & number.is_null()).then(must_hold(series.name, kind, word)),
-            )
-            return parsed["value"], _or_none(parsed["said"])
+            value, said = parsed(pl.lit(series), series.name, kind, column.missing)
+            read = pl.select(value=value, said=said)
+            return read["value"], _or_none(read["said"])
         if not dtype.is_numeric():
             raise DataError(f"{self.path}: column '{series.name}' must hold numbers, got {dtype}")
         if kind == "number" or dtype.is_integer():
@@ -245,8 +224,8 @@ class ColumnarRows(RowFile):
         wrong = (whole.cast(dtype) != series).fill_null(True) & series.is_not_null()
         if not wrong.any():
             return whole, None
-        said = pl.when(wrong).then(must_hold(series.name, kind, pl.lit(series.cast(pl.String))))
-        return whole.set(wrong, None), pl.select(said).to_series()
+        said = must_hold(series.name, kind, pl.lit(series.cast(pl.String)))
+        return whole.set(wrong, None), said_where(wrong, said)
 
 
 def _or_none(reasons: pl.Series) -> pl.Series | None:

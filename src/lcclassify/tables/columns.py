@@ -56,6 +56,26 @@ def is_absent(column: pl.Expr, missing: Sequence[str] = ()) -> pl.Expr:
     return column.is_null() | words.is_in([*NO_NUMBER, *missing])
 
 
+def parsed(
+    word: pl.Expr, name: str, kind: Kind, missing: Sequence[str] = ()
+) -> tuple[pl.Expr, pl.Expr]:
+    """Return text as numbers, null where one is absent or wrong, and what is wrong with it."""
+    absent, number = is_absent(word, missing), text_to_number(word, TEXT_TYPES[kind])
+    wrong = ~absent & number.is_null()
+    return pl.when(~absent).then(number), pl.when(wrong).then(must_hold(name, kind, word))
+
+
+def said_where(bad: pl.Series, reason: pl.Expr) -> pl.Series:
+    """Return a sentence for each bad row, null for the others."""
+    return pl.select(pl.when(bad).then(reason)).to_series()
+
+
+def plain(column: pl.Series) -> pl.Series:
+    """Return a column of categories as text, any other as it is."""
+    is_category = isinstance(column.dtype, pl.Categorical | pl.Enum)
+    return column.cast(pl.String) if is_category else column
+
+
 def must_hold(name: str, kind: Kind, value: pl.Expr) -> pl.Expr:
     """Return what is wrong with text that is no number of a kind."""
     wanted = pl.lit("an integer" if kind == "integer" else "a number")

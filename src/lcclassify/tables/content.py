@@ -22,6 +22,7 @@ from typing import IO, Any, Final, cast
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from lcclassify.errors import DataError
 from lcclassify.tables.held import Held
@@ -30,7 +31,7 @@ BLOCK: Final = 1 << 24  # bytes that are looked at at a time
 _PIECE: Final = 1 << 22  # bytes whose lines a thread counts at a time
 _XZ_BLOCK: Final = 1 << 16
 _KEPT: Final = 8  # blocks of a compressed file that stay unpacked, for several workers
-_BLANK: Final = b' \t\r"'  # what a blank line may hold, and separators
+BLANK: Final = b' \t\r"'  # what a blank line may hold, and separators
 
 _PACKED: Final = {  # what compressed files begin with
     b"\x1f\x8b": "gzip",
@@ -183,12 +184,7 @@ class PlainBytes(RawBytes):
 
 
 class HeldBytes(RawBytes):
-    """A content in memory, made when it is asked for.
-
-    Args:
-        path: The file that it is made of.
-        made: Makes it.
-    """
+    """A content in memory, made of a file when it is asked for."""
 
     def __init__(self, path: Path, made: Held[tuple[bytes, Any]]) -> None:
         self.path = path
@@ -291,8 +287,7 @@ class LineCount:
     def __init__(self, content: RawBytes, first: int, separator: str) -> None:
         self._content = content
         self._first = first
-        self._blank = np.zeros(256, dtype=bool)
-        self._blank[list(_BLANK + separator.encode()[:1])] = True
+        self._separator = separator.encode()[:1]
         self._before = [0]
 
     def before(self, position: int) -> int:
@@ -312,21 +307,29 @@ class LineCount:
 
         def filled(piece: tuple[int, int]) -> int:
             lines = self._content.read(*piece)
-            return self._filled(lines if lines.endswith(b"\n") else lines + b"\n")
+            lines = lines if lines.endswith(b"\n") else lines + b"\n"
+            starts, ends = line_bounds(np.frombuffer(lines, dtype=np.uint8))
+            return len(ends) - int(blank_lines(lines, starts, ends, self._separator).sum())
 
         # NumPy counts outside of Python's lock.
         with ThreadPoolExecutor(max_workers=4) as pool:
             return sum(pool.map(filled, [(a, b) for a, b in pairwise(cuts) if a < b]))
 
-    def _filled(self, lines: bytes) -> int:
-        """Return how many lines, the last of them ended, hold anything."""
-        values = np.frombuffer(lines, dtype=np.uint8)
-        ends = np.flatnonzero(values == 10)
-        if not len(ends):
-            return 0
-        starts = np.concatenate([[0], ends[:-1] + 1])
-        begins = values[starts]
-        suspects = np.flatnonzero(self._blank[begins] | (begins == 10))
-        # Few lines begin with a blank; where all do, each is looked at.
-        blank = sum(bool(self._blank[values[starts[line] : ends[line]]].all()) for line in suspects)
-        return len(ends) - blank
+
+def line_bounds(values: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where ended lines begin and where their ends stand, ``(n,)`` each."""
+    ends = np.flatnonzero(values == 10)
+    return (np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends), ends
+
+
+def blank_lines(
+    lines: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], separator: bytes
+) -> NDArray[np.bool_]:
+    """Say which lines hold nothing but blanks, quotes and separators, ``(n,)``."""
+    nothing = BLANK + separator
+    first = np.frombuffer(lines, dtype=np.uint8)[starts]
+    blank = np.zeros(len(ends), dtype=bool)
+    # Few lines begin with a blank; where all do, each is looked at.
+    for line in np.flatnonzero(np.isin(first, list(nothing + b"\n"))):
+        blank[line] = not lines[starts[line] : ends[line]].strip(nothing)
+    return blank

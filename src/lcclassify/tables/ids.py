@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from lcclassify.errors import DataError
-from lcclassify.tables.columns import shown
+from lcclassify.tables.columns import plain, said_where, shown
 
 EXACT: Final = 2**53  # from here on not every integer is a 64-bit floating-point number
 
@@ -43,9 +43,7 @@ def cast_ids(
     Raises:
         DataError: They are no ids at all, or integers where the others are text.
     """
-    if isinstance(column.dtype, pl.Categorical | pl.Enum):
-        column = column.cast(pl.String)
-    faults = None
+    column, faults = plain(column), None
     if column.dtype.is_float():
         column, faults = of_floats(column, where)
     dtype = column.dtype
@@ -61,7 +59,7 @@ def cast_ids(
             if not missing.any():
                 return column, faults
             said = pl.format("the id '{}' stands for a missing one", column)
-            return column.set(missing, None), pl.select(pl.when(missing).then(said)).to_series()
+            return column.set(missing, None), said_where(missing, said)
         reading = read_integers(column, exact=exact)
         if not (reading.is_text.any() or reading.is_lost.any()):
             return reading.values, faults
@@ -114,7 +112,7 @@ def of_floats(column: pl.Series, where: str) -> tuple[pl.Series, pl.Series | Non
     said = pl.format(
         "column '{}' must hold integers or strings, got {}", pl.lit(column.name), column
     )
-    return whole.set(odd, None), pl.select(pl.when(odd).then(said)).to_series()
+    return whole.set(odd, None), said_where(odd, said)
 
 
 def _lost_digits(name: str, where: str, value: pl.Expr) -> pl.Expr:

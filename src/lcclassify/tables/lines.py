@@ -15,13 +15,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lcclassify.schema import OBJECT_ID
-from lcclassify.tables.columns import TEXT_TYPES, is_absent, must_hold, text_to_number
+from lcclassify.tables.columns import TEXT_TYPES, is_absent, parsed
+from lcclassify.tables.content import BLANK, blank_lines, line_bounds
 from lcclassify.tables.rejects import REJECT_REASON
 from lcclassify.tables.textform import TextColumns
 
 INDEX: Final = "index"  # position of a line, from 0
 _RAW: Final = "raw:"  # prefix of columns as they stand in the file
-_BLANK: Final = b' \t\r"'
 
 
 class Lines(NamedTuple):
@@ -39,16 +39,11 @@ class Lines(NamedTuple):
 
 
 def read_lines(content: bytes, separator: str, text: TextColumns) -> Lines:
-    """Read what can be read of lines, and list the others.
+    """Read what can be read of lines without a header, and list the others.
 
     A line is bad if it has too many fields, lacks one that is wanted, is no text, opens a
     quote that it does not close, holds text where a number belongs or nothing in a filled
     column. The verdict on a line depends on it alone.
-
-    Args:
-        content: Lines without a header.
-        separator: One character.
-        text: The file's columns.
     """
     nothing = _bad({})
     frame = _strict(content, separator, text)
@@ -75,7 +70,7 @@ def _strict(content: bytes, separator: str, text: TextColumns) -> pl.DataFrame |
     for new, (position, column) in text.found.items():
         value = pl.col(str(position))
         if TEXT_TYPES[column.kind] == pl.String:
-            value = value.str.strip_chars().replace("", None)
+            value = _word(position)
         elif loaded.schema[str(position)] == pl.String:  # wanted as text as well
             return None
         values.append(value.alias(new))
@@ -180,13 +175,12 @@ class _Lines:
         self._separator = separator.encode()
         self._content = content if content.endswith(b"\n") else content + b"\n"
         self._values = np.frombuffer(self._content, dtype=np.uint8)
-        self._ends = np.flatnonzero(self._values == 10)
-        self._starts = np.concatenate([[0], self._ends[:-1] + 1]) if len(self._ends) else self._ends
+        self._starts, self._ends = line_bounds(self._values)
         self._bad: dict[int, str] = {}
         self.quoted = b'"' in content
         fields, odd = _count_fields(self._values, self._ends, self._separator, self.quoted)
         width = len(text.header)
-        blank = self._blank(fields)
+        blank = blank_lines(self._content, self._starts, self._ends, self._separator)
         few, many = _uneven(fields, text)
         for lines, said in (
             (odd & ~blank, "a quote is opened and not closed in its line"),
@@ -217,22 +211,13 @@ class _Lines:
         reasons: dict[int, tuple[str | None, str]] = {}
         for line, reason in self._bad.items():
             words = self._line(line).split(self._separator)
-            word = words[position].strip(_BLANK) if 0 <= position < len(words) else b""
+            word = words[position].strip(BLANK) if 0 <= position < len(words) else b""
             readable = word and b"\0" not in word and _is_text(word)
             reasons[line] = (word.decode() if readable else None, reason)
         return _bad(reasons)
 
     def _line(self, line: int) -> bytes:
         return self._content[self._starts[line] : self._ends[line]]
-
-    def _blank(self, fields: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Say which lines hold nothing but blanks, quotes and separators."""
-        blank = np.zeros(len(fields), dtype=bool)
-        nothing = _BLANK + self._separator
-        first = self._values[self._starts]
-        for line in np.flatnonzero(np.isin(first, list(nothing + b"\n"))):
-            blank[line] = not self._line(int(line)).strip(nothing)
-        return blank
 
     def _find_stray_quotes(self, fields: NDArray[np.int64]) -> None:
         quoted = np.unique(np.searchsorted(self._ends, np.flatnonzero(self._values == 34)))
@@ -266,9 +251,8 @@ def _sifted(
     loaded = loaded.with_columns(pl.Series(INDEX, lines.index))
     values = []
     for new, (position, column) in text.found.items():
-        value = pl.col(str(position))
-        if TEXT_TYPES[column.kind] == pl.String:
-            value = value.str.strip_chars().replace("", None)
+        is_text = TEXT_TYPES[column.kind] == pl.String
+        value = _word(position) if is_text else pl.col(str(position))
         values.append(value.cast(TEXT_TYPES[column.kind], strict=False).alias(new))
     frame = loaded.select(INDEX, *values)
     # Polars leaves null where a value is absent, written in another way or wrong.
@@ -319,16 +303,12 @@ def _sift_words(words: pl.DataFrame, text: TextColumns) -> pl.DataFrame:
     values, reasons = [], []
     for new, (position, column) in text.found.items():
         name = text.header[position].strip()
-        word = pl.col(str(position)).str.strip_chars().replace("", None)
-        dtype = TEXT_TYPES[column.kind]
+        value = word = _word(position)
         absent = word.is_null()
-        value = word
-        if dtype != pl.String:
+        if TEXT_TYPES[column.kind] != pl.String:
             absent = is_absent(word, column.missing)
-            number = text_to_number(word, dtype)
-            value = pl.when(~absent).then(number)
-            said = must_hold(name, column.kind, word)
-            reasons.append(pl.when(~absent & number.is_null()).then(said))
+            value, said = parsed(word, name, column.kind, column.missing)
+            reasons.append(said)
         if column.filled:
             reasons.append(pl.when(absent).then(pl.lit(f"column '{name}' is empty")))
         values += [value.alias(new)]
@@ -336,6 +316,11 @@ def _sift_words(words: pl.DataFrame, text: TextColumns) -> pl.DataFrame:
             values += [word.alias(_RAW + new)]
     reason = pl.coalesce(reasons) if reasons else pl.lit(None, pl.String)
     return words.select(*values, reason.alias(REJECT_REASON))
+
+
+def _word(position: int) -> pl.Expr:
+    """Return a column of text without blanks around it, null where nothing else is there."""
+    return pl.col(str(position)).str.strip_chars().replace("", None)
 
 
 def _is_text(content: bytes) -> bool:

@@ -9,7 +9,6 @@ files sorted by object is in exactly one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -17,7 +16,6 @@ import polars as pl
 from lcclassify.errors import DataError
 from lcclassify.schema import OBJECT_ID
 from lcclassify.tables.opening import no_rows
-from lcclassify.tables.regrouped import Buckets
 from lcclassify.tables.rejects import (
     REJECT_LINE,
     REJECT_REASON,
@@ -87,18 +85,6 @@ class FileRows:
         """Return the rows of a chunk's range alone, whatever their objects."""
         return self._range(*self._ranges[index])
 
-    def regrouped(self, folder: Path) -> Buckets:
-        """Return chunks of the same rows, each with all those of its objects.
-
-        Args:
-            folder: Empty, missing or what an earlier call made of it.
-
-        Raises:
-            DataError: A file cannot be read.
-            OutputError: The folder cannot be written to.
-        """
-        return Buckets((self.raw(index) for index in range(len(self))), len(self), folder)
-
     def count_rows(self) -> int | None:
         """Return the rows of all files, None if one is compressed."""
         counts = [file.count_rows() for file in self.files]
@@ -128,7 +114,9 @@ class FileRows:
                 OBJECT_ID: rows.frame[OBJECT_ID].filter(bad).cast(pl.String),
                 REJECT_REASON: reasons.filter(bad),
             }
-            rejects = pl.concat([rejects, as_rejects(found)]).sort(REJECT_LINE, REJECT_ROW)
+            rejects = pl.concat([rejects, as_rejects(file.name, found)]).sort(
+                REJECT_LINE, REJECT_ROW
+            )
             frame = frame.filter(~bad)
         if not self._lenient:
             refuse(rejects)

@@ -75,12 +75,7 @@ def _is_parquet(file: Path) -> bool:
 def read_columns(
     files: Sequence[Path], columns: Mapping[str, Column], form: TextForm | None = None
 ) -> pl.DataFrame:
-    """Read the same columns of several files, one below the other.
-
-    Args:
-        files: As in `open_files`.
-        columns: Likewise.
-        form: Likewise.
+    """Read the same columns of several files, one below the other; see `open_files`.
 
     Returns:
         The columns under their new names, in the order of `columns`. An optional

@@ -30,9 +30,9 @@ def no_rejects() -> pl.DataFrame:
     return pl.DataFrame(schema=REJECT_SCHEMA)
 
 
-def as_rejects(columns: Mapping[str, Any]) -> pl.DataFrame:
-    """Return a table of rejects, of one row each and without a place where nothing is said."""
-    frame = pl.DataFrame(columns)
+def as_rejects(file: str, columns: Mapping[str, Any]) -> pl.DataFrame:
+    """Return rejects of a file, of one row each and without a place where nothing is said."""
+    frame = pl.DataFrame(columns).with_columns(pl.lit(file).alias(REJECT_FILE))
     absent = [
         pl.lit(1 if name == REJECT_COUNT else None, dtype).alias(name)
         for name, dtype in REJECT_SCHEMA.items()

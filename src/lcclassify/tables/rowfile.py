@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lcclassify.schema import OBJECT_ID
 from lcclassify.tables.held import Held
-from lcclassify.tables.rejects import REJECT_FILE, REJECT_ROW, no_rejects
+from lcclassify.tables.rejects import REJECT_ROW, no_rejects
 
 
 class Rows(NamedTuple):
@@ -28,8 +28,8 @@ class Rows(NamedTuple):
     Attributes:
         frame: The good ones, under their new names.
         rejects: Those that could not be read, see `rejects`.
-        place: Returns the columns of a table of rejects that say where rows of `frame` are,
-            given their positions in it, ``(n,) int64``.
+        place: Returns the column of a table of rejects that says where in the file rows of
+            `frame` are, given their positions in it, ``(n,) int64``.
     """
 
     frame: pl.DataFrame
@@ -123,11 +123,8 @@ class FrameRows(RowFile):
 
     def read(self, begin: int, end: int, *, lenient: bool = False) -> Rows:
         """Return a range of rows."""
-
-        def place(rows: NDArray[np.int64]) -> dict[str, object]:
-            return {REJECT_FILE: [self.name] * len(rows), REJECT_ROW: rows + begin}
-
-        return Rows(self._frame()[begin:end], no_rejects(), place)
+        frame = self._frame()[begin:end]
+        return Rows(frame, no_rejects(), lambda rows: {REJECT_ROW: rows + begin})
 
     def ids(self, begin: int, end: int) -> pl.DataFrame:
         """Return the ids alone of a range of rows."""

@@ -27,7 +27,6 @@ from lcclassify.tables.content import (
 from lcclassify.tables.held import Held
 from lcclassify.tables.lines import INDEX, read_lines
 from lcclassify.tables.rejects import (
-    REJECT_FILE,
     REJECT_LINE,
     REJECT_REASON,
     as_rejects,
@@ -44,10 +43,6 @@ class TextRows(RowFile):
 
     One with comments, separated by whitespace or with quotes around ends of lines is brought
     into memory with a line a row.
-
-    Args:
-        path: The file.
-        text: Its columns.
     """
 
     step = 1 << 15
@@ -81,18 +76,16 @@ class TextRows(RowFile):
         frame, index, bad = read_lines(self._bytes.read(start, stop), self.separator, self.text)
 
         def place(rows: NDArray[np.int64]) -> dict[str, object]:
-            lines = self._numbers(start, rows if index is None else index[rows])
-            return {REJECT_FILE: [self.name] * len(rows), REJECT_LINE: lines}
+            return {REJECT_LINE: self._numbers(start, rows if index is None else index[rows])}
 
         if not len(bad):
             return Rows(frame, no_rejects(), place)
         columns = {
-            REJECT_FILE: [self.name] * len(bad),
             REJECT_LINE: self._numbers(start, bad[INDEX].to_numpy()),
             OBJECT_ID: bad[OBJECT_ID],
             REJECT_REASON: bad[REJECT_REASON],
         }
-        return Rows(frame, as_rejects(columns), place)
+        return Rows(frame, as_rejects(self.name, columns), place)
 
     def parts(self, rows: int) -> list[Part]:
         """Cut the file into ranges of about so many rows at most."""

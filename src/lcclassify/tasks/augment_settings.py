@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from lcclassify.build import instantiate
-from lcclassify.checks import check_keys, check_whole
+from lcclassify.checks import check_fields, check_whole
 from lcclassify.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -58,14 +58,12 @@ class AugmentSettings:
         Raises:
             ConfigError: A key is unknown, or a value is invalid.
         """
-        if not isinstance(config, Mapping):
-            raise ConfigError(f"augment must be a mapping, got {config!r}")
-        check_keys("augment", config, [each.name for each in fields(cls)])
-        steps = config.get("steps") or {}
+        values = check_fields("augment", config, cls)
+        steps = values.get("steps") or {}
         if not isinstance(steps, Mapping):
             raise ConfigError(f"augment.steps must be a mapping, got {steps!r}")
         built = {str(name): instantiate(dict(step)) for name, step in steps.items() if step}
-        return cls(**{**config, "steps": built})
+        return cls(**{**values, "steps": built})
 
     def without_effect(self) -> list[str]:
         """Return the keys that are set although there is no step for them."""

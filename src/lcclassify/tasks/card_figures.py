@@ -12,9 +12,6 @@ from lcclassify.tasks.report_folder import read_json
 def card_figures(folder: Path) -> dict[str, Any]:
     """Return plain values on the reported model, from the `metrics.json` of a run.
 
-    Args:
-        folder: The run's folder.
-
     Returns:
         The `model`, its `objects`, `metrics` and `intervals` (by metric), `held_out` (the last
         three of held-out objects), `sets`, `held_out_sets` and `shift`, each as there or None;

@@ -44,10 +44,6 @@ class FitConsole:
 
     It survives pickling, so that a spawned training process shows the bar: that of a
     copy is shown while a fit runs and writes to the copy's own terminal.
-
-    Args:
-        console: Where to write.
-        n_fits: Number of fits of the run.
     """
 
     def __init__(self, console: Console, n_fits: int = 0) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 from omegaconf import DictConfig
 
 from lcclassify.build import make_survey
-from lcclassify.errors import ConfigError, DataError
+from lcclassify.errors import DataError
 from lcclassify.evaluation.report import write_metrics
 from lcclassify.inference.document import read_document
 from lcclassify.inference.expectations import Expectations
@@ -19,7 +19,13 @@ from lcclassify.inference.writer import check_writable
 from lcclassify.schema import FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND, LightCurves
 from lcclassify.surveys.base import Survey
 from lcclassify.surveys.chunks import CHUNK_ROWS, SurveyChunks
-from lcclassify.tasks.surveying import check_apart, flux_factor, require, with_flux_factor
+from lcclassify.tasks.surveying import (
+    check_apart,
+    flux_factor,
+    output_of,
+    require,
+    with_flux_factor,
+)
 from lcclassify.terminal import say, tracked
 
 if TYPE_CHECKING:
@@ -65,10 +71,7 @@ def explain(cfg: DictConfig) -> ExplainResult:
         OutputError: The result cannot be written.
     """
     require(cfg, _MANDATORY)
-    output = Path(str(cfg.output)).expanduser().absolute()
-    folder = Path(str(cfg.bundle)).expanduser()
-    if output.suffix != SUFFIX:
-        raise ConfigError(f"output must end in {SUFFIX}, got '{cfg.output}'")
+    output, folder = output_of(cfg, SUFFIX), Path(str(cfg.bundle)).expanduser()
     check_writable(output)
     expected = Expectations.from_config(cfg)
     expected.check(read_document(folder))

@@ -15,7 +15,7 @@ from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.document import read_document
 from lcclassify.inference.expectations import Expectations
 from lcclassify.inference.writer import check_writable
-from lcclassify.tasks.surveying import check_apart, require
+from lcclassify.tasks.surveying import check_apart, output_of, require
 from lcclassify.terminal import say
 
 SUFFIX: Final = ".onnx"
@@ -56,10 +56,7 @@ def export(cfg: DictConfig) -> ExportResult:
         OutputError: The file cannot be written, or would say something else.
     """
     require(cfg, _MANDATORY)
-    output = Path(str(cfg.output)).expanduser().absolute()
-    folder = Path(str(cfg.bundle)).expanduser()
-    if output.suffix != SUFFIX:
-        raise ConfigError(f"output must end in {SUFFIX}, got '{cfg.output}'")
+    output, folder = output_of(cfg, SUFFIX), Path(str(cfg.bundle)).expanduser()
     for library in ("onnx", "onnxruntime"):
         if find_spec(library) is None:
             raise ConfigError(

@@ -29,10 +29,6 @@ def draw_gallery(simulator: Simulator, path: Path) -> Path:
 
     Transients are shown around their peak, periodic sources folded on their period.
 
-    Args:
-        simulator: The survey.
-        path: Of the PNG file.
-
     Returns:
         The path.
 

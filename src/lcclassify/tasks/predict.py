@@ -45,7 +45,7 @@ from lcclassify.tasks.report_folder import FOLDER, REPORT
 from lcclassify.tasks.reporting import remove_report, report_prediction
 from lcclassify.tasks.scores import SCORES, evaluations, models_of
 from lcclassify.tasks.shift import shift_of
-from lcclassify.tasks.surveying import check_apart, flux_factor, require
+from lcclassify.tasks.surveying import check_apart, flux_factor, output_of, require
 from lcclassify.terminal import say, terminal
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def predict(cfg: DictConfig) -> PredictResult:
     """
     begin = perf_counter()
     require(cfg, _MANDATORY)
-    output = Path(str(cfg.output)).expanduser().absolute()
+    output = output_of(cfg)
     bundle = Path(str(cfg.bundle)).expanduser()
     # Whatever can be refused is refused before the long work, and before torch is there.
     form = output_format(output, cfg.format)

@@ -43,9 +43,6 @@ def beside(output: Path, kind: str) -> Path:
 def prediction_report(output: Path) -> Path:
     """Make the report of a prediction.
 
-    Args:
-        output: The predictions' file.
-
     Returns:
         ``NAME.report.html`` beside it.
 

@@ -31,7 +31,7 @@ from lcclassify.surveys.base import Survey
 from lcclassify.surveys.chunks import SurveyChunks
 from lcclassify.tasks.input_line import input_line
 from lcclassify.tasks.prepare_job import CONTEXT, FEATURES, SEQUENCES, PrepareJob
-from lcclassify.tasks.surveying import check_apart, flux_factor, require
+from lcclassify.tasks.surveying import check_apart, flux_factor, output_of, require
 from lcclassify.terminal import say, tracked
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def prepare(cfg: DictConfig, overrides: Sequence[str] = ()) -> PrepareResult:
     """
     begin = perf_counter()
     require(cfg, _MANDATORY)
-    output = Path(str(cfg.output)).expanduser().absolute()
+    output = output_of(cfg)
     check_choice("format", cfg.format, FORMATS)
     if output.exists() and not output.is_dir():
         raise OutputError(f"output='{output}' must be a folder, but it is a file")

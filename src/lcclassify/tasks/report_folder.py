@@ -86,11 +86,7 @@ def no_curves() -> pl.DataFrame:
 
 
 class ReportFolder:
-    """The folder of a report's own files.
-
-    Args:
-        path: Where it is.
-    """
+    """The folder of a report's own files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -28,11 +28,7 @@ MOST_REPORTED: Final = 5_000_000  # objects, whose table is in memory whole
 
 
 def remove_report(output: Path) -> None:
-    """Remove a report of predictions that are replaced.
-
-    Args:
-        output: The predictions' file.
-    """
+    """Remove a report of predictions that are replaced."""
     ReportFolder(beside(output, FOLDER)).remove()
     beside(output, REPORT).unlink(missing_ok=True)
 
@@ -47,14 +43,6 @@ def report_prediction(
     evaluated: bool,
 ) -> tuple[Path | None, str]:
     """Make the report of a finished prediction.
-
-    Args:
-        run: The finished chunks.
-        predictor: What classified them.
-        survey: What was classified.
-        bundle: Folder of the bundle.
-        output: The predictions' file.
-        evaluated: Whether there is an evaluation.
 
     Returns:
         The HTML file, or None where none was made; and the sentence that says so.

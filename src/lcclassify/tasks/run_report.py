@@ -35,11 +35,8 @@ _PROBABILITIES: Final = "probabilities.parquet"
 def run_report(folder: Path) -> Path:
     """Make the report of a training run.
 
-    Args:
-        folder: The run's folder.
-
     Returns:
-        ``report.html`` in it.
+        ``report.html`` in its folder.
 
     Raises:
         DataError: The folder holds no finished run, or a file in it is damaged.
@@ -75,12 +72,6 @@ def run_objects(
     kept: Mapping[str, Any],
 ) -> tuple[ReportObjects | None, ReportObjects | None]:
     """Return the evaluated and the held-out objects of a run, None where they are not known.
-
-    Args:
-        folder: The run's folder.
-        metrics: Its ``metrics.json``.
-        known: What was kept of objects, or None.
-        kept: The account that was kept.
 
     Raises:
         DataError: The probabilities are not those of the metrics.

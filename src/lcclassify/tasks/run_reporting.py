@@ -28,13 +28,6 @@ def finish_report(
 ) -> Path | None:
     """Make the report of a run at its end, if it is wanted, and say why where it is not made.
 
-    Args:
-        run: The run.
-        inputs: As in `keep_for_report`.
-        seconds: As in `keep_for_report`.
-        remarks: As in `keep_for_report`.
-        console: Where to say it.
-
     Returns:
         Its file, or None where none was made.
     """

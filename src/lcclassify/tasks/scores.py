@@ -90,10 +90,6 @@ def evaluations(
 def evaluated_objects(paths: Sequence[Path], taxonomy: Taxonomy) -> pl.DataFrame:
     """Return the objects that `evaluations` are of.
 
-    Args:
-        paths: As in `evaluations`.
-        taxonomy: As in `evaluations`.
-
     Returns:
         `object_id`, `label` and the quantities that the tables hold of them.
     """

@@ -133,11 +133,6 @@ class Shift:
 def shift_of(run: ChunkedResult, paths: Sequence[Path], predictor: Predictor) -> Shift | None:
     """Compare what was classified with the training objects.
 
-    Args:
-        run: The finished chunks.
-        paths: Their tables of predictions.
-        predictor: What classified them.
-
     Returns:
         None where the bundle is of a format that does not tell what it was trained on.
     """

@@ -18,7 +18,7 @@ from lcclassify.simulation.simulator import CHUNK_SIZE, training_ids, wide_ids
 from lcclassify.surveys.origin import write_origin
 from lcclassify.surveys.plasticc_writer import PlasticcWriter
 from lcclassify.surveys.simulated import SimulatedSurvey
-from lcclassify.tasks.surveying import require
+from lcclassify.tasks.surveying import output_of, require
 from lcclassify.terminal import say, tracked
 
 _MANDATORY = {"output": "the folder to write to, such as output=simulated"}
@@ -76,7 +76,7 @@ def simulate(cfg: DictConfig) -> SimulateResult:
     }
     simulator = survey.simulator()
     n_observations = 0
-    output = Path(str(cfg.output)).expanduser().absolute()
+    output = output_of(cfg)
     with _appearing(output) as folder:
         for part, ids in groups.items():
             with PlasticcWriter(

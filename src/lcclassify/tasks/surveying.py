@@ -16,10 +16,6 @@ from lcclassify.schema import FLUX, FLUX_ERR, LightCurves
 def require(cfg: DictConfig, meanings: dict[str, str]) -> None:
     """Refuse a configuration in which a key is missing, null or empty.
 
-    Args:
-        cfg: The configuration.
-        meanings: What to pass, by key.
-
     Raises:
         ConfigError: A key has no value; the message says what to pass.
     """
@@ -28,12 +24,20 @@ def require(cfg: DictConfig, meanings: dict[str, str]) -> None:
             raise ConfigError(f"{key} is missing: pass {meaning}")
 
 
+def output_of(cfg: DictConfig, suffix: str | None = None) -> Path:
+    """Return the absolute path of what a command writes.
+
+    Raises:
+        ConfigError: It does not end in the suffix.
+    """
+    output = Path(str(cfg.output)).expanduser().absolute()
+    if suffix is not None and output.suffix != suffix:
+        raise ConfigError(f"output must end in {suffix}, got '{cfg.output}'")
+    return output
+
+
 def check_apart(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     """Refuse to replace what is read.
-
-    Args:
-        outputs: Files or folders that are to be written.
-        inputs: Files or folders that are read.
 
     Raises:
         ConfigError: An output is an input, in one, or a folder with one in it.

@@ -41,11 +41,6 @@ def train_in_process(
 ) -> TrialOutcome:
     """Train a trial in one of several processes, which share a terminal.
 
-    Args:
-        config: As in `train_trial`, as plain values.
-        folder: Folder of the trial.
-        show: Told in words how far it is.
-
     Raises:
         ConfigError: The search's settings are invalid, or another process trains it.
     """

@@ -102,12 +102,7 @@ class EpochWatcher(Protocol):
 
 
 class Watched(Callback):
-    """Tells an `EpochWatcher` about every epoch.
-
-    Args:
-        name: What is trained.
-        watcher: Whom to tell.
-    """
+    """Tells an `EpochWatcher` about every epoch."""
 
     def __init__(self, name: str, watcher: EpochWatcher) -> None:
         self.name = name

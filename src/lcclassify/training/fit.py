@@ -145,7 +145,7 @@ def fit_network(
         last["callbacks"]["History"]["epochs"], last["callbacks"]["EpochCheckpoint"]["best_epoch"]
     )
     write_history(result, folder)
-    reporter.finished(name, _in_words(result, data.objects_per_epoch))
+    reporter.finished(name, in_words(result, data.objects_per_epoch))
     return result
 
 
@@ -174,16 +174,17 @@ def check_trainer(config: PlainConfig) -> None:
         _build_trainer(FitSettings(epochs=1, batch_size=1), config, [], None)
 
 
-def _in_words(result: FitResult, n_objects: int) -> str:
+def in_words(result: FitResult, n_objects: int, unit: str = "epochs") -> str:
     """Return a fit's outcome for its line in the terminal."""
     epochs = result.history
     seconds = sum(epoch["seconds"] for epoch in epochs)
     kept = f" (kept {result.best_epoch + 1})" if result.best_epoch + 1 < len(epochs) else ""
     words = [
-        f"{len(epochs)} epochs{kept}",
+        f"{len(epochs)} {unit}{kept}",
         f"{len(epochs) * n_objects / max(seconds, 1e-9):,.0f} objects/s",
     ]
     if epochs:
+        # Where nothing was left to split, trees stop without telling the last round.
         last = next((e for e in epochs if e["epoch"] == result.best_epoch), epochs[-1])
         words += [f"{key} {last[key]:.4f}" for key in ("train/loss", "val/loss") if key in last]
     return ", ".join(words)

@@ -84,10 +84,6 @@ class HeadFit(ABC):
         n_parameters = sum(parameter.numel() for parameter in self._new_head().parameters())
         return float(self.passes() * len(self.rows) * n_parameters)
 
-    def is_finished(self) -> bool:
-        """Tell whether an earlier run has left all of it."""
-        return self.result() is not None
-
     def result(self) -> nn.Module | None:
         """Return the head, or None where the fit is unfinished or a file is damaged."""
         head = self._new_head()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from lcclassify.checks import check_keys, check_whole, is_number
+from lcclassify.checks import check_complete, check_fields, check_keys, check_whole, is_number
 from lcclassify.errors import ConfigError
 from lcclassify.schema import PlainConfig
 from lcclassify.training.settings import FitSettings, MemberSettings
@@ -53,17 +53,11 @@ class ShrinkageSettings:
         Raises:
             ConfigError: A key is unknown, missing or invalid.
         """
-        if not isinstance(config, Mapping):
-            raise ConfigError(f"model.head.shrinkage must be a mapping, got {config!r}")
-        names = [f.name for f in fields(cls)]
-        check_keys("model.head.shrinkage", config, names)
-        for key in names:
-            if key not in config:
-                raise ConfigError(f"model.head.shrinkage needs the key '{key}'")
-        deviations = config["deviations"]
+        values = check_fields("model.head.shrinkage", config, cls, complete=True)
+        deviations = values["deviations"]
         if not isinstance(deviations, list | tuple):
             raise ConfigError(f"model.head.shrinkage.deviations must be a list, got {deviations!r}")
-        return cls(tuple(deviations), config["folds"], config["standard_errors"])
+        return cls(**values | {"deviations": tuple(deviations)})
 
 
 @dataclass(frozen=True)
@@ -117,9 +111,7 @@ class HeadSettings:
                 "must be null"
             )
         check_keys("model.head", given, ("name", "network", "loss", "shrinkage"))
-        for key in ("name", "network", "loss"):
-            if key not in given:
-                raise ConfigError(f"model.head needs the key '{key}'")
+        check_complete("model.head", given, ("name", "network", "loss"))
         name, network = config["name"], config["network"]
         if not isinstance(name, str) or not name or set(name) & set("/\\ "):
             raise ConfigError(f"a model's name must be a plain word, got '{name}'")

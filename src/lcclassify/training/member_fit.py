@@ -15,11 +15,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from lcclassify.errors import ConfigError
 from lcclassify.files import replaced_file, write_json
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
+from lcclassify.nn.build import build_loss
 from lcclassify.nn.devices import device_of
 from lcclassify.nn.submodel import Submodel
 from lcclassify.schema import Batch, PlainConfig
@@ -93,10 +94,6 @@ class MemberFit(ABC):
     def cost(self) -> float:
         """Return about how much there is to compute: numbers read times parameters."""
 
-    def is_finished(self) -> bool:
-        """Tell whether an earlier run has left all of it."""
-        return self.result() is not None
-
     def result(self) -> FitOutcome | None:
         """Return what the fit left.
 
@@ -146,6 +143,17 @@ class MemberFit(ABC):
             drawn = values.reshape(drawn.shape)
         submodel.cpu()
         return held_out, drawn
+
+    def _loss(self) -> nn.Module:
+        """Return the member's loss, which knows the classes of the training rows."""
+        n_classes = len(self.class_weights)
+        targets = self.tensors.targets.cpu().numpy()[self.train_rows]
+        return build_loss(
+            self.member.loss,
+            n_classes,
+            class_counts=np.bincount(targets, minlength=n_classes).tolist(),
+            metric_weights=self.class_weights,
+        )
 
     @abstractmethod
     def _trained(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> Submodel:

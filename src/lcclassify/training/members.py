@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.errors import ConfigError, TrainingError, did_you_mean
+from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.nn.submodel import Submodel
 from lcclassify.training.context import TrainingContext
 from lcclassify.training.fit import FitResult
-from lcclassify.training.member_fit import FitOutcome, MemberFit
+from lcclassify.training.member_fit import MemberFit
 from lcclassify.training.network_fit import NetworkFit
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.settings import MODES, AnyMember, TreeSettings
 from lcclassify.training.splits import check_folds
 from lcclassify.training.tree_fit import TreeFit
-from lcclassify.training.workers import run_fits
+from lcclassify.training.workers import result_of, run_fits
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -76,15 +76,10 @@ def held_out_fits(context: TrainingContext, member: AnyMember, mode: str) -> lis
 
 
 def refits(context: TrainingContext, member: AnyMember, times: int) -> list[MemberFit]:
-    """Return fits of a cross-validated member on all training objects, to classify with.
+    """Return so many fits of a cross-validated member on all training objects, to classify with.
 
-    The folds' networks taught the head and are not needed any more. Each of the new ones
-    has seen a quarter more objects, the validation share excepted.
-
-    Args:
-        context: What all fits share.
-        member: The network and its training.
-        times: Number of trainings, each from another seed.
+    The folds' networks taught the head and are not needed any more. Each of the new ones has
+    another seed, and has seen a quarter more objects, the validation share excepted.
     """
     nothing = np.zeros(0, dtype=np.int64)
     labels = [f"all_{number}" for number in range(times * member.replicas)]
@@ -93,7 +88,7 @@ def refits(context: TrainingContext, member: AnyMember, times: int) -> list[Memb
 
 def collected(member: AnyMember, fits: Sequence[MemberFit]) -> FittedMember:
     """Return a member whose fits, those of `held_out_fits`, are all finished."""
-    results = [_result(fit) for fit in fits]
+    results = [result_of(fit) for fit in fits]
     rows = np.unique(np.concatenate([fit.held_out_rows for fit in fits]))
     held_out = np.zeros((len(rows), len(fits[0].class_weights)))
     drawn = np.zeros((fits[0].held_out_draws, *held_out.shape))
@@ -118,7 +113,7 @@ def refitted(fitted: FittedMember, fits: Sequence[MemberFit]) -> FittedMember:
     """
     if not fits:
         return fitted
-    results = [_result(fit) for fit in fits]
+    results = [result_of(fit) for fit in fits]
     histories = {fit.label: result.history for fit, result in zip(fits, results, strict=True)}
     submodels = [result.submodel for result in results]
     return replace(fitted, submodels=submodels, fits=dict(fitted.fits) | histories)
@@ -172,10 +167,3 @@ def _fit(
         held_out_draws=context.held_out_draws,
         draw_seed=context.draw_seed,
     )
-
-
-def _result(fit: MemberFit) -> FitOutcome:
-    result = fit.result()
-    if result is None:
-        raise TrainingError(f"what {fit.name} left in '{fit.folder}' has been damaged since")
-    return result

@@ -5,10 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from lcclassify.nn.build import build_loss
 from lcclassify.nn.submodel import Submodel
 from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
 from lcclassify.training.data import LightCurveDataModule
@@ -40,16 +38,8 @@ class NetworkFit(MemberFit):
         return self.member.fit.epochs * passes * len(self.train_rows) * nights * parameters
 
     def _trained(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> Submodel:
-        n_classes = len(self.class_weights)
         torch.manual_seed(derive_seed(self.seed, "initialisation"))
         submodel = self._new_submodel()
-        targets = self.tensors.targets.cpu().numpy()[self.train_rows]
-        loss = build_loss(
-            self.member.loss,
-            n_classes,
-            class_counts=np.bincount(targets, minlength=n_classes).tolist(),
-            metric_weights=self.class_weights,
-        )
         epochs = validation = None
         if self.stream is not None:
             stream = self.stream.of(submodel.needs)
@@ -61,7 +51,7 @@ class NetworkFit(MemberFit):
                 validation = stream.sample(self.validation_rows, stream.passes, seed)
         fit_network(
             submodel,
-            loss,
+            self._loss(),
             LightCurveDataModule(
                 self.tensors,
                 self.train_rows,
@@ -75,7 +65,7 @@ class NetworkFit(MemberFit):
             name=self.name,
             optimizer=self.member.optimizer,
             settings=self.member.fit,
-            n_classes=n_classes,
+            n_classes=len(self.class_weights),
             folder=self.folder,
             tensorboard=self.tensorboard,
             has_graph=self.has_graph,

@@ -26,7 +26,7 @@ from lcclassify.training.photometric_errors import PhotometricErrors
 from lcclassify.training.quantile_trees import grow_quantiles
 from lcclassify.training.redshift_settings import RedshiftSettings
 from lcclassify.training.seeds import derive_seed
-from lcclassify.training.workers import run_fits
+from lcclassify.training.workers import result_of, run_fits
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -109,10 +109,6 @@ class RedshiftFit:
         growth = self.settings.boosting
         values = len(self.train_rows) * len(self.columns.blind) * growth.feature_share
         return _PRODUCTS * growth.rounds * len(SEEN_LEVELS) * values
-
-    def is_finished(self) -> bool:
-        """Tell whether an earlier run has left all of it."""
-        return self.result() is not None
 
     def result(self) -> RedshiftEstimator | None:
         """Return the estimator, or None where there is none yet or a file is damaged."""
@@ -247,7 +243,7 @@ def fit_redshifts(context: TrainingContext, fits: Sequence[RedshiftFit]) -> Fitt
         TrainingError: What a fit left has been damaged.
     """
     run_fits(fits, context.workers, context.reporter)
-    *of_folds, estimator = [_result(fit) for fit in fits]
+    *of_folds, estimator = [result_of(fit) for fit in fits]
     tensors, folds = context.tensors.to("cpu"), context.split.folds
     columns = np.zeros((len(tensors), estimator.n_columns))
     for number, one in enumerate([*of_folds, estimator]):
@@ -255,10 +251,3 @@ def fit_redshifts(context: TrainingContext, fits: Sequence[RedshiftFit]) -> Fitt
         if len(rows):
             columns[rows] = predict_rows(one, tensors, rows, threads=context.workers)
     return FittedRedshifts(estimator, columns)
-
-
-def _result(fit: RedshiftFit) -> RedshiftEstimator:
-    result = fit.result()
-    if result is None:
-        raise TrainingError(f"what {fit.name} left in '{fit.folder}' has been damaged since")
-    return result

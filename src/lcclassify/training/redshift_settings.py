@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from lcclassify.checks import check_keys, check_whole
+from lcclassify.checks import check_fields, check_whole
 from lcclassify.errors import ConfigError
 from lcclassify.nn.redshift import PosteriorSettings
-from lcclassify.schema import PlainConfig
 from lcclassify.training.settings import Growth
 
 AUTO: Final = "auto"
@@ -48,22 +46,10 @@ class RedshiftSettings:
         """
         if config is None or config == {"name": NONE}:
             return None
-        if not isinstance(config, Mapping):
-            raise ConfigError(f"redshift must be a mapping, got {config!r}")
-        named = {field.name for field in fields(cls)}
-        _check_keys("redshift", config, named)
-        posterior = config["posterior"]
-        if not isinstance(posterior, Mapping):
-            raise ConfigError(f"redshift.posterior must be a mapping, got {posterior!r}")
-        _check_keys("redshift.posterior", posterior, PosteriorSettings.__dataclass_fields__)
-        plain: PlainConfig = dict(config)
-        plain["boosting"] = Growth.from_config(config["boosting"])
-        plain["posterior"] = PosteriorSettings(**posterior)
-        return cls(**plain)
-
-
-def _check_keys(where: str, config: Mapping[str, Any], known: Any) -> None:
-    check_keys(where, config, known)
-    for key in known:
-        if key not in config:
-            raise ConfigError(f"{where} needs the key '{key}'")
+        values = check_fields("redshift", config, cls, complete=True)
+        posterior = check_fields(
+            "redshift.posterior", values["posterior"], PosteriorSettings, complete=True
+        )
+        values["boosting"] = Growth.from_config(values["boosting"])
+        values["posterior"] = PosteriorSettings(**posterior)
+        return cls(**values)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from lcclassify.checks import check_below_one, check_keys, check_whole, is_number
+from lcclassify.checks import check_below_one, check_complete, check_fields, check_whole, is_number
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import PlainConfig
 
@@ -106,13 +106,11 @@ class FitSettings:
         Raises:
             ConfigError: A key is unknown, missing or invalid.
         """
-        values = _known_only("fit", config, cls)
+        values = check_fields("fit", config, cls)
         schedule = values.pop("schedule", None)
         if schedule is not None:
-            values["schedule"] = Schedule(**_known_only("fit.schedule", schedule, Schedule))
-        for key in ("epochs", "batch_size"):
-            if key not in values:
-                raise ConfigError(f"a model's fit needs the key '{key}'")
+            values["schedule"] = Schedule(**check_fields("fit.schedule", schedule, Schedule))
+        check_complete("a model's fit", values, ("epochs", "batch_size"))
         return cls(**values)
 
 
@@ -146,10 +144,12 @@ class MemberSettings:
         Raises:
             ConfigError: A key is unknown, missing or invalid.
         """
-        values = _known_only("model", config, cls)
-        for key in ("network", "loss", "optimizer", "fit"):
-            if key not in values:
-                raise ConfigError(f"the model '{name or values.get('name')}' needs the key '{key}'")
+        values = check_fields("model", config, cls)
+        check_complete(
+            f"the model '{name or values.get('name')}'",
+            values,
+            ("network", "loss", "optimizer", "fit"),
+        )
         values["fit"] = FitSettings.from_config(values["fit"])
         if name is not None:
             values["name"] = name
@@ -193,10 +193,7 @@ class Growth:
         Raises:
             ConfigError: A key is unknown, missing or invalid.
         """
-        values = _known_only("boosting", config, cls)
-        for key in (item.name for item in fields(cls)):
-            if key not in values:
-                raise ConfigError(f"boosting needs the key '{key}'")
+        values = check_fields("boosting", config, cls, complete=True)
         return cls(**values)
 
 
@@ -246,10 +243,8 @@ class TreeSettings:
         Raises:
             ConfigError: A key is unknown, missing or invalid.
         """
-        values = _known_only("model", config, cls)
-        for key in ("boosting", "loss"):
-            if key not in values:
-                raise ConfigError(f"the model '{name or values.get('name')}' needs the key '{key}'")
+        values = check_fields("model", config, cls)
+        check_complete(f"the model '{name or values.get('name')}'", values, ("boosting", "loss"))
         values["boosting"] = Boosting.from_config(values["boosting"])
         if name is not None:
             values["name"] = name
@@ -273,10 +268,3 @@ def _check_name_and_replicas(name: object, replicas: object) -> None:
     check_whole(f"replicas of the model '{name}'", replicas, 1)
     if not isinstance(name, str) or not name or set(name) & set("/\\ "):
         raise ConfigError(f"a model's name must be a plain word, got '{name}'")
-
-
-def _known_only(where: str, config: Any, kind: type) -> dict[str, Any]:
-    if not isinstance(config, Mapping):
-        raise ConfigError(f"{where} must be a mapping, got {config!r}")
-    check_keys(where, config, (f.name for f in fields(kind)))
-    return dict(config)

@@ -18,7 +18,7 @@ from lcclassify.training.head_epochs import EpochFit
 from lcclassify.training.head_fit import HeadFit, ShrunkFit
 from lcclassify.training.head_settings import HeadSettings
 from lcclassify.training.seeds import derive_seed
-from lcclassify.training.workers import run_fits
+from lcclassify.training.workers import result_of, run_fits
 from lcclassify.training.worth import Worth
 
 IntArray = NDArray[np.int64]
@@ -85,9 +85,9 @@ def fit_head(
     cross_fitted = np.zeros((n_rows if cross_fit else 0, len(context.taxonomy)))
     for other, held in crossed:
         with torch.inference_mode():
-            logits = _result(other)(torch.as_tensor(probabilities[held]))
+            logits = result_of(other)(torch.as_tensor(probabilities[held]))
         cross_fitted[held] = torch.softmax(logits.to(torch.float64), dim=1).numpy()
-    return FittedHead(_result(whole), cross_fitted, whole.worth())
+    return FittedHead(result_of(whole), cross_fitted, whole.worth())
 
 
 def _fit(
@@ -127,10 +127,3 @@ def _without_gpu(trainer: PlainConfig) -> PlainConfig:
         return trainer
     one = {"accelerator": "cpu", "devices": 1, "strategy": "auto", "precision": "32-true"}
     return {**trainer, **one}
-
-
-def _result(fit: HeadFit) -> nn.Module:
-    head = fit.result()
-    if head is None:
-        raise TrainingError(f"what {fit.name} left in '{fit.folder}' has been damaged since")
-    return head

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import torch
 from torch import nn
 
 from lcclassify.errors import ConfigError
-from lcclassify.nn.build import build_loss
 from lcclassify.nn.losses import CrossEntropyLoss
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.submodel import Submodel
@@ -20,7 +18,7 @@ from lcclassify.nn.trees import BoostedTrees
 from lcclassify.schema import InputSizes
 from lcclassify.training.boosting import Rows, grow
 from lcclassify.training.callbacks import EpochWatcher, ProgressReporter
-from lcclassify.training.fit import FitResult, write_history
+from lcclassify.training.fit import FitResult, in_words, write_history
 from lcclassify.training.member_fit import FloatArray, IntArray, MemberFit
 from lcclassify.training.seeds import derive_seed
 from lcclassify.training.settings import TreeSettings
@@ -83,7 +81,7 @@ class TreeFit(MemberFit):
                 logger.experiment.close()
         result = FitResult(history, trees.n_rounds - 1)
         write_history(result, self.folder)
-        reporter.finished(self.name, _in_words(result, n_objects))
+        reporter.finished(self.name, in_words(result, n_objects, "rounds"))
         return self._as_submodel(trees)
 
     @property
@@ -104,19 +102,7 @@ class TreeFit(MemberFit):
             drawn = self.stream.sample(rows, self.member.boosting.draws, seed)
             chosen, targets = drawn.features, drawn.targets
         classes = targets.cpu().numpy()
-        return Rows(chosen.cpu().numpy(), classes, self._class_weights()[classes])
-
-    def _class_weights(self) -> FloatArray:
-        """Return what an object of each class weighs in the loss, ``(K,)``."""
-        n_classes = len(self.class_weights)
-        targets = self.tensors.targets.cpu().numpy()[self.train_rows]
-        loss = build_loss(
-            self.member.loss,
-            n_classes,
-            class_counts=np.bincount(targets, minlength=n_classes).tolist(),
-            metric_weights=self.class_weights,
-        )
-        return loss_weights(loss)
+        return Rows(chosen.cpu().numpy(), classes, loss_weights(self._loss())[classes])
 
     def _sizes(self) -> InputSizes:
         return InputSizes(
@@ -153,15 +139,3 @@ def loss_weights(loss: nn.Module) -> FloatArray:
             "cross_entropy or weighted_log_loss, with label_smoothing 0"
         )
     return loss.weight.to(torch.float64).numpy()
-
-
-def _in_words(result: FitResult, n_objects: int) -> str:
-    """Return a fit's outcome for its line in the terminal."""
-    rounds = len(result.history)
-    kept = f" (kept {result.best_epoch + 1})" if result.best_epoch + 1 < rounds else ""
-    seconds = sum(entry["seconds"] for entry in result.history)
-    words = [f"{rounds} rounds{kept}", f"{rounds * n_objects / max(seconds, 1e-9):,.0f} objects/s"]
-    # Where nothing was left to split, the library stops without telling the last round.
-    best = result.history[min(result.best_epoch, rounds - 1)]
-    words += [f"{key} {best[key]:.4f}" for key in ("train/loss", "val/loss") if key in best]
-    return ", ".join(words)

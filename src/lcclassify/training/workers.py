@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import torch
 
@@ -21,8 +21,10 @@ from lcclassify.training.processes import ENDED, FAILED, Processes, Tell, how_it
 _TELLS_EVERY: Final = 0.1  # seconds, of progress
 _EPOCH: Final = "epoch"
 
+Left = TypeVar("Left", covariant=True)
 
-class Fit(Protocol):
+
+class Fit(Protocol[Left]):
     """One training; small when pickled, and the same in any process."""
 
     @property
@@ -36,15 +38,27 @@ class Fit(Protocol):
     def cost(self) -> float:
         """Return about how much there is to compute."""
 
-    def is_finished(self) -> bool:
-        """Tell whether an earlier run has left all of it."""
+    def result(self) -> Left | None:
+        """Return what it has left, None where it is unfinished or a file is damaged."""
 
     def run(self, reporter: ProgressReporter, watcher: EpochWatcher | None) -> None:
         """Train, and leave the outcome in the folder."""
 
 
+def result_of(fit: Fit[Left]) -> Left:
+    """Return what a fit that was run has left.
+
+    Raises:
+        TrainingError: It has been damaged since.
+    """
+    result = fit.result()
+    if result is None:
+        raise TrainingError(f"what {fit.name} left in '{fit.folder}' has been damaged since")
+    return result
+
+
 def run_fits(
-    fits: Sequence[Fit],
+    fits: Sequence[Fit[object]],
     workers: int,
     reporter: ProgressReporter,
     watcher: EpochWatcher | None = None,
@@ -63,9 +77,9 @@ def run_fits(
             is kept, and so are the epochs that the others have behind them.
         PrunedError: The watcher ended the run.
     """
-    waiting: list[Fit] = []
+    waiting: list[Fit[object]] = []
     for fit in fits:
-        if fit.is_finished():
+        if fit.result() is not None:
             reporter.kept(fit.name)
         else:
             waiting.append(fit)
@@ -95,7 +109,7 @@ def run_fits(
                     _pass_on(kind, words, reporter, watcher)
 
 
-def _run(fit: Fit, reporter: ProgressReporter, watcher: EpochWatcher | None) -> None:
+def _run(fit: Fit[object], reporter: ProgressReporter, watcher: EpochWatcher | None) -> None:
     try:
         # A process of a run that was killed may not have noticed yet.
         with Lock(fit.folder / ".lock") as lock:
@@ -116,7 +130,7 @@ def _run(fit: Fit, reporter: ProgressReporter, watcher: EpochWatcher | None) -> 
 class _FitJob:
     """A fit in a process, which multiplies as the one that started it."""
 
-    fit: Fit
+    fit: Fit[object]
     matmul_precision: str = field(default_factory=torch.get_float32_matmul_precision)
 
     @property

@@ -18,9 +18,9 @@ from lcclassify.evaluation.figures.light_curves import LightCurvePanel, light_cu
 from lcclassify.evaluation.figures.style import (
     BLUE,
     LABEL_SIZE,
-    LEGEND_SIZE,
     VERMILLION,
     dress,
+    legend_below,
     new_figure,
     plain,
 )
@@ -143,15 +143,7 @@ def augmentation_samples_figure(quantities: Sequence[ComparedQuantity], title: s
         keys |= dict(zip(labels, handles, strict=True))
     for axes in grid[:, 0]:
         axes.set_ylabel("share of the sample", fontsize=LABEL_SIZE)
-    names = [style.name for style in _SAMPLES if style.name in keys]
-    figure.legend(
-        [keys[name] for name in names],
-        names,
-        loc="outside lower center",
-        ncols=len(names),
-        fontsize=LEGEND_SIZE,
-        frameon=False,
-    )
+    legend_below(figure, [keys[style.name] for style in _SAMPLES if style.name in keys])
     if title:
         figure.suptitle(plain(title), fontsize=LABEL_SIZE)
     return figure

@@ -20,10 +20,10 @@ from lcclassify.evaluation.figures.light_curves import (
 from lcclassify.evaluation.figures.style import (
     BLUE,
     GREY,
-    LEGEND_SIZE,
     PALETTE,
     VERMILLION,
     dress,
+    legend_below,
     new_figure,
     plain,
 )
@@ -107,13 +107,7 @@ def explanation_figure(shown: ExplainedObject) -> Figure:
         key = Line2D([], [], label=plain(shown.class_names[k]))
         key.set_color(colors[k])
         keys.append(key)
-    figure.legend(
-        handles=keys,
-        loc="outside lower center",
-        ncols=min(len(keys), 8),
-        fontsize=LEGEND_SIZE,
-        frameon=False,
-    )
+    legend_below(figure, keys, min(len(keys), 8))
     return figure
 
 

@@ -17,9 +17,9 @@ from lcclassify.evaluation.figures.style import (
     BLUE,
     GREY,
     LABEL_SIZE,
-    LEGEND_SIZE,
     VERMILLION,
     dress,
+    legend_below,
     new_figure,
     plain,
 )
@@ -115,15 +115,7 @@ def learning_figure(
         axes.margins(x=0.02)
     if title:
         figure.suptitle(plain(title), fontsize=LABEL_SIZE)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=len(labels),
-        fontsize=LEGEND_SIZE,
-        frameon=False,
-    )
+    legend_below(figure, panels[0].get_legend_handles_labels()[0])
     return figure
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from lcclassify.errors import DataError
-from lcclassify.evaluation.figures.style import LEGEND_SIZE, new_figure, plain
+from lcclassify.evaluation.figures.style import legend_below, new_figure, plain
 from lcclassify.evaluation.passband_styles import LSST_STYLES
 
 FloatArray = NDArray[np.float64]
@@ -77,13 +77,7 @@ def light_curve_figure(
         for name in passbands
         for color, marker in [passband_style(name, passbands)]
     ]
-    figure.legend(
-        handles=keys,
-        loc="outside lower center",
-        ncols=len(keys),
-        fontsize=LEGEND_SIZE,
-        frameon=False,
-    )
+    legend_below(figure, keys)
     if title:
         figure.suptitle(plain(title), fontsize=11)
     return figure

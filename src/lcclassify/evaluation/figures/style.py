@@ -7,8 +7,10 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -81,6 +83,17 @@ def dress(axes: Axes, x_label: str, y_label: str, title: str = "") -> None:
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+
+
+def legend_below(figure: Figure, keys: Sequence[Artist], columns: int | None = None) -> None:
+    """Put a key to what all panels show below them, in one row where no columns are given."""
+    figure.legend(
+        handles=keys,
+        loc="outside lower center",
+        ncols=columns or len(keys),
+        fontsize=LEGEND_SIZE,
+        frameon=False,
+    )
 
 
 def unit_square(axes: Axes) -> None:

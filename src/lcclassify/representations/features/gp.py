@@ -60,10 +60,7 @@ def matrix(observed: Observed, *, with_redshift: bool) -> FloatArray:
     """
     passbands = observed.passbands
     coupling = _coupling(passbands)
-    stretch = np.ones(len(observed))
-    if with_redshift:
-        known = np.isfinite(observed.redshift) & (observed.redshift > -0.5)
-        stretch[known] += observed.redshift[known]
+    stretch = observed.stretch(with_redshift=with_redshift)
     observations = (observed.mjd, observed.passband, observed.flux, observed.flux_err)
     amplitude, scale = fit_roughly(observed.bounds, *observations, coupling)
     return _features(

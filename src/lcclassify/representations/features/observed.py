@@ -58,6 +58,14 @@ class Observed:
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
+    def stretch(self, *, with_redshift: bool) -> FloatArray:
+        """Return 1 + redshift, ``(N,) float64``, 1 where there is none or none is wanted."""
+        stretch = np.ones(len(self))
+        if with_redshift:
+            known = np.isfinite(self.redshift) & (self.redshift > -0.5)
+            stretch[known] += self.redshift[known]
+        return stretch
+
     def block(self, first: int, last: int) -> Observed:
         """Return the objects from `first` to before `last`."""
         rows = slice(self.bounds[first], self.bounds[last])

@@ -41,7 +41,6 @@ _OF_FIT: Final = (
     "half_rise",  # days from half of the peak to it
     "half_fall",  # and from it to half
 )
-_N_FITTED: Final = 6
 _LONGEST: Final = 1000.0  # days that half of the peak is looked for in
 _HALVINGS: Final = 40
 
@@ -67,10 +66,7 @@ def matrix(observed: Observed, *, with_redshift: bool) -> FloatArray:
     from light_curve import BazinFit
 
     n_groups = len(observed.passbands) + 1
-    stretch = np.ones(len(observed))
-    if with_redshift:
-        known = np.isfinite(observed.redshift) & (observed.redshift > -0.5)
-        stretch[known] += observed.redshift[known]
+    stretch = observed.stretch(with_redshift=with_redshift)
     curves, places = [], []
     for n in range(len(observed)):
         for group, curve in _curves(observed, n, float(stretch[n])):

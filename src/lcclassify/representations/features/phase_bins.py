@@ -14,7 +14,6 @@ from lcclassify.representations.nights import FloatArray, IntArray
 # Days from the joint peak, rest frame where there is a redshift.
 EDGES: Final = (-200.0, -30.0, -8.0, 8.0, 25.0, 50.0, 100.0, 250.0, 600.0)
 BINS: Final = tuple(f"{low:g}_to_{high:g}" for low, high in pairwise(EDGES))
-AT_PEAK: Final = 2
 
 
 def phase_means(peaks: Peaks) -> tuple[FloatArray, FloatArray]:

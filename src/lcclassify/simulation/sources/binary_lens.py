@@ -12,7 +12,7 @@ from lcclassify.checks import require_not_negative, require_positive, require_sh
 from lcclassify.errors import ConfigError
 from lcclassify.simulation.draws import Draws
 from lcclassify.simulation.sources.base import Epochs, Parameters, Source
-from lcclassify.simulation.sources.microlensing import blended_share, magnification
+from lcclassify.simulation.sources.microlensing import lensed_flux, lensed_share, magnification
 from lcclassify.simulation.sources.stars import Stars
 
 FloatArray = NDArray[np.float64]
@@ -177,11 +177,7 @@ class BinaryLens(Source):
     def draw(self, draws: Draws, redshift: FloatArray, span: tuple[float, float]) -> Parameters:
         """Draw events whose closest approach is within the survey; see `Source.draw`."""
         template = self.stars.draw(draws)
-        share = blended_share(
-            draws.uniform("blend"), draws.normal("blend colour"), self.blend_colour
-        )
-        unblended = draws.uniform("unblended") < self.unblended_fraction
-        share = np.where(unblended[:, None], 1.0, share)
+        share = lensed_share(draws, self.unblended_fraction, self.blend_colour)
         scatter = self.separation_scatter * np.clip(draws.normal("separation"), -2.5, 2.5)
         return {
             "template": template,
@@ -216,11 +212,7 @@ class BinaryLens(Source):
                 parameters["ratio"][which],
                 self.source_size,
             )
-        cell = row * 6 + epochs.passband
-        flux: FloatArray = parameters["template"].ravel()[cell] + parameters["source"].ravel()[
-            cell
-        ] * (magnified - 1)
-        return flux
+        return lensed_flux(parameters, epochs, magnified)
 
     def peak(self, parameters: Parameters) -> FloatArray:
         """Return the gain by a single lens at half the impact parameter, ``(n, 6)``.

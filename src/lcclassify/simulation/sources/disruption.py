@@ -32,14 +32,9 @@ class TidalDisruption(ThermalTransient):
         black_hole_mass: Median, million solar masses.
         eddington_ratio: Median of the peak luminosity over Eddington's.
         temperature: Median, Kelvin.
-        black_hole_scatter: dex.
-        eddington_scatter: dex.
-        temperature_scatter: dex.
+        black_hole_scatter, eddington_scatter, temperature_scatter: dex.
         warming: Exponent with which the temperature grows after the peak, as (t / t_peak)^w.
-        duration: See `ThermalTransient`.
-        av: See `ThermalTransient`.
-        cutoff: See `ThermalTransient`.
-        slope: See `ThermalTransient`.
+        duration, av, cutoff, slope: See `ThermalTransient`.
     """
 
     def __init__(

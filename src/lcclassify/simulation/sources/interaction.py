@@ -23,15 +23,8 @@ class InteractingTransient(ThermalTransient):
         velocity: Median of the photosphere's velocity, km/s.
         floor: Median of the lowest temperature, Kelvin.
         power: Exponent of the waning.
-        luminosity_scatter: dex.
-        rise_scatter: dex.
-        decay_scatter: dex.
-        velocity_scatter: dex.
-        floor_scatter: dex.
-        duration: See `ThermalTransient`.
-        av: See `ThermalTransient`.
-        cutoff: See `ThermalTransient`.
-        slope: See `ThermalTransient`.
+        luminosity_scatter, rise_scatter, decay_scatter, velocity_scatter, floor_scatter: dex.
+        duration, av, cutoff, slope: See `ThermalTransient`.
     """
 
     def __init__(

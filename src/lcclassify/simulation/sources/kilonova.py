@@ -39,10 +39,7 @@ class Kilonova(ThermalTransient):
         red_floor: Likewise.
         mass_scatter: dex, of each mass.
         velocity_scatter: dex, of each velocity.
-        duration: See `ThermalTransient`.
-        av: See `ThermalTransient`.
-        cutoff: See `ThermalTransient`.
-        slope: See `ThermalTransient`.
+        duration, av, cutoff, slope: See `ThermalTransient`.
     """
 
     def __init__(

@@ -27,15 +27,8 @@ class MagnetarSupernova(ThermalTransient):
         velocity: Median, km/s.
         opacity: cm2/g.
         floor: Median of the lowest temperature, Kelvin.
-        period_scatter: dex.
-        field_scatter: dex.
-        ejecta_scatter: dex.
-        velocity_scatter: dex.
-        floor_scatter: dex.
-        duration: See `ThermalTransient`.
-        av: See `ThermalTransient`.
-        cutoff: See `ThermalTransient`.
-        slope: See `ThermalTransient`.
+        period_scatter, field_scatter, ejecta_scatter, velocity_scatter, floor_scatter: dex.
+        duration, av, cutoff, slope: See `ThermalTransient`.
     """
 
     def __init__(

@@ -42,6 +42,21 @@ def blended_share(uniform: FloatArray, tilt: FloatArray, colour: float) -> Float
     return share
 
 
+def lensed_share(draws: Draws, unblended_fraction: float, colour: float) -> FloatArray:
+    """Draw the share of `blended_share`, of some events all of it, ``(n, 6)``."""
+    share = blended_share(draws.uniform("blend"), draws.normal("blend colour"), colour)
+    unblended = draws.uniform("unblended") < unblended_fraction
+    return np.where(unblended[:, None], 1.0, share)
+
+
+def lensed_flux(parameters: Parameters, epochs: Epochs, magnified: FloatArray) -> FloatArray:
+    """Return the flux, ``(M,)``, where the source is magnified so many times, ``(M,)``."""
+    cell = epochs.row * 6 + epochs.passband
+    template, source = (parameters[name].ravel()[cell] for name in ("template", "source"))
+    flux: FloatArray = template + source * (magnified - 1)
+    return flux
+
+
 class Microlensing(Source):
     """Single-lens events: without (submodel 1) and with the Earth's parallax (submodel 2).
 
@@ -103,11 +118,7 @@ class Microlensing(Source):
         scale = self.time_scale * np.exp(self.time_scale_scatter * draws.normal("time scale"))
         margin = self.margin * scale
         peak_mjd = span[0] - margin + draws.uniform("peak") * (span[1] - span[0] + 2 * margin)
-        share = blended_share(
-            draws.uniform("blend"), draws.normal("blend colour"), self.blend_colour
-        )
-        unblended = draws.uniform("unblended") < self.unblended_fraction
-        share = np.where(unblended[:, None], 1.0, share)
+        share = lensed_share(draws, self.unblended_fraction, self.blend_colour)
         has_parallax = draws.uniform("submodel") < self.parallax_fraction
         strength = self.parallax * np.exp(0.6 * draws.normal("parallax"))
         direction = 2 * np.pi * draws.uniform("direction")
@@ -138,11 +149,7 @@ class Microlensing(Source):
             beta[moved] += across
         # The floor keeps a source that parallax carries over the lens finite.
         u = np.sqrt(np.maximum(tau * tau + beta * beta, 1e-6))
-        cell = row * 6 + epochs.passband
-        flux: FloatArray = parameters["template"].ravel()[cell] + parameters["source"].ravel()[
-            cell
-        ] * (magnification(u) - 1)
-        return flux
+        return lensed_flux(parameters, epochs, magnification(u))
 
     def peak(self, parameters: Parameters) -> FloatArray:
         """Return the gain at the closest approach (without parallax), ``(n, 6)``."""

@@ -33,15 +33,9 @@ class PlateauSupernova(ThermalTransient):
         nickel_mass: Median of 56Ni, solar masses.
         decline: Mean decline of the plateau, magnitudes in 100 days.
         floor: Lowest temperature, about that of recombination, Kelvin.
-        energy_scatter: dex.
-        mass_scatter: dex.
-        radius_scatter: dex.
-        nickel_scatter: dex.
+        energy_scatter, mass_scatter, radius_scatter, nickel_scatter: dex.
         decline_scatter: Magnitudes in 100 days.
-        duration: See `ThermalTransient`.
-        av: See `ThermalTransient`.
-        cutoff: See `ThermalTransient`.
-        slope: See `ThermalTransient`.
+        duration, av, cutoff, slope: See `ThermalTransient`.
     """
 
     def __init__(

@@ -31,16 +31,10 @@ class RadioactiveTransient(ThermalTransient):
         velocity: Of ejecta and photosphere, km/s.
         opacity: cm2/g.
         floor: Lowest temperature of the photosphere, Kelvin.
-        nickel_scatter: dex.
-        ejecta_scatter: dex.
-        velocity_scatter: dex.
-        floor_scatter: dex.
+        nickel_scatter, ejecta_scatter, velocity_scatter, floor_scatter: dex.
         correlation: Correlation of the logarithms of nickel and ejecta mass: with a positive
             one brighter explosions are slower.
-        duration: See `ThermalTransient`.
-        av: See `ThermalTransient`.
-        cutoff: See `ThermalTransient`.
-        slope: See `ThermalTransient`.
+        duration, av, cutoff, slope: See `ThermalTransient`.
 
     Raises:
         ConfigError: A number is not in its range, or there is more nickel than ejecta.

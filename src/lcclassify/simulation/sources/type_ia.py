@@ -60,9 +60,7 @@ class TypeIaSupernova(ThermalTransient):
             little opacity to shine from.
         second_maximum: Height of the second maximum over the black body at 800 nm and more.
         second_age: Its time since the explosion at x1 = 0, rest-frame days.
-        duration: See `ThermalTransient`.
-        cutoff: See `ThermalTransient`.
-        slope: See `ThermalTransient`.
+        duration, cutoff, slope: See `ThermalTransient`.
     """
 
     def __init__(
