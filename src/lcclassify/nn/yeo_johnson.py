@@ -84,10 +84,10 @@ def is_constant(values: NDArray[np.float64]) -> bool:
 def _moments(
     values: NDArray[np.float64], work: NDArray[np.float64]
 ) -> tuple[np.float64, np.float64]:
-    """Return mean and variance; the work array, which may be that of the values, is overwritten.
+    """Return mean and variance; `work`, which may be the values' own array, is overwritten.
 
-    They are those of NumPy to the bit, whose own functions spend most of their time on what is
-    not arithmetic if a column is short.
+    To the bit those of NumPy, whose functions spend most of their time around the sums if a
+    column is short.
     """
     mean: np.float64 = np.add.reduce(values) / values.size
     np.subtract(values, mean, out=work)
