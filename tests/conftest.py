@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import pickle
 import pkgutil
 import runpy
 import signal
@@ -30,6 +31,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, settings
+from omegaconf import OmegaConf
 from tensorboard.summary.writer import event_file_writer
 
 import lcclassify
@@ -123,6 +125,27 @@ def _event_files_in_order():
     come before one with 9, as if it were older.
     """
     event_file_writer._global_uid = event_file_writer.AtomicCounter(10**9)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _texts_of_the_configuration_parsed_once():
+    """Give the same YAML text a copy of what it was parsed to the first time.
+
+    A configuration is composed of dozens of files, most of them the same in hundreds of tests.
+    """
+    parse, parsed = OmegaConf.load, {}
+
+    def load(file):
+        if not hasattr(file, "read"):
+            return parse(file)
+        text = file.read()
+        if text not in parsed:
+            file.seek(0)  # parsed by its name, which errors tell
+            parsed[text] = pickle.dumps(parse(file))
+        return pickle.loads(parsed[text])
+
+    with mock.patch.object(OmegaConf, "load", staticmethod(load)):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -200,6 +201,15 @@ def installed(tmp_path_factory):
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "site")
+    # With what is compiled already, of the same source: otherwise commands would spend most of
+    # their time on compiling it anew.
+    for ours in sources():
+        theirs = folder / "site" / ours.relative_to(ROOT / "src")
+        assert theirs.read_bytes() == ours.read_bytes(), theirs
+        shutil.copystat(ours, theirs)
+        for code in ours.parent.glob(f"__pycache__/{ours.stem}.*.nb?"):
+            (theirs.parent / "__pycache__").mkdir(exist_ok=True)
+            shutil.copy2(code, theirs.parent / "__pycache__")
     return folder / "site"
 
 

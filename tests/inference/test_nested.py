@@ -285,12 +285,19 @@ def test_without_nested_pandas(folder, frame, monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_lsdb_catalogue_on_a_cluster(folder, frame, expected, tmp_path):
+def test_an_lsdb_catalogue_on_a_cluster(folder, frame, expected, tmp_path, fork_server):
     lsdb, distributed = pytest.importorskip("lsdb"), pytest.importorskip("distributed")
+    dask = pytest.importorskip("dask")
     rng = np.random.default_rng(8)
     sky = frame.reset_index().assign(ra=rng.uniform(0, 360, 60), dec=rng.uniform(-80, 80, 60))
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster):
+    # Workers are processes of their own as ever, of the server that has imported what they need.
+    method = {"distributed.worker.multiprocessing-method": fork_server.get_start_method()}
+    with (
+        dask.config.set(method),
+        distributed.LocalCluster(**options) as cluster,
+        distributed.Client(cluster),
+    ):
         catalogue = lsdb.from_dataframe(sky, partition_rows=20)
         assert catalogue.npartitions > 4
         scores = catalogue.map_partitions(classify_nested, bundle=folder)

@@ -14,9 +14,7 @@ def test_two_processes_train_one_network(tmp_path, train_command, dense_words, r
         "model.fit.epochs=6",
         "trainer.strategy=ddp_spawn",
     ]
-    done = train_command(
-        *words, "trainer.devices=2", "paths.output_dir=two", folder=tmp_path, new=True
-    )
+    done = train_command(*words, "trainer.devices=2", "paths.output_dir=two", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "  1/1 dense holdout: 6 epochs" in done.stdout
     assert "GLOBAL_RANK" not in done.stdout

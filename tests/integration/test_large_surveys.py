@@ -206,6 +206,7 @@ def test_dask_gives_the_same_table_and_keeps_its_logs_to_itself(
     assert (tmp_path / "out.parquet").read_bytes() == expected
 
 
+@pytest.mark.compiles
 def test_objects_of_all_sizes_in_any_order(survey, classify, compose_config, tmp_path):
     rng = np.random.default_rng(6)
     ids = np.concatenate(

@@ -1,7 +1,4 @@
-"""Names of classes, passbands, files and folders are names, whatever the locale.
-
-Real processes, since the encoding of a locale is chosen as an interpreter starts.
-"""
+"""Names of classes, passbands, files and folders are names, whatever the locale."""
 
 import json
 import os
@@ -56,23 +53,39 @@ def write_survey(folder):
     objects.write_csv(folder / "objects #%20=.csv")
 
 
-def run(script, folder, locale, *words):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG"))}
-    environment |= {
-        "LC_ALL": locale,
-        "PYTHONUTF8": "0",
-        "PYTHONCOERCECLOCALE": "0",
-        "OMP_NUM_THREADS": "1",
-    }
-    quoted = [f"{key}='{v}'" if isinstance(v, Path) else f"{key}={v}" for key, v in words]
-    survey = [*SURVEY, f"survey.root='{folder}'"]
-    return subprocess.run(
-        [sys.executable, str(ROOT / script), *survey, *quoted], capture_output=True, env=environment
-    )
+@pytest.fixture(params=["C", "the tests' own"])
+def run(request, train_command, tmp_path):
+    """Run a script in a locale that knows ASCII only, or in that of the tests."""
+
+    def in_ascii(script, words):
+        # A new interpreter: it chooses the encoding as it starts.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG"))}
+        environment |= {
+            "LC_ALL": "C",
+            "PYTHONUTF8": "0",
+            "PYTHONCOERCECLOCALE": "0",
+            "OMP_NUM_THREADS": "1",
+        }
+        done = subprocess.run(
+            [sys.executable, str(ROOT / script), *words], capture_output=True, env=environment
+        )
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def in_the_tests_own(script, words):
+        done = train_command(*words, folder=tmp_path, script=script)
+        return done.returncode, done.stdout, done.stderr
+
+    def begun(script, folder, *words):
+        quoted = [f"{key}='{v}'" if isinstance(v, Path) else f"{key}={v}" for key, v in words]
+        start = in_ascii if request.param == "C" else in_the_tests_own
+        code, shown, error = start(script, [*SURVEY, f"survey.root='{folder}'", *quoted])
+        assert (code, error) == (0, "")
+        return shown
+
+    return begun
 
 
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
-def test_a_run_with_names_that_look_like_something_else(locale, tmp_path):
+def test_a_run_with_names_that_look_like_something_else(run, tmp_path):
     folder = tmp_path / FOLDER
     folder.mkdir()
     write_survey(folder)
@@ -83,9 +96,7 @@ def test_a_run_with_names_that_look_like_something_else(locale, tmp_path):
         ("paths.output_dir", out), ("paths.cache_dir", cache),
     ]  # fmt: skip
     for _ in range(2):  # the second time from the cache, with the split of the first
-        done = run("train.py", folder, locale, *words)
-        assert (done.returncode, done.stderr.decode()) == (0, "")
-        shown = done.stdout.decode()
+        shown = run("train.py", folder, *words)
         for name in CLASSES[:4]:
             assert name in shown
         report = (out / "report.txt").read_text(encoding="utf-8")
@@ -99,8 +110,7 @@ def test_a_run_with_names_that_look_like_something_else(locale, tmp_path):
         previous, out = out, folder / "again"
     assert len(list((folder / "out [r] 100%" / "figures").glob("*.png"))) >= 5
     output = folder / "pred [1]?.parquet"
-    done = run("predict.py", folder, locale, ("bundle", previous / "bundle"), ("output", output))
-    assert (done.returncode, done.stderr.decode()) == (0, "")
+    run("predict.py", folder, ("bundle", previous / "bundle"), ("output", output))
     table = pl.read_parquet(output.read_bytes())
     assert table.columns[1:6] == [f"class_{name}" for name in sorted(CLASSES)]
     assert len(table) == N

@@ -133,7 +133,7 @@ def test_a_search_takes_up_trials_whose_process_was_killed(
 
     words = [
         *survey_words(survey_folder), "search=dense_quick", "search.n_trials=4",
-        "search.n_jobs=2", "search.include_default=false", "model.fit.epochs=150",
+        "search.n_jobs=2", "search.include_default=false", "model.fit.epochs=60",
         "search.layers.model.network.units.choices=[4,8]", "tensorboard=false",
         "trainer.accelerator=cpu", f"paths.output_dir={tmp_path / 'search'}",
     ]  # fmt: skip

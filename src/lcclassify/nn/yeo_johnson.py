@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from torch import Tensor
 # Where the plain fit fails, the power is sought here: every power outside makes
 # numbers that float64 cannot hold for the columns that fail.
 _FALLBACK_RANGE = (-2.0, 4.0)
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
 def yeo_johnson(values: Tensor, powers: Tensor) -> Tensor:
@@ -76,12 +78,26 @@ def is_constant(values: NDArray[np.float64]) -> bool:
     if spread == 0:
         return True
     scaled = values / spread  # the square of a huge value would overflow
-    return _is_flat(scaled.mean(), scaled.var(), values.size)
+    return _is_flat(*_moments(scaled, np.empty_like(scaled)), values.size)
+
+
+def _moments(
+    values: NDArray[np.float64], work: NDArray[np.float64]
+) -> tuple[np.float64, np.float64]:
+    """Return mean and variance; `work`, which may be the values' own array, is overwritten.
+
+    To the bit those of NumPy, whose functions spend most of their time around the sums if a
+    column is short.
+    """
+    mean: np.float64 = np.add.reduce(values) / values.size
+    np.subtract(values, mean, out=work)
+    variance: np.float64 = np.add.reduce(np.multiply(work, work, out=work)) / values.size
+    return mean, variance
 
 
 def _is_flat(mean: np.float64, variance: np.float64, n: int) -> bool:
     """Whether a variance of n values is no more than the rounding of their mean."""
-    rounding = n * np.finfo(np.float64).eps
+    rounding = n * _EPSILON
     return bool(variance <= rounding * variance + (mean * rounding) ** 2)
 
 
@@ -118,19 +134,22 @@ def _cost(values: NDArray[np.float64]) -> Callable[[float], float]:
     """
     sizes = np.log1p(np.abs(values))
     above, below = sizes[values >= 0], sizes[values < 0]
-    jacobian = (above.sum() - below.sum()) / sizes.size
-    moved = np.empty_like(sizes)
+    n = sizes.size
+    jacobian = (above.sum() - below.sum()) / n
+    moved, work = np.empty_like(sizes), np.empty_like(sizes)
+    upper, lower = moved[: above.size], moved[above.size :]
 
     def cost(power: float) -> float:
-        _grow(above, power, out=moved[: above.size])
-        _grow(below, 2.0 - power, out=moved[above.size :])
-        np.negative(moved[above.size :], out=moved[above.size :])
-        spread = np.abs(moved).max()
-        if not np.isfinite(spread) or spread == 0:
+        _grow(above, power, out=upper)
+        if below.size:
+            _grow(below, 2.0 - power, out=lower)
+            np.negative(lower, out=lower)
+        spread = np.maximum.reduce(np.abs(moved, out=work))
+        if not math.isfinite(spread) or spread == 0:
             return float("inf")
-        scaled = moved / spread  # the square of a huge value would overflow
-        mean, variance = scaled.mean(), scaled.var()
-        if _is_flat(mean, variance, sizes.size):
+        scaled = np.divide(moved, spread, out=work)  # the square of a huge value would overflow
+        mean, variance = _moments(scaled, work)
+        if _is_flat(mean, variance, n):
             return float("inf")
         log_variance = np.log(variance) + 2 * np.log(spread)
         return float(0.5 * log_variance - (power - 1) * jacobian)
@@ -140,7 +159,7 @@ def _cost(values: NDArray[np.float64]) -> Callable[[float], float]:
 
 def _grow(sizes: NDArray[np.float64], power: float, *, out: NDArray[np.float64]) -> None:
     """Write ((1 + |x|)^power - 1) / power, of the logarithms of 1 + |x|."""
-    if abs(power) < np.finfo(np.float64).eps:
+    if abs(power) < _EPSILON:
         out[:] = sizes
         return
     np.multiply(sizes, power, out=out)
