@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, Final, TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -26,9 +26,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.status import Status
+from rich.table import Table
 from rich.text import Text
 
 Item = TypeVar("Item")
+
+_WIDEST: Final = 1_000  # columns of a table
 
 
 def terminal(**options: Any) -> Console:
@@ -43,6 +46,18 @@ def terminal(**options: Any) -> Console:
 def say(text: str) -> None:
     """Show a line on standard output as it is, however wide the terminal."""
     terminal().print(text, highlight=False, soft_wrap=True)
+
+
+def show_table(console: Console, table: Table) -> None:
+    """Show a table with all its columns, in lines that a narrower terminal breaks.
+
+    Rich would take the width that is missing from the names of the rows, until none is left.
+    """
+    anywhere = console.options.update(width=_WIDEST)
+    whole = console.measure(table, options=anywhere).minimum
+    if whole > console.width:
+        table.width = whole
+    console.print(table, crop=False)
 
 
 def working(console: Console, text: str) -> Status:

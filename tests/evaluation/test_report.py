@@ -10,6 +10,7 @@ from lcclassify.errors import DataError, OutputError
 from lcclassify.evaluation import published, report
 from lcclassify.evaluation.metrics import evaluate
 from lcclassify.schema import Taxonomy
+from lcclassify.terminal import show_table
 
 
 def ansi(table):
@@ -70,17 +71,19 @@ def test_per_class_table(supernovae):
     assert re.split(r"\s{2,}", absent.strip())[3:] == ["-"] * 5
 
 
-@pytest.mark.parametrize("width", [66, 100])
-def test_rows_are_single_lines_that_a_narrow_terminal_cuts_at_their_end_only(width, evaluations):
+@pytest.mark.parametrize("width", [30, 66, 100])
+def test_rows_are_single_lines_with_their_names_however_narrow_the_terminal(width, evaluations):
     console = Console(file=io.StringIO(), width=width)
     for table in (
         report.per_class_table(evaluations["stack"]),
         report.comparison_table(evaluations),
     ):
         with console.capture() as capture:
-            console.print(table)
+            show_table(console, table)
         text = capture.get()
         assert "…" not in text
+        for name in list(table.columns[0].cells):
+            assert str(name) in text
         has_figures = [re.search(r"\d\.\d", line) is not None for line in text.splitlines()]
         first = has_figures.index(True)
         assert has_figures[first:].count(True) == table.row_count

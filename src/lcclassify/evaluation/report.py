@@ -18,7 +18,7 @@ from lcclassify.errors import DataError
 from lcclassify.evaluation import published
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.files import write_result
-from lcclassify.terminal import terminal
+from lcclassify.terminal import show_table, terminal
 
 MISSING = "-"
 
@@ -151,7 +151,7 @@ def text_of(table: Table, width: int = 100) -> str:
     console = terminal(
         file=buffer, width=width, color_system=None, force_terminal=False, legacy_windows=False
     )
-    console.print(table)
+    show_table(console, table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 

@@ -19,9 +19,11 @@ from lcclassify.search.metrics import in_words
 from lcclassify.search.ranking import ORDER, complete, ranked
 from lcclassify.search.space import Space
 from lcclassify.search.study import REASON, SECONDS, SPREAD, SearchStudy
+from lcclassify.terminal import show_table
 
 TABLE: Final = "trials.csv"
 _SHOWN: Final = 10  # best trials in the terminal
+_CONFIGURATION_WIDTH: Final = 24  # in columns, in a terminal that has too few for it
 
 
 def write_results(search: SearchStudy, *, figures: bool) -> None:
@@ -82,9 +84,9 @@ def show_results(console: Console, search: SearchStudy) -> None:
         table = Table(title=f"search {settings.name}: {counts}", title_justify="left")
         table.add_column("trial", justify="right")
         for name in settings.objectives:
-            table.add_column(name, justify="right")
-        table.add_column("seconds", justify="right")
-        table.add_column("configuration", overflow="fold")
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("seconds", justify="right", no_wrap=True)
+        table.add_column("configuration", overflow="fold", min_width=_CONFIGURATION_WIDTH)
         for trial in best[:_SHOWN]:
             cells = [
                 in_words(value) if spread is None else f"{in_words(value)} ± {in_words(spread)}"
@@ -93,7 +95,7 @@ def show_results(console: Console, search: SearchStudy) -> None:
             seconds = trial.user_attrs.get(SECONDS, math.nan)
             shown = configuration(trial, search.space)
             table.add_row(str(trial.number), *cells, f"{seconds:.1f}", shown)
-        console.print(table)
+        show_table(console, table)
     else:
         console.print(f"search {settings.name}: {counts or 'no trial'}", highlight=False)
     for trial in trials:

@@ -46,7 +46,7 @@ from lcclassify.tasks.reporting import remove_report, report_prediction
 from lcclassify.tasks.scores import SCORES, evaluations, models_of
 from lcclassify.tasks.shift import shift_of
 from lcclassify.tasks.surveying import check_apart, flux_factor, output_of, require
-from lcclassify.terminal import say, terminal
+from lcclassify.terminal import say, show_table, terminal
 
 if TYPE_CHECKING:
     from lcclassify.inference.predictor import Predictor
@@ -306,10 +306,10 @@ def _say(result: PredictResult, found: dict[str, Evaluation], published: bool) -
     for sentence in result.sentences:
         say(sentence)
     if result.evaluation is not None:
-        console.print(comparison_table(found, title="evaluation"))
-        console.print(per_class_table(result.evaluation, title=list(found)[-1]))
+        show_table(console, comparison_table(found, title="evaluation"))
+        show_table(console, per_class_table(result.evaluation, title=list(found)[-1]))
         if published and is_of_plasticc(result.evaluation):
-            console.print(paper_comparison(result.evaluation))
+            show_table(console, paper_comparison(result.evaluation))
     say(
         f"{result.n_objects:,} objects in {result.elapsed:.1f} s "
         f"({result.n_objects / max(result.elapsed, 1e-9):,.0f} objects/s, reading included): "

@@ -41,7 +41,7 @@ from lcclassify.tasks.redshift import JoinedRedshifts
 from lcclassify.tasks.run_probabilities import Scored, write_probabilities
 from lcclassify.tasks.runs import Run
 from lcclassify.tasks.shift import Shift
-from lcclassify.terminal import working
+from lcclassify.terminal import show_table, working
 from lcclassify.training.importances import Importance
 from lcclassify.training.members import FittedMember
 from lcclassify.training.tensorboard import remove_event_files
@@ -199,7 +199,7 @@ def report(
     except OSError as error:
         raise OutputError(f"the results cannot be written to '{run.folder}': {error}") from error
     for table in tables:
-        console.print(table)
+        show_table(console, table)
     for sentence in advice:
         console.print(f"  {sentence}", highlight=False, soft_wrap=True)
     for name, cv in crossed.items():
