@@ -113,11 +113,8 @@ def accelerator(request):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    """Return how many processes `-n auto` makes: each needs a gigabyte of memory.
-
-    Many tests wait for processes that they start: three at a time keep two processors busy.
-    """
-    return min((os.cpu_count() or 1) * 3 // 2, 8)
+    """Return how many processes `-n auto` makes: each needs a gigabyte of memory."""
+    return min(os.cpu_count() or 1, 8)
 
 
 @pytest.fixture(scope="session", autouse=True)
