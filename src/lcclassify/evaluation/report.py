@@ -146,7 +146,7 @@ def paper_comparison(
 
 
 def text_of(table: Table, width: int = 100) -> str:
-    """Return a table as plain text of at most `width` columns, for a file."""
+    """Return a table as plain text for a file, of `width` columns at most if that is enough."""
     buffer = io.StringIO()
     console = terminal(
         file=buffer, width=width, color_system=None, force_terminal=False, legacy_windows=False

@@ -10,12 +10,12 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import polars as pl
 
 from lcclassify.checks import check_choice, check_whole
-from lcclassify.schema import DETECTED, OBJECT_ID, LightCurves, Taxonomy
+from lcclassify.schema import DETECTED, OBJECT_ID, LightCurves, Passbands, Taxonomy
 from lcclassify.surveys.canonical import check_common, clean_rows
 from lcclassify.surveys.objecttable import (
     canonical_objects,
@@ -34,11 +34,23 @@ from lcclassify.tables.rejects import no_rejects
 from lcclassify.tables.sortedids import distinct_sorted, positions, within
 from lcclassify.terminal import tracked
 
-if TYPE_CHECKING:
-    from lcclassify.surveys.base import Survey
-
 OnError = Literal["stop", "quarantine"]
 ON_ERROR: Final[tuple[OnError, ...]] = ("stop", "quarantine")
+
+
+class Meaning(Protocol):
+    """What of a survey says what its rows mean, see `Survey`."""
+
+    passbands: Passbands
+    metadata: Any
+    detection_snr: float
+
+    @property
+    def zeropoint(self) -> float | None:
+        """AB magnitude of flux 1."""
+
+    def remarks(self, frame: pl.DataFrame) -> tuple[str, ...]:
+        """Return what is to be told of rows."""
 
 
 def check_on_error(on_error: str, rows: int) -> None:
@@ -85,7 +97,7 @@ class WholeTable(NamedTuple):
     def of(
         cls,
         objects: pl.DataFrame,
-        survey: Survey,
+        survey: Meaning,
         labels: bool,
         taxonomy: Taxonomy,
         messages: tuple[str, ...] = (),
@@ -133,7 +145,7 @@ class SurveyChunks:
     """
 
     def __init__(
-        self, survey: Survey, labels: bool, rows: FileRows, table: Held[WholeTable]
+        self, survey: Meaning, labels: bool, rows: FileRows, table: Held[WholeTable]
     ) -> None:
         self._survey = survey
         self._labels = labels
