@@ -35,6 +35,7 @@ from omegaconf import OmegaConf
 from tensorboard.summary.writer import event_file_writer
 
 import lcclassify
+from lcclassify import codestamp
 from lcclassify.build import config_dir
 from lcclassify.cli import register_resolvers
 
@@ -152,6 +153,18 @@ def _texts_of_the_configuration_parsed_once():
 def _one_thread():
     """As in the other processes that tests start; small networks gain nothing by more."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def other_code(monkeypatch):
+    """Return a function after which code stamps are those of another state of the code."""
+
+    def change():
+        monkeypatch.setattr(codestamp, "version", lambda name: "other")
+        codestamp.code_stamp.cache_clear()
+
+    yield change
+    codestamp.code_stamp.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -130,6 +130,12 @@ def test_fingerprint_is_plain_stable_and_follows_files_and_options(
     assert build().fingerprint() != before
 
 
+def test_fingerprint_follows_the_code(build: Build, other_code: Callable[[], None]) -> None:
+    before = build().fingerprint()
+    other_code()
+    assert build().fingerprint() != before
+
+
 def test_detection_limit_is_checked(build: Build) -> None:
     with pytest.raises(ConfigError, match="detection_snr"):
         build(detection_snr=float("nan"))

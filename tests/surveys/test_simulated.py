@@ -117,7 +117,7 @@ def test_a_cache_that_cannot_be_written_is_said(tmp_path):
     assert "could not be kept" in report.sentences()[-1]
 
 
-def test_fingerprint_is_plain_and_tells_settings_apart():
+def test_fingerprint_is_plain_and_tells_settings_and_code_apart(other_code):
     base = survey().fingerprint()
     assert json.loads(json.dumps(base)) == base
     assert survey("survey.workers=1").fingerprint() == base
@@ -133,6 +133,8 @@ def test_fingerprint_is_plain_and_tells_settings_apart():
         "survey.classes.92.latitude_scale=5.0",
     ):
         assert survey(word).fingerprint() != base, word
+    other_code()
+    assert survey().fingerprint() != base
 
 
 @pytest.mark.parametrize(

@@ -44,3 +44,12 @@ def test_the_same_where_the_cache_cannot_be_written(tmp_path, monkeypatch, train
     assert "the prepared set is not cached" in shown
     assert again == weights
     assert fault == "no folder" or not list((cache / "prepared").iterdir())
+
+
+def test_what_other_code_prepared_is_not_used(tmp_path, trained, other_code):
+    trained(tmp_path / "run", tmp_path / "cache")
+    trained(tmp_path / "second", tmp_path / "cache")
+    assert len(list((tmp_path / "cache" / "prepared").iterdir())) == 1
+    other_code()
+    trained(tmp_path / "third", tmp_path / "cache")
+    assert len(list((tmp_path / "cache" / "prepared").iterdir())) == 2

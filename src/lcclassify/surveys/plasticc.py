@@ -10,6 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from lcclassify.checks import check_choice, check_number
+from lcclassify.codestamp import code_stamp
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.schema import (
     DETECTED,
@@ -30,7 +31,6 @@ from lcclassify.surveys.origin import simulated_zeropoint
 from lcclassify.tables.columns import Column
 from lcclassify.tables.opening import open_files, read_columns
 
-READER_VERSION: Final = 1  # raise when a change here gives other tables for the same files
 METADATA: Final = ("hostgal_photoz", "hostgal_photoz_err", "distmod", "mwebv")
 
 _CLASSES: Final = {
@@ -171,7 +171,7 @@ class PlasticcSurvey(Survey):
         observation_files, object_files = self._files()
         return {
             "survey": self.name,
-            "reader_version": READER_VERSION,
+            "code": code_stamp("surveys", "tables"),
             "part": self.part,
             "observations": paths.stamps(observation_files),
             "objects": paths.stamps(object_files),

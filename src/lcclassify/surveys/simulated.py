@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lcclassify.checks import check_choice, check_whole
+from lcclassify.codestamp import code_stamp
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import LABEL, OBJECT_ID, SUBSET
 from lcclassify.simulation.cadence import CadenceSettings
@@ -25,8 +25,6 @@ from lcclassify.surveys import cache, options
 from lcclassify.surveys.base import MemorySurvey
 from lcclassify.surveys.plasticc import METADATA, UNKNOWN, PlasticcSurvey
 from lcclassify.terminal import tracked
-
-SIMULATION_VERSION: Final = 1  # raise when a change here gives other light curves
 
 PARTS: Final = ("both", "train", "test")
 _CATALOGUE: Final = (
@@ -136,8 +134,7 @@ class SimulatedSurvey(MemorySurvey):
 
     def tables(self, labels: bool) -> dict[str, pl.DataFrame]:
         """Simulate all objects, or return those of an earlier time from the cache."""
-        described = self.fingerprint() | {"version": version("lcclassify")}
-        return cache.kept(self.cache_dir, self.name, described, self._simulate)
+        return cache.kept(self.cache_dir, self.name, self.fingerprint(), self._simulate)
 
     def _simulate(self) -> dict[str, pl.DataFrame]:
         simulator = self.simulator()
@@ -169,7 +166,7 @@ class SimulatedSurvey(MemorySurvey):
         """Describe the settings that decide what `read` returns."""
         return {
             "survey": self.name,
-            "simulation_version": SIMULATION_VERSION,
+            "code": code_stamp("simulation"),
             "classes": {label: describe(one) for label, one in self.classes.items()},
             "cadence": describe(self.cadence),
             "hosts": describe(self.hosts),

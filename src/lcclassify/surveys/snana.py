@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from lcclassify.checks import check_choice, check_number, check_whole
+from lcclassify.codestamp import code_stamp
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.schema import DETECTED, LABEL, OBJECT_ID, PASSBAND, SUBSET, Taxonomy
 from lcclassify.surveys import cache, options, paths, snana_files
@@ -26,7 +27,6 @@ from lcclassify.surveys.snana_text import read_texts
 from lcclassify.tables.ids import cast_ids, common_type
 from lcclassify.terminal import tracked
 
-READER_VERSION: Final = 4  # raise when a change here gives other tables for the same files
 OTHERS: Final = "*"  # key of class_map for all types without one
 _MEMBERS: Final = 21_319  # files of SNPhotCC, to estimate the time left of an archive
 ZEROPOINT: Final = 27.5  # FLUXCAL = 10 ** (-0.4 mag + 11)
@@ -152,7 +152,7 @@ class SnanaSurvey(MemorySurvey):
         """Describe what decides which tables are parsed."""
         stamps = "\n".join(str([*stamp.values()]) for stamp in paths.stamps(files))
         return {
-            "reader_version": READER_VERSION,
+            "code": code_stamp("surveys", "tables"),
             "root": str(self.root),
             "files": len(files),
             "digest": hashlib.sha256(stamps.encode()).hexdigest(),

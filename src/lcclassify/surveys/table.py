@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 from lcclassify.checks import check_choice, check_number
+from lcclassify.codestamp import code_stamp
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.schema import DETECTED, FLUX, LABEL, OBJECT_ID
 from lcclassify.surveys import options, paths
@@ -34,8 +35,6 @@ from lcclassify.tables.columns import Column
 from lcclassify.tables.ids import cast_ids, common_type
 from lcclassify.tables.opening import has_lists, open_files, read_columns
 from lcclassify.tables.rowfile import RowFile
-
-READER_VERSION: Final = 3  # raise when a change here gives other tables for the same files
 
 
 class TableSurvey(Survey):
@@ -278,7 +277,7 @@ class TableSurvey(Survey):
         observation_files, object_files = self._files()
         return {
             "survey": self.name,
-            "reader_version": READER_VERSION,
+            "code": code_stamp("surveys", "tables"),
             "observations": paths.stamps(observation_files),
             "objects": paths.stamps(object_files),
             "text_form": asdict(self.form),

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from lcclassify import __version__
 from lcclassify.build import instantiate, make_survey
+from lcclassify.codestamp import code_stamp
 from lcclassify.errors import DataError
 from lcclassify.inference.door import detections_differ
-from lcclassify.representations.prepared import FORMAT_VERSION, PreparedSet, cache_key
+from lcclassify.representations.prepared import PreparedSet, cache_key
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import LABEL, OBJECT_ID, LightCurves, Taxonomy
 from lcclassify.surveys.base import Survey
@@ -169,14 +169,18 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
         "survey": fingerprint,
         "representation": representation.state(),
         "objects": observed[OBJECT_ID].to_list(),
-        "version": __version__,
+        "code": code_stamp("representations", "augment"),
     }
     cache = Path(config["paths"]["cache_dir"])
     mismatched = None
     training_rows = split.rows("train")
     if run.plan.unknown is not None and can_leave_classes_out(targets[training_rows]):
         drawn_by = derive_seed(seed, "mismatched")
-        chosen = {"training": training_rows.tolist(), "seed": drawn_by, "format": FORMAT_VERSION}
+        chosen = {
+            "training": training_rows.tolist(),
+            "seed": drawn_by,
+            "code": code_stamp("representations", "augment", "tasks"),
+        }
         with working(console, "giving training objects the redshifts of others"):
             mismatched = cached(
                 cache / "mismatched" / cache_key({**of_inputs, **chosen}),

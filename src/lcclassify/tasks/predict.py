@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 from omegaconf import DictConfig
 
-from lcclassify import __version__
 from lcclassify.build import instantiate, make_survey
 from lcclassify.checks import check_flag
+from lcclassify.codestamp import code_stamp
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.report import (
     comparison_table,
@@ -187,7 +187,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             "unknown.fraction": predictor.unknown_fraction,
             "priors": expected.described(),
             "device": predictor.device.type,
-            "version": __version__,
+            "code": code_stamp("inference", "nn", "representations"),
         }
         run = run_chunks(
             chunks,

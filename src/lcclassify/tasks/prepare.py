@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from omegaconf import DictConfig
 
-from lcclassify import __version__
 from lcclassify.build import instantiate, make_survey
 from lcclassify.checks import check_choice, check_flag, check_whole
+from lcclassify.codestamp import code_stamp
 from lcclassify.errors import ConfigError, DataError, OutputError
 from lcclassify.evaluation.report import write_metrics
 from lcclassify.files import unwritable
@@ -137,7 +137,7 @@ def prepare(cfg: DictConfig, overrides: Sequence[str] = ()) -> PrepareResult:
             "bundle": None if bundle is None else fingerprint(str(cfg.bundle)),
             "chunk_rows": cfg.chunk_rows,
             "on_error": cfg.on_error,
-            "version": __version__,
+            "code": code_stamp("representations"),
         }
         run = run_chunks(
             chunks,
