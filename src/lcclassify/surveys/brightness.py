@@ -85,15 +85,21 @@ class Brightness:
         zeropoint: float | None,
         softening: float | Mapping[str, Any] | None,
         passbands: Passbands,
+        *,
+        zeropoint_column: str | None = None,
     ) -> Brightness:
         """Check the options of a survey.
 
         Raises:
             ConfigError: If the kind is unknown, or softening is absent, not positive,
-                for an unknown passband, or given without asinh magnitudes.
+                for an unknown passband, or given without asinh magnitudes, or a column of
+                zero-points with magnitudes.
         """
         check_choice("survey.brightness", kind, ("flux", "magnitude", "asinh"))
-        stated = DEFAULT_ZEROPOINT if kind != "flux" else None
+        if kind != "flux" and zeropoint_column is not None:
+            raise ConfigError("survey.columns.zeropoint has a meaning with brightness=flux only")
+        converted = kind != "flux" or zeropoint_column is not None
+        stated = DEFAULT_ZEROPOINT if converted else None
         if zeropoint is not None:
             stated = check_number("survey.zeropoint", zeropoint)
         if kind != "asinh":
@@ -113,6 +119,10 @@ class Brightness:
             if found.get(name, 0.0) <= 0.0:
                 raise ConfigError(f"survey.softening must be positive for the passband '{name}'")
         return cls(kind, stated, found)
+
+    def scale_from(self, zeropoint: pl.Expr) -> pl.Expr:
+        """Return what fluxes of other zero-points are multiplied by."""
+        return ((pl.lit(self.zeropoint) - zeropoint) * NEPERS).exp()
 
     def to_flux(self, value: pl.Expr, error: pl.Expr, passband: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
         """Return flux and flux error of the columns; `passband` holds names."""

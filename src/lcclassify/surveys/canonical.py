@@ -28,6 +28,7 @@ from lcclassify.schema import (
     Taxonomy,
 )
 from lcclassify.surveys.casts import Cast, first_of, flags, numbers, passband_indices, refuse
+from lcclassify.surveys.cuts import IS_CUT
 from lcclassify.surveys.objecttable import (
     canonical_objects,
     checked_metadata,
@@ -151,6 +152,9 @@ def clean_rows(
         snr: As `detection_snr` of `canonicalise`.
     """
     n_rows = rows.height
+    if IS_CUT in rows.columns:
+        rows = rows.filter(~pl.col(IS_CUT))
+    n_cut = n_rows - rows.height
     rows = rows.select(name for name in OBSERVATION_COLUMNS if name in rows.columns)
     rows, orphan_ids, orphan_rows = _without_orphans(rows, table)
     rows, dropped = _cleaned(rows)
@@ -159,6 +163,7 @@ def clean_rows(
     rows = _sorted_distinct(rows)
     return rows, ReadReport(
         rows_read=n_rows,
+        cut=n_cut,
         **dropped,
         duplicates=clean - rows.height,
         orphan_rows=orphan_rows,
@@ -213,7 +218,7 @@ def check_common(report: ReadReport, table: pl.DataFrame) -> None:
         DataError: There are observations and objects, and no object has an observation.
     """
     orphans = report.orphan_ids
-    if len(orphans) and report.orphan_rows == report.rows_read and table.height:
+    if len(orphans) and report.orphan_rows == report.rows_read - report.cut and table.height:
         raise DataError(
             f"the observation table ({len(orphans):,} objects, such as {orphans[0]}) and the "
             f"object table ({table.height:,} objects, such as {table[OBJECT_ID][0]}) have no "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any
@@ -54,6 +55,14 @@ def numbers(value: Iterable[object] | None, argument: str) -> tuple[float, ...]:
     )
 
 
+def is_number(word: str) -> bool:
+    """Say whether a word is a finite number."""
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False
+
+
 def _items(value: Iterable[object] | None, argument: str, wanted: str) -> Iterable[object]:
     if value is None:
         return ()
@@ -102,13 +111,18 @@ def pairs(value: Mapping[Any, Any] | None, argument: str) -> list[tuple[str, obj
     return [(_word(key, f"a key of {argument}"), item) for key, item in value.items()]
 
 
-def text_form(separator: str | None, comment: str | None) -> TextForm:
+def text_form(
+    separator: str | None, comment: str | None, names: Iterable[object] | None = None
+) -> TextForm:
     """Return the form of text tables.
 
     Raises:
-        ConfigError: The separator is neither one character nor a word for one, or the comment
-            is blank.
+        ConfigError: The separator is neither one character nor a word for one, the comment
+            is blank, or the names are no list of different ones.
     """
+    header = words(names, "survey.names")
+    if len(set(header)) < len(header):
+        raise ConfigError(f"survey.names must name each column once, got {list(header)}")
     if separator is not None:
         word = separator
         separator = SEPARATORS.get(word, "\t" if word == "\\t" else word)
@@ -120,4 +134,4 @@ def text_form(separator: str | None, comment: str | None) -> TextForm:
             )
     if comment is not None and not str(comment).strip():
         raise ConfigError(f"survey.comment must be what comment lines begin with, got '{comment}'")
-    return TextForm(separator, None if comment is None else str(comment).strip())
+    return TextForm(separator, None if comment is None else str(comment).strip(), header)

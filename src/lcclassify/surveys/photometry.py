@@ -17,6 +17,7 @@ from lcclassify.tables.columns import is_absent, must_hold, said_where, shown
 # Columns of observations beside those of `lcclassify.schema`.
 SIGN: Final = "sign"  # of a flux whose magnitude is that of its absolute value
 LIMIT: Final = "limit"  # brightness that was not reached, or whether `flux` is one
+ZEROPOINT: Final = "zeropoint"  # AB magnitude of flux 1 in this row
 IS_LIMIT: Final = "is_limit"  # Boolean: the flux is 0, its error what an upper limit implies
 IMPLAUSIBLE: Final = "implausible"  # Float64: a brightness that nothing has, null elsewhere
 
@@ -36,7 +37,7 @@ class Photometry:
         brightness: Flux or magnitudes.
         time_offset: Days added to times.
         aliases: Other spellings of passbands and what they mean.
-        missing: Values of the brightness and its error that stand for none.
+        missing: Values of the brightness, its error and its zero-point that stand for none.
         limit_sigmas: Of how many errors upper limits are; None leaves them out.
     """
 
@@ -53,7 +54,8 @@ class Photometry:
             passband = passband.cast(pl.String).str.strip_chars().replace(self.aliases)
         rows = rows.with_columns(passband, pl.col(MJD) + self.time_offset)
         if self.missing:
-            columns = [pl.col(FLUX), pl.col(FLUX_ERR)]
+            names = (FLUX, FLUX_ERR, ZEROPOINT)
+            columns = [pl.col(name) for name in names if name in rows.columns]
             absent = pl.any_horizontal(
                 column.is_in(self.missing).fill_null(False) for column in columns
             )
@@ -64,6 +66,9 @@ class Photometry:
         if odd.any() or not rows.height:  # an empty table tells which columns there may be
             rows = rows.with_columns(value.set(~odd.fill_null(False), None).alias(IMPLAUSIBLE))
         flux, error = self.brightness.to_flux(pl.col(FLUX), pl.col(FLUX_ERR), pl.col(PASSBAND))
+        if ZEROPOINT in rows.columns:
+            scale = self.brightness.scale_from(pl.col(ZEROPOINT))
+            flux, error = flux * scale, error * scale
         rows = rows.with_columns(flux.alias(FLUX), error.alias(FLUX_ERR))
         if IS_LIMIT in rows.columns:
             below = pl.col(FLUX) / (self.limit_sigmas or 1.0)
@@ -82,7 +87,7 @@ class Photometry:
             faults = first_of([faults, wrong if wrong.null_count() < len(wrong) else None])
             signed = pl.when(negative).then(-pl.col(FLUX)).when(known).then(FLUX)
             rows = rows.with_columns(signed.alias(FLUX))
-        return rows.drop(SIGN, LIMIT, strict=False), faults
+        return rows.drop(SIGN, LIMIT, ZEROPOINT, strict=False), faults
 
     def _with_limits(self, rows: pl.DataFrame) -> Converted:
         """Put upper limits in place of the brightness, and mark them."""

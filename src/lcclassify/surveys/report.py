@@ -19,11 +19,12 @@ def counted(count: int, singular: str, plural: str) -> str:
 class ReadReport:
     """What was read and what was left out, so that nothing is dropped silently.
 
-    An observation with several faults is counted once, under the first of: no row
+    An observation with several faults is counted once, under the first of: a cut, no row
     in the object table, time, flux, flux error.
 
     Attributes:
         rows_read: Rows of the observation table before anything was left out.
+        cut: Rows left out by the survey's cuts.
         nan_flux: Rows left out because the flux is missing, NaN or infinite.
         bad_flux_err: Rows left out because the error is missing, NaN, infinite or <= 0.
         bad_mjd: Rows left out because the time is missing, NaN or infinite.
@@ -38,6 +39,7 @@ class ReadReport:
     """
 
     rows_read: int
+    cut: int = 0
     nan_flux: int = 0
     bad_flux_err: int = 0
     bad_mjd: int = 0
@@ -52,7 +54,7 @@ class ReadReport:
     @property
     def rows_kept(self) -> int:
         """Rows of the canonical observation table."""
-        dropped = self.nan_flux + self.bad_flux_err + self.bad_mjd + self.duplicates
+        dropped = self.cut + self.nan_flux + self.bad_flux_err + self.bad_mjd + self.duplicates
         return self.rows_read - dropped - self.orphan_rows
 
     def sentences(self) -> list[str]:
@@ -61,6 +63,8 @@ class ReadReport:
 
     def _counts(self) -> Iterator[str]:
         rows = ("observation was", "observations were")
+        if self.cut:
+            yield f"{counted(self.cut, *rows)} left out by survey.cuts."
         for count, why in (
             (self.nan_flux, "the flux is missing or not finite"),
             (self.bad_flux_err, "the flux error is missing, not finite or not positive"),

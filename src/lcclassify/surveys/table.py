@@ -20,9 +20,11 @@ from lcclassify.surveys.brightness import Brightness
 from lcclassify.surveys.canonical import DETECTION_SNR, cast_observations
 from lcclassify.surveys.casts import first_of
 from lcclassify.surveys.chunks import CHUNK_ROWS, WholeTable
+from lcclassify.surveys.cuts import IS_CUT, Cuts
+from lcclassify.surveys.file_names import NamedFile, named_files, places
 from lcclassify.surveys.labels import Labels
-from lcclassify.surveys.photometry import IMPLAUSIBLE, Photometry
-from lcclassify.surveys.report import counted
+from lcclassify.surveys.overrides import overridden
+from lcclassify.surveys.photometry import IMPLAUSIBLE, ZEROPOINT, Photometry
 from lcclassify.surveys.table_columns import (
     column_names,
     metadata_names,
@@ -35,13 +37,16 @@ from lcclassify.tables.columns import Column
 from lcclassify.tables.ids import cast_ids, common_type
 from lcclassify.tables.opening import has_lists, open_files, read_columns
 from lcclassify.tables.rowfile import RowFile
+from lcclassify.tables.stated import StatedRows
+from lcclassify.tables.textform import TextForm
 
 
 class TableSurvey(Survey):
     """A survey of one row an observation, with or without a table of one row an object.
 
     Args:
-        observations: Files of the observation table: a path, a glob pattern or a list.
+        observations: Files of the observation table: a path, a glob pattern or a list. Where
+            their names say it, ``{object_id}`` and ``{passband}`` stand in the pattern.
         passbands: The passbands in order, spelled as in the files (or as the values of
             `passband_aliases`).
         root: Folder that relative paths start from, before the current folder is tried.
@@ -50,12 +55,15 @@ class TableSurvey(Survey):
         separator: Field separator, one character or one of the words comma, tab,
             semicolon, pipe, space (a single blank) and whitespace (any run of blanks and
             tabs, without quotes); by default found in each file.
-        comment: Lines of text files that begin with it are left out, such as ``#``.
+        comment: Lines of text files that begin with it are left out, such as ``#``; the last
+            one before the first row may be that of the column names.
+        names: Names of the columns of text files that do not begin with them.
         columns: Name in the files of `object_id`, `mjd`, `passband`, `flux`, `flux_err`
             (all by default called so), `detected`, `label`, `subset`, `sign` (by default none;
             of a flux of which the magnitude is stated, such as ZTF's isdiffpos), `limit` (an
-            upper limit where the brightness is absent, or whether the brightness is one)
-            and `objects_id` (the id in the object table, by default as `object_id`).
+            upper limit where the brightness is absent, or whether the brightness is one),
+            `zeropoint` (of the flux of a row) and `objects_id` (the id in the object table, by
+            default as `object_id`).
         passband_aliases: Other spellings of passbands and what they mean.
         wavelengths: Effective wavelength of each passband in nanometres.
         brightness: ``flux``, ``magnitude`` or ``asinh``, what `flux` and `flux_err` hold.
@@ -75,6 +83,8 @@ class TableSurvey(Survey):
         missing_brightness: Values of the brightness and its error that do so.
         limit_sigmas: Of how many errors upper limits are, which become flux 0 with that error;
             None leaves them out.
+        cuts: What columns of the observation table must hold for a row to count: a value, one
+            of several, or a range ``{min: 0, max: 1}``.
         overrides: Files of a table of ids with other metadata or labels than the object table
             has, under the same names; where they are not empty, they count.
         detection_snr: Detection limit for tables without a `detected` column.
@@ -93,6 +103,7 @@ class TableSurvey(Survey):
         objects: paths.PathSpec | None = None,
         separator: str | None = None,
         comment: str | None = None,
+        names: Sequence[str] | None = None,
         columns: Mapping[str, str | None] | None = None,
         passband_aliases: Mapping[str, str] | None = None,
         wavelengths: Sequence[float] | None = None,
@@ -110,6 +121,7 @@ class TableSurvey(Survey):
         missing: Sequence[float | str] | None = None,
         missing_brightness: Sequence[float] | None = None,
         limit_sigmas: float | None = None,
+        cuts: Mapping[str, Any] | None = None,
         overrides: paths.PathSpec | None = None,
         detection_snr: float = DETECTION_SNR,
     ) -> None:
@@ -118,11 +130,18 @@ class TableSurvey(Survey):
         self.passbands = options.passbands(passbands, wavelengths)
         self.root = None if root is None else Path(root)
         self.observations, self.objects, self.overrides = observations, objects, overrides
-        self.form = options.text_form(separator, comment)
+        self.told = places(observations)
+        self.form = options.text_form(separator, comment, names)
         self.columns = column_names(columns)
         if objects is None and self.columns["objects_id"] is not None:
             raise ConfigError("survey.columns.objects_id needs an object table: survey.objects")
-        self.brightness = Brightness.of(brightness, zeropoint, softening, self.passbands)
+        self.brightness = Brightness.of(
+            brightness,
+            zeropoint,
+            softening,
+            self.passbands,
+            zeropoint_column=self.columns[ZEROPOINT],
+        )
         self.zeropoint = self.brightness.zeropoint
         self.id_type = check_choice("survey.id_type", id_type, ("auto", "integer", "string"))
         self.labels = Labels(classes, class_names, class_weights, class_map)
@@ -141,6 +160,7 @@ class TableSurvey(Survey):
             options.numbers(missing_brightness, "survey.missing_brightness"),
             limit_sigmas,
         )
+        self.cuts = Cuts.of(cuts)
         self.detection_snr = check_number("survey.detection_snr", detection_snr)
         if self.columns[DETECTED] is None:
             self.detections = from_snr(self.detection_snr)
@@ -154,32 +174,45 @@ class TableSurvey(Survey):
         With `id_type` auto the ids of the object table decide for all, or else the first ones
         of each file; an id that does not fit is an error.
         """
-        observation_files, object_files = self._files()
-        columns = observation_columns(self.columns)
+        named, object_files = self._files()
+        observation_files = [file.path for file in named]
+        columns = {**observation_columns(self.columns, self.told), **self.cuts.columns()}
         if not object_files and has_lists(observation_files, columns):
             object_files = observation_files  # of one row an object
         if object_files:
-            files = self._opened(observation_files, columns, rows)
+            files = self._opened(named, columns, rows)
             return Opened(files, partial(self._read_objects, object_files, labels))
         if self.overrides is not None:
             raise ConfigError("survey.overrides needs an object table: survey.objects")
         carried = self._object_columns()
-        files = self._opened(observation_files, {**carried, **columns}, rows)
+        for name in self.told:
+            carried.pop(name, None)
+        files = self._opened(named, {**carried, **columns}, rows)
         table = partial(self._carried_classes, observation_files, labels)
-        heads = [file.read(file.first, min(file.end, file.first + file.step)) for file in files]
-        return Opened(files, table, self._type_of([head.frame[OBJECT_ID] for head in heads], False))
+        if OBJECT_ID in self.told:
+            ids = [pl.Series([file.says[OBJECT_ID] for file in named])]
+        else:
+            starts = [(file, min(file.end, file.first + file.step)) for file in files]
+            ids = [file.read(file.first, stop).frame[OBJECT_ID] for file, stop in starts]
+        return Opened(files, table, self._type_of(ids, OBJECT_ID in self.told))
+
+    @property
+    def _object_form(self) -> TextForm:
+        return replace(self.form, names=())
 
     def _opened(
-        self, files: Sequence[Path], columns: Mapping[str, Column], rows: int
+        self, files: Sequence[NamedFile], columns: Mapping[str, Column], rows: int
     ) -> list[RowFile]:
-        opened = open_files(files, columns, self.form, rows=rows)
+        opened = open_files([file.path for file in files], columns, self.form, rows=rows)
         for file in opened if self.photometry.time_offset else ():
             if isinstance(file, ColumnarRows) and file.has_dates:
                 raise ConfigError(
                     f"survey.time_offset is of numbers, and {file.path} has dates, which become "
                     "MJD by themselves: set it to 0"
                 )
-        return opened
+        if not self.told:
+            return opened
+        return [StatedRows(a, file.says) for a, file in zip(opened, files, strict=True)]
 
     def _type_of(self, ids: Sequence[pl.Series], complete: bool) -> pl.DataType:
         if self.id_type == "auto":
@@ -188,46 +221,18 @@ class TableSurvey(Survey):
 
     def _read_objects(self, files: Sequence[Path], labels: bool) -> WholeTable:
         """Read the object table."""
-        table = read_columns(files, self._object_columns(), self.form)
+        table = read_columns(files, self._object_columns(), self._object_form)
         ids = table[OBJECT_ID]
         ids, faults = self._ids(ids, self._type_of([ids], True))
         if faults is not None:
             raise DataError(f"{files[0]}: {faults.drop_nulls()[0]}")
-        table, told = self._overridden(table.with_columns(ids))
+        table, told = table.with_columns(ids), tuple[str, ...]()
+        if over := self._override_files():
+            columns = self._object_columns()
+            table, told = overridden(table, over, columns, self._object_form, self._ids)
         table = self._object_values(table)
         taxonomy, messages = self.labels.found(table, labels)
         return WholeTable.of(self.labels.mapped(table), self, labels, taxonomy, (*told, *messages))
-
-    def _overridden(self, table: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
-        """Lay the table of overrides over the object table."""
-        if self.overrides is None:
-            return table, ()
-        files = self._override_files()
-        columns = {
-            name: replace(column, required=name == OBJECT_ID)
-            for name, column in self._object_columns().items()
-        }
-        other = read_columns(files, columns, self.form)
-        ids, faults = self._ids(other[OBJECT_ID], table.schema[OBJECT_ID])
-        other = other.with_columns(ids)
-        twice = ids.filter(ids.is_duplicated())
-        if faults is not None or len(twice):
-            what = f"object {twice[0]} is there twice" if faults is None else faults.drop_nulls()[0]
-            raise DataError(f"{files[0]}: {what}")
-        if other.width == 1:
-            raise DataError(
-                f"{files[0]} has no column of the object table but its ids: "
-                f"{', '.join(column.sources[0] for column in columns.values())} are known"
-            )
-        values = [name for name in other.columns if name != OBJECT_ID]
-        clash = [name for name in values if other.schema[name] != table.schema.get(name)]
-        other = other.cast({name: table.schema[name] for name in clash})
-        unknown = int((~ids.is_in(table[OBJECT_ID].implode())).sum())
-        are = counted(unknown, "of its ids is", "of its ids are")
-        also = f"; {are} not in the object table" if unknown else ""
-        has = counted(len(ids) - unknown, "object has", "objects have")
-        said = f"{has} values of survey.overrides{also}."
-        return table.update(other, on=OBJECT_ID, how="left"), (said,)
 
     def _carried_classes(self, files: Sequence[Path], labels: bool) -> WholeTable:
         """Look for the classes of observations that carry their labels, if they are to be found."""
@@ -249,8 +254,12 @@ class TableSurvey(Survey):
         frame = self.labels.mapped(self._object_values(frame.with_columns(ids)))
         odd = None
         if FLUX in frame.columns:  # else ids alone
+            frame = self.cuts.apply(frame)
             frame, odd = self.photometry.apply(frame)
         rows, others = cast_observations(frame, self.passbands, id_type)
+        if IS_CUT in rows.columns:  # whatever else these hold, such as another passband
+            cut = rows[IS_CUT]
+            odd, others = (None if one is None else one.set(cut, None) for one in (odd, others))
         return rows, first_of([faults, odd, others])
 
     def remarks(self, frame: pl.DataFrame) -> tuple[str, ...]:
@@ -270,7 +279,8 @@ class TableSurvey(Survey):
 
     def files(self) -> list[Path]:
         """Return the files of both tables."""
-        return [file for files in (*self._files(), self._override_files()) for file in files]
+        observations, objects = self._files()
+        return [*(file.path for file in observations), *objects, *self._override_files()]
 
     def fingerprint(self) -> dict[str, Any]:
         """Describe the files and options that decide what `read` returns."""
@@ -278,9 +288,11 @@ class TableSurvey(Survey):
         return {
             "survey": self.name,
             "code": code_stamp("surveys", "tables"),
-            "observations": paths.stamps(observation_files),
+            "observations": paths.stamps(file.path for file in observation_files),
+            "told": list(self.told),
+            "cuts": self.cuts.described(),
             "objects": paths.stamps(object_files),
-            "text_form": asdict(self.form),
+            "text_form": asdict(self.form) | {"names": list(self.form.names)},
             "columns": self.columns,
             "passbands": list(self.passbands.names),
             "wavelengths": list(self.passbands.wavelengths),
@@ -303,16 +315,18 @@ class TableSurvey(Survey):
             check_choice("a value of survey.passband_aliases", target, self.passbands.names)
         return found
 
-    def _files(self) -> tuple[list[Path], list[Path]]:
-        observations = self._expanded(self.observations, "survey.observations")
+    def _files(self) -> tuple[list[NamedFile], list[Path]]:
+        observations = named_files(self.observations, self._root())
         return observations, self._expanded(self.objects, "survey.objects")
 
     def _override_files(self) -> list[Path]:
         return self._expanded(self.overrides, "survey.overrides")
 
     def _expanded(self, spec: paths.PathSpec | None, argument: str) -> list[Path]:
-        root = None if self.root is None else paths.folder(self.root, "survey.root")
-        return [] if spec is None else paths.expand(spec, argument, root)
+        return [] if spec is None else paths.expand(spec, argument, self._root())
+
+    def _root(self) -> Path | None:
+        return None if self.root is None else paths.folder(self.root, "survey.root")
 
     def _object_columns(self) -> dict[str, Column]:
         return object_columns(self.columns, self.metadata, self.missing_words)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -19,11 +18,20 @@ from lcclassify.schema import (
     SUBSET,
 )
 from lcclassify.surveys import options
-from lcclassify.surveys.photometry import LIMIT, SIGN
+from lcclassify.surveys.photometry import LIMIT, SIGN, ZEROPOINT
 from lcclassify.tables.columns import Column
 
 _OBSERVATION_KEYS: Final = (OBJECT_ID, MJD, PASSBAND, FLUX, FLUX_ERR)
-_COLUMN_KEYS: Final = (*_OBSERVATION_KEYS, DETECTED, SIGN, LIMIT, "objects_id", LABEL, SUBSET)
+_COLUMN_KEYS: Final = (
+    *_OBSERVATION_KEYS,
+    DETECTED,
+    SIGN,
+    LIMIT,
+    ZEROPOINT,
+    "objects_id",
+    LABEL,
+    SUBSET,
+)
 
 
 def column_names(columns: Mapping[str, str | None] | None) -> dict[str, str | None]:
@@ -62,12 +70,19 @@ def missing_values(
 ) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Return the numbers and the words, in lower case, that stand for missing metadata."""
     words = options.words(missing, "survey.missing")
-    numbers = tuple(float(word) for word in words if _is_number(word))
-    return numbers, tuple(word.strip().lower() for word in words if not _is_number(word))
+    numbers = tuple(float(word) for word in words if options.is_number(word))
+    return numbers, tuple(word.strip().lower() for word in words if not options.is_number(word))
 
 
-def observation_columns(names: Mapping[str, str | None]) -> dict[str, Column]:
-    """Return what is read of the observation table, by our names, from `column_names`."""
+def observation_columns(
+    names: Mapping[str, str | None], stated: Sequence[str] = ()
+) -> dict[str, Column]:
+    """Return what is read of the observation table, by our names.
+
+    Args:
+        names: What `column_names` gave.
+        stated: Those that stand elsewhere, such as in the names of files.
+    """
     wanted = {
         OBJECT_ID: Column((names[OBJECT_ID] or OBJECT_ID,), "id", filled=True),
         MJD: Column((names[MJD] or MJD,), "number"),
@@ -75,7 +90,10 @@ def observation_columns(names: Mapping[str, str | None]) -> dict[str, Column]:
         FLUX: Column((names[FLUX] or FLUX,), "number"),
         FLUX_ERR: Column((names[FLUX_ERR] or FLUX_ERR,), "number"),
     }
-    return wanted | _texts(names, (DETECTED, SIGN, LIMIT))
+    if names[ZEROPOINT] is not None:
+        wanted[ZEROPOINT] = Column((str(names[ZEROPOINT]),), "number")
+    wanted |= _texts(names, (DETECTED, SIGN, LIMIT))
+    return {name: column for name, column in wanted.items() if name not in stated}
 
 
 def object_columns(
@@ -98,10 +116,3 @@ def object_columns(
 def _texts(names: Mapping[str, str | None], keys: Sequence[str]) -> dict[str, Column]:
     """Return columns of text that are read only where they are named."""
     return {key: Column((name,), "text") for key in keys if (name := names[key]) is not None}
-
-
-def _is_number(word: str) -> bool:
-    try:
-        return math.isfinite(float(word))
-    except ValueError:
-        return False

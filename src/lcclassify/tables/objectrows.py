@@ -55,9 +55,12 @@ class FileRows:
         self._stamps = [file.stamp() for file in self.files]
         # Columns that any file has.
         self._types: dict[str, pl.DataType] = {}
+        seen: set[tuple[tuple[str, pl.DataType], ...]] = set()
         for file in self.files:
-            empty = self._convert(file.read(file.first, file.first).frame)[0]
-            self._types = {**empty.schema, **self._types}
+            empty = file.read(file.first, file.first).frame
+            if (columns := tuple(empty.schema.items())) not in seen:
+                seen.add(columns)
+                self._types = {**self._convert(empty)[0].schema, **self._types}
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -12,11 +12,12 @@ from lcclassify.errors import DataError
 from lcclassify.tables.astropyfile import AstropyRows, format_of
 from lcclassify.tables.columns import Column as Column
 from lcclassify.tables.content import packing
+from lcclassify.tables.header import text_columns
 from lcclassify.tables.parquetfile import ListRows, ParquetRows, holds_lists
 from lcclassify.tables.rejects import refuse
 from lcclassify.tables.rowfile import RowFile
 from lcclassify.tables.textfile import TextRows
-from lcclassify.tables.textform import TextForm, text_columns
+from lcclassify.tables.textform import TextForm
 from lcclassify.terminal import tracked
 
 CHUNK_ROWS: Final = 250_000  # observations of a chunk, about: a hundred megabytes

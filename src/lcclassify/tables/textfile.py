@@ -35,6 +35,7 @@ from lcclassify.tables.rejects import (
 from lcclassify.tables.rowfile import Part, RowFile, Rows
 from lcclassify.tables.textform import TextColumns, one_line_a_row, split
 
+BOM: Final = b"\xef\xbb\xbf"  # of UTF-8
 _SAMPLE: Final = 1 << 20  # bytes from which the length of a row is told
 
 
@@ -53,7 +54,7 @@ class TextRows(RowFile):
         self.separator = text.form.separator or ","
         self._rewritten: Held[tuple[bytes, NDArray[np.int64]]] | None = None
         self._set(PlainBytes(path) if packing(path) is None else PackedBytes(path))
-        self.first = 0
+        self.first = len(BOM) if self._bytes.read(0, len(BOM)) == BOM else 0
         for _ in range(text.header_line):
             self.first = self._bytes.line_start(self.first + 1)
         if text.form.plain and b"\r" in self._bytes.read(0, self.first).replace(b"\r\n", b"\n"):
@@ -62,7 +63,7 @@ class TextRows(RowFile):
                 "as with tr '\\r' '\\n'"
             )
         if not text.form.plain or self._spans_lines():
-            self._rewritten = Held(partial(one_line_a_row, path, text.form))
+            self._rewritten = Held(partial(one_line_a_row, path, text.form, text.header_line))
             self.separator, self.first = "\t", 0
             self._set(HeldBytes(path, self._rewritten))
         self._lines = LineCount(self._bytes, self.first, self.separator)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lcclassify.errors import DataError
-from lcclassify.tables.columns import Column, Found, find_columns
+from lcclassify.tables.columns import Found
 from lcclassify.tables.content import open_unpacked, readable
 
 WHITESPACE: Final = "whitespace"  # any run of blanks and tabs
@@ -25,8 +25,6 @@ SEPARATORS: Final = {
     "space": " ",
     WHITESPACE: WHITESPACE,
 }
-# A single blank as separator is for files with empty fields, which their author must tell.
-_TRIED: Final = (",", "\t", ";", "|", WHITESPACE)
 
 
 @dataclass(frozen=True)
@@ -37,10 +35,12 @@ class TextForm:
         separator: One character, `WHITESPACE`, or None for the one of comma, tab,
             semicolon, pipe and whitespace that gives the columns that are looked for.
         comment: Lines that begin with it are left out; None: there are none.
+        names: Of the columns, where no line holds them.
     """
 
     separator: str | None = None
     comment: str | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -78,20 +78,6 @@ class TextColumns:
     found: Found
 
 
-def text_columns(file: Path, columns: Mapping[str, Column], form: TextForm) -> TextColumns:
-    """Find the wanted columns of a text file.
-
-    Raises:
-        DataError: The file is empty, damaged or lacks a required column.
-    """
-    wanted = [column.sources for column in columns.values() if column.required]
-    with readable(file):
-        form, (_, header_line, header) = find_header(file, form, wanted)
-    if not header:
-        raise DataError(f"{file} is empty: a line of column names was expected")
-    return TextColumns(form, header_line, tuple(header), find_columns(header, columns, file))
-
-
 def records(file: Path, form: TextForm) -> Iterator[Record]:
     """Yield the rows of a text table, the header among them, blank lines left out.
 
@@ -99,13 +85,20 @@ def records(file: Path, form: TextForm) -> Iterator[Record]:
         file: Text, plain or compressed; bytes that are no text come as surrogates.
         form: With a separator; quotes have no meaning where it is `WHITESPACE`.
     """
+    with lines_of(file) as lines:
+        yield from split(lines, form)
+
+
+@contextmanager
+def lines_of(file: Path) -> Iterator[Iterable[str]]:
+    """Open a text file, plain or compressed, of which bytes that are no text come as surrogates."""
     with (
         open_unpacked(file) as content,
         io.TextIOWrapper(
             content, encoding="utf-8-sig", errors="surrogateescape", newline=""
         ) as lines,
     ):
-        yield from split(lines, form)
+        yield lines
 
 
 def split(lines: Iterable[str], form: TextForm, before: int = 0) -> Iterator[Record]:
@@ -119,12 +112,12 @@ def split(lines: Iterable[str], form: TextForm, before: int = 0) -> Iterator[Rec
     if form.separator == WHITESPACE:
         for number, line in enumerate(lines, start=before + 1):
             fields = line.split()
-            if fields and not _is_comment(line, form):
+            if fields and not is_comment(line, form):
                 yield Record(number, number, fields)
         return
     reader = csv.reader(
         # A comment leaves a blank line behind, so that the numbers stay right.
-        ("\n" if _is_comment(line, form) else line for line in lines),
+        ("\n" if is_comment(line, form) else line for line in lines),
         delimiter=form.separator or ",",
     )
     last = 0
@@ -134,60 +127,13 @@ def split(lines: Iterable[str], form: TextForm, before: int = 0) -> Iterator[Rec
         last = reader.line_num
 
 
-def find_header(
-    file: Path, form: TextForm, wanted: Sequence[Sequence[str]]
-) -> tuple[TextForm, Record]:
-    """Find the line of column names, and the separator if the form has none.
-
-    Args:
-        file: Text, plain or gzip.
-        form: What is known of its form.
-        wanted: For every column that must be there the names it may have.
-
-    Returns:
-        The form with its separator, and the header; one without fields for a file
-        without a line.
-
-    Raises:
-        DataError: The separator of the form is not that of the file, or this is no text.
-    """
-
-    def read(separator: str) -> tuple[TextForm, Record]:
-        tried = replace(form, separator=separator)
-        return tried, next(records(file, tried), Record(0, 0, []))
-
-    def fits(header: Record) -> bool:
-        names = {field.strip() for field in header.fields}
-        return all(names.intersection(spellings) for spellings in wanted)
-
-    tabbed = {".tsv", ".tab"} & {suffix.lower() for suffix in file.suffixes}
-    usual = form.separator or ("\t" if tabbed else ",")
-    found = read(usual)
-    if fits(found[1]):
-        return found
-    if any("\0" in field for field in found[1].fields):
-        raise DataError(f"{file} is not a text table: its first line holds zero bytes")
-    for separator in _TRIED:
-        other = read(separator)
-        if separator == usual or not fits(other[1]):
-            continue
-        if form.separator is None:
-            return other
-        named = {character: word for word, character in SEPARATORS.items()}
-        raise DataError(
-            f"{file} is separated by {named[separator]}, not by "
-            f"{named.get(usual, repr(usual))} as stated: set survey.separator={named[separator]}, "
-            "or null to find it in each file"
-        )
-    return found
-
-
-def one_line_a_row(file: Path, form: TextForm) -> tuple[bytes, NDArray[np.int64]]:
+def one_line_a_row(file: Path, form: TextForm, header_line: int) -> tuple[bytes, NDArray[np.int64]]:
     """Return a table's rows without comments and runs of blanks, and the line of each.
 
     Args:
         file: Text, plain or compressed.
         form: With a separator.
+        header_line: Lines up to the end of the header.
 
     Returns:
         The rows behind the header, tab-separated, all fields quoted and each row in one line;
@@ -196,12 +142,15 @@ def one_line_a_row(file: Path, form: TextForm) -> tuple[bytes, NDArray[np.int64]
     lines, numbers = [], []
     with readable(file):
         for number, _, fields in records(file, form):
+            if number <= header_line:
+                continue
             cells = (" ".join(field.splitlines()).replace('"', '""') for field in fields)
             lines.append('"' + '"\t"'.join(cells) + '"\n')
             numbers.append(number)
-    content = "".join(lines[1:]).encode("utf-8", "surrogateescape")
-    return content, np.array(numbers[1:], dtype=np.int64)
+    content = "".join(lines).encode("utf-8", "surrogateescape")
+    return content, np.array(numbers, dtype=np.int64)
 
 
-def _is_comment(line: str, form: TextForm) -> bool:
+def is_comment(line: str, form: TextForm) -> bool:
+    """Say whether a line is left out."""
     return form.comment is not None and line.lstrip().startswith(form.comment)

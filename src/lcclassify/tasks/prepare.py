@@ -287,6 +287,7 @@ def _left_out(account: Account) -> dict[str, Any]:
     return {
         "observations_read": report.rows_read,
         "observations_used": report.rows_kept,
+        "cut": report.cut,
         "nan_flux": report.nan_flux,
         "bad_flux_err": report.bad_flux_err,
         "bad_mjd": report.bad_mjd,

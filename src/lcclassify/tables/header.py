@@ -1,0 +1,144 @@
+"""Finds what the columns of a text table are called, and what separates them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from lcclassify.errors import DataError
+from lcclassify.tables.columns import Column, find_columns
+from lcclassify.tables.content import readable
+from lcclassify.tables.textform import (
+    SEPARATORS,
+    WHITESPACE,
+    Record,
+    TextColumns,
+    TextForm,
+    is_comment,
+    lines_of,
+    records,
+    split,
+)
+
+# A single blank as separator is for files with empty fields, which their author must tell.
+_TRIED: Final = (",", "\t", ";", "|", WHITESPACE)
+
+Spellings = Sequence[Sequence[str]]  # for every column that must be there the names it may have
+
+
+def text_columns(file: Path, columns: Mapping[str, Column], form: TextForm) -> TextColumns:
+    """Find the wanted columns of a text file.
+
+    Raises:
+        DataError: The file is empty, damaged or lacks a required column.
+    """
+    wanted = [column.sources for column in columns.values() if column.required]
+    with readable(file):
+        form, (_, header_line, header) = find_header(file, form, wanted)
+    if not header:
+        raise DataError(f"{file} is empty: a line of column names was expected")
+    return TextColumns(form, header_line, tuple(header), find_columns(header, columns, file))
+
+
+def find_header(file: Path, form: TextForm, wanted: Spellings) -> tuple[TextForm, Record]:
+    """Find the line of column names, and the separator if the form has none.
+
+    It is the first line that is no comment, maybe behind a ``#``, or the last comment before.
+
+    Args:
+        file: Text, plain or compressed.
+        form: What is known of its form.
+        wanted: See `Spellings`.
+
+    Returns:
+        The form with its separator, and the header; one without fields for a file
+        without a line, one of no line where the form has the names.
+
+    Raises:
+        DataError: The separator of the form is not that of the file, or this is no text.
+    """
+    tabbed = {".tsv", ".tab"} & {suffix.lower() for suffix in file.suffixes}
+    usual = form.separator or ("\t" if tabbed else ",")
+    found, fits = _read(file, replace(form, separator=usual), wanted)
+    if fits:
+        return replace(form, separator=usual), found
+    if any("\0" in field for field in found.fields):
+        raise DataError(f"{file} is not a text table: its first line holds zero bytes")
+    for separator in _TRIED:
+        if separator == usual:
+            continue
+        other, fits = _read(file, replace(form, separator=separator), wanted)
+        if not fits:
+            continue
+        if form.separator is None:
+            return replace(form, separator=separator), other
+        named = {character: word for word, character in SEPARATORS.items()}
+        raise DataError(
+            f"{file} is separated by {named[separator]}, not by "
+            f"{named.get(usual, repr(usual))} as stated: set survey.separator={named[separator]}, "
+            "or null to find it in each file"
+        )
+    if form.names and found.fields:
+        raise DataError(
+            f"{file} has no line of {len(form.names)} fields at its beginning, as survey.names says"
+        )
+    return replace(form, separator=usual), found
+
+
+def _read(file: Path, form: TextForm, wanted: Spellings) -> tuple[Record, bool]:
+    """Return the header as a separator has it, and whether it and the line below it fit."""
+    rows = list(islice(records(file, form), 2))
+    first = rows[0] if rows else Record(0, 0, [])
+    if form.names:
+        names = list(form.names) if rows else []
+        return Record(0, 0, names), len(first.fields) == len(form.names)
+    for header in _candidates(file, form, first, rows[1:]):
+        found = {field.strip() for field in header.fields}
+        if all(found.intersection(spellings) for spellings in wanted):
+            below = next((row for row in rows if row.first_line > header.last_line), None)
+            # Names may have commas between them where values have blanks.
+            return header, below is None or len(below.fields) > 1 or len(header.fields) == 1
+    return first, False
+
+
+def _candidates(
+    file: Path, form: TextForm, first: Record, below: Sequence[Record]
+) -> Iterator[Record]:
+    """Yield what the header may be, the likeliest first."""
+    bare = first._replace(fields=_bare(first.fields, "#"))
+    # A mark that stands alone is no name where the row below has a field less.
+    if not (below and len(below[0].fields) == len(bare.fields) < len(first.fields)):
+        yield first
+    yield bare
+    if form.comment is not None and (above := _comment_above(file, form)) is not None:
+        yield above
+
+
+def _comment_above(file: Path, form: TextForm) -> Record | None:
+    """Return the last comment before the first row as names of columns."""
+    last = None
+    with lines_of(file) as lines:
+        for number, line in enumerate(lines, start=1):
+            if is_comment(line, form):
+                last = number, line
+            elif line.strip():
+                break
+    if last is None:
+        return None
+    number, line = last
+    found = next(split([line.lstrip().lstrip(form.comment)], replace(form, comment=None)), None)
+    return None if found is None else Record(number, number, _bare(found.fields, ""))
+
+
+def _bare(fields: Sequence[str], mark: str) -> list[str]:
+    """Return names without marks of a comment before them or commas between them."""
+    names = list(fields)
+    if names and mark and names[0].startswith(mark):
+        names[0] = names[0].lstrip(mark).strip()
+        names = names if names[0] else names[1:]
+    if len(names) > 1 and all(name.endswith(",") for name in names[:-1]):
+        names = [name.rstrip(",") for name in names]
+    return names

@@ -1,0 +1,150 @@
+"""Ids and passbands that stand in the names of files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from lcclassify.errors import ConfigError, DataError
+from lcclassify.surveys.file_names import named_files, places
+from lcclassify.surveys.table import TableSurvey
+
+BANDS = ["g", "r"]
+COLUMNS = {"label": "kind"}
+
+
+def rows(ids: list[Any]) -> pl.DataFrame:
+    rng = np.random.default_rng(3)
+    n = 6 * len(ids)
+    return pl.DataFrame(
+        {
+            "object_id": np.repeat(ids, 6),
+            "mjd": 59000.0 + np.arange(n),
+            "passband": np.tile(BANDS, n // 2),
+            "flux": rng.normal(50, 9, n).round(3),
+            "flux_err": rng.uniform(1, 2, n).round(3),
+        }
+    )
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> tuple[pl.DataFrame, TableSurvey]:
+    table = rows(["b [1]", "a_2", "c"])
+    table.write_csv(tmp_path / "all.csv")
+    objects = pl.DataFrame({"object_id": ["c", "a_2", "b [1]"], "kind": ["X", "Y", "X"]})
+    objects.write_csv(tmp_path / "o.csv")
+    return table, TableSurvey("all.csv", BANDS, root=tmp_path, objects="o.csv", columns=COLUMNS)
+
+
+def split(table: pl.DataFrame, folder: Path, pattern: str, *keys: str, form: str = "csv") -> None:
+    for values, part in table.group_by(*keys, maintain_order=True):
+        file = folder / pattern.format(**dict(zip(keys, values, strict=True)))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = part.drop(*keys)
+        part.write_parquet(file) if form == "parquet" else part.write_csv(file)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "keys"),
+    [
+        ("lc/{object_id}.csv", ["object_id"]),
+        ("l[c]/{object_id}/forced.csv", ["object_id"]),
+        ("{passband}/{object_id}.csv", ["object_id", "passband"]),
+        ("x_{object_id}_{passband}.parquet", ["object_id", "passband"]),
+        ("band_{passband}.csv", ["passband"]),
+        ("band_{passband}.parquet", ["passband"]),
+    ],
+)
+def test_the_same_survey_as_one_table(tmp_path, whole, pattern, keys):
+    table, expected = whole
+    split(table, tmp_path, pattern, *keys, form=pattern.rsplit(".")[-1])
+    found = TableSurvey(pattern, BANDS, root=tmp_path, objects="o.csv", columns=COLUMNS)
+    assert set(found.told) == set(keys)
+    wanted, data = expected.read(), found.read()
+    assert_frame_equal(data.light_curves.observations, wanted.light_curves.observations)
+    assert_frame_equal(data.light_curves.objects, wanted.light_curves.objects)
+    assert data.report.sentences() == wanted.report.sentences()
+
+    chunks = found.chunks(rows=7)
+    assert len(chunks) > 1
+    if "object_id" not in keys:
+        chunks = chunks.regrouped(tmp_path / "regrouped")
+    parts = [chunks.read(index) for index in range(len(chunks))]
+    joined = pl.concat([part.light_curves.observations for part in parts]).sort("object_id", "mjd")
+    assert_frame_equal(joined, wanted.light_curves.observations)
+
+
+def test_names_of_digits_are_integers_where_those_of_the_object_table_are(tmp_path):
+    table = rows([12, 600])
+    split(table, tmp_path, "{object_id}.csv", "object_id")
+    data = TableSurvey("{object_id}.csv", BANDS, root=tmp_path).read()
+    assert data.light_curves.objects["object_id"].to_list() == [12, 600]
+    (tmp_path / "0012.csv").write_bytes((tmp_path / "12.csv").read_bytes())
+    data = TableSurvey("{object_id}.csv", BANDS, root=tmp_path).read()
+    assert data.light_curves.objects["object_id"].to_list() == ["0012", "12", "600"]
+
+
+def test_rows_that_cannot_be_read_name_the_object_of_their_file(tmp_path):
+    split(rows(["a", "b"]), tmp_path, "{object_id}.csv", "object_id")
+    with (tmp_path / "b.csv").open("a") as file:
+        file.write("59000,g,bright,1\n59001,u,1,1\n")
+    found = TableSurvey("{object_id}.csv", BANDS, root=tmp_path)
+    with pytest.raises(DataError, match=r"b\.csv, line 8: .*'flux' must hold a number"):
+        found.read()
+    rejects = found.chunks(on_error="quarantine").read(0).rejects
+    assert rejects["object_id"].to_list() == ["b", "b"]
+    assert rejects["line"].to_list() == [8, 9]
+
+
+def test_a_column_of_ids_is_not_needed_and_not_read(tmp_path):
+    table = rows(["a", "b"]).with_columns(object_id=pl.lit("same"))
+    table[:6].write_csv(tmp_path / "first.csv")
+    table[6:].write_csv(tmp_path / "second.csv")
+    data = TableSurvey("{object_id}.csv", BANDS, root=tmp_path).read()
+    assert data.light_curves.objects["object_id"].to_list() == ["first", "second"]
+
+
+def test_labels_of_observations_with_ids_in_names(tmp_path):
+    table = rows(["a", "b"]).with_columns(kind=pl.Series(["X"] * 6 + ["Y"] * 6))
+    split(table, tmp_path, "{object_id}.csv", "object_id")
+    data = TableSurvey("{object_id}.csv", BANDS, root=tmp_path, columns=COLUMNS).read()
+    assert data.light_curves.objects["label"].to_list() == ["X", "Y"]
+
+
+def test_several_patterns_and_the_first_place_that_has_files(tmp_path, monkeypatch):
+    split(rows(["a"]), tmp_path / "one", "{object_id}.csv", "object_id")
+    split(rows(["b"]), tmp_path / "two", "{object_id}.txt", "object_id")
+    monkeypatch.chdir(tmp_path)
+    found = named_files(["one/{object_id}.csv", "two/{object_id}.txt"], tmp_path / "one")
+    assert [(file.path.name, dict(file.says)) for file in found] == [
+        ("a.csv", {"object_id": "a"}),
+        ("b.txt", {"object_id": "b"}),
+    ]
+    absolute = named_files(str(tmp_path / "*" / "{object_id}.csv"), None)
+    assert [file.says["object_id"] for file in absolute] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (["{object_id}.csv", "all.csv"], "the same words in braces"),
+        ("{object_id}/{object_id}.csv", "twice"),
+        ("{object_id}/**/x.csv", r"\*\* before braces"),
+    ],
+)
+def test_patterns_that_contradict_themselves(spec, message):
+    with pytest.raises(ConfigError, match=message):
+        places(spec)
+
+
+def test_no_file_and_blank_names(tmp_path):
+    with pytest.raises(DataError, match="matches no file"):
+        named_files("{object_id}.csv", tmp_path)
+    (tmp_path / " .csv").write_text("")
+    with pytest.raises(DataError, match="does not say"):
+        named_files("{object_id}.csv", tmp_path)
