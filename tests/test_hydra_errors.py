@@ -46,6 +46,10 @@ def error(monkeypatch):
             "'survey.seed=x'=y' cannot be read: a value with blanks, brackets, '=' or the like "
             "stands in quotes within quotes for the shell: \"survey.seed='x\\'=y'\"",
         ),
+        (
+            ["survey=table", "survey.observations={object_id}.csv"],
+            "'survey.observations={object_id}.csv' cannot be read: a value with blanks, brackets",
+        ),
         (["sed=3"], "'sed' cannot be set: the configuration has no key 'sed': did you mean 'seed'"),
         (["split.fold=3"], "'split.fold' cannot be set: split has no key 'fold': did you mean "),
         (["seed.x=3"], "'seed.x' cannot be set: seed has no keys of its own"),

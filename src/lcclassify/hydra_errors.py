@@ -59,7 +59,7 @@ def _unparsed(word: str) -> str:
     key, equals, value = word.partition("=")
     if not equals:
         return f"'{word}' cannot be read: a setting is KEY=VALUE"
-    if value.startswith(("{", "[")):
+    if value.startswith(("{", "[")) and value.endswith(("}", "]")):
         return (
             f"'{word}' cannot be read as a list or mapping: keys stand without quotes, "
             'and values with blanks or brackets in quotes, as in {SN Ib/c: SN Ibc, x: "a [b]"}'

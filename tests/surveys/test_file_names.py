@@ -145,6 +145,33 @@ def test_patterns_that_contradict_themselves(spec, message):
 def test_no_file_and_blank_names(tmp_path):
     with pytest.raises(DataError, match="matches no file"):
         named_files("{object_id}.csv", tmp_path)
+    with pytest.raises(DataError, match=r"of words in braces, did you mean 'object_id'\?"):
+        named_files("{objectid}.csv", tmp_path)
+    (tmp_path / "{band}.csv").write_text("")
+    assert [file.path.name for file in named_files("{band}.csv", tmp_path)] == ["{band}.csv"]
+    (tmp_path / "{band}.csv").unlink()
     (tmp_path / " .csv").write_text("")
     with pytest.raises(DataError, match="does not say"):
         named_files("{object_id}.csv", tmp_path)
+
+
+@pytest.mark.parametrize("pattern", ["*.csv", "{object_id}.csv"])
+def test_the_other_tables_may_lie_beside_the_light_curves(tmp_path, pattern):
+    table = rows(["a", "b"])
+    table[:6].write_csv(tmp_path / "a.csv")
+    table[6:].write_csv(tmp_path / "b.csv")
+    (tmp_path / "classes.csv").write_text("object_id,kind\na,X\nb,Y\n")
+    (tmp_path / "better.csv").write_text("object_id,kind\nb,Z\n")
+    found = TableSurvey(
+        pattern,
+        BANDS,
+        root=tmp_path,
+        objects="classes.csv",
+        overrides="better.csv",
+        columns=COLUMNS,
+    )
+    data = found.read()
+    assert data.light_curves.objects["label"].to_list() == ["X", "Z"]
+    names = {file.name for file in found.files()}
+    assert names == {"a.csv", "b.csv", "classes.csv", "better.csv"}
+    assert len(found.files()) == 4

@@ -9,11 +9,11 @@ from __future__ import annotations
 import fnmatch
 import glob
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from lcclassify.errors import ConfigError, DataError
+from lcclassify.errors import ConfigError, DataError, did_you_mean
 from lcclassify.schema import OBJECT_ID, PASSBAND
 from lcclassify.surveys import paths
 
@@ -57,8 +57,7 @@ def named_files(spec: paths.PathSpec, root: Path | None) -> list[NamedFile]:
         DataError: No file is found, or a name does not say what it should.
     """
     if not places(spec):
-        files = paths.expand(spec, "survey.observations", root)
-        return [NamedFile(file, {}) for file in files]
+        return [NamedFile(file, {}) for file in _plain(spec, root)]
     found: dict[Path, NamedFile] = {}
     for part in _parts(spec):
         for file in _matches(part, root):
@@ -67,9 +66,20 @@ def named_files(spec: paths.PathSpec, root: Path | None) -> list[NamedFile]:
 
 
 def _parts(spec: paths.PathSpec | None) -> list[str]:
-    if spec is None:
-        return []
-    return [str(spec)] if isinstance(spec, str | Path) else [str(part) for part in spec]
+    parts = [spec] if isinstance(spec, str | Path) else spec
+    usable = isinstance(parts, Sequence) and all(isinstance(part, str | Path) for part in parts)
+    return [str(part) for part in parts or ()] if usable else []
+
+
+def _plain(spec: paths.PathSpec, root: Path | None) -> list[Path]:
+    try:
+        return paths.expand(spec, "survey.observations", root)
+    except DataError as error:
+        braced = re.search(r"\{(\w+)\}", " ".join(_parts(spec)))
+        if braced is None:
+            raise
+        known = did_you_mean(braced[1], PLACES)
+        raise DataError(f"{error}; of words in braces, {known}") from error
 
 
 def _behind(part: str) -> tuple[str, str]:

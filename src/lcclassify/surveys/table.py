@@ -316,8 +316,11 @@ class TableSurvey(Survey):
         return found
 
     def _files(self) -> tuple[list[NamedFile], list[Path]]:
-        observations = named_files(self.observations, self._root())
-        return observations, self._expanded(self.objects, "survey.objects")
+        named = named_files(self.observations, self._root())
+        objects = self._expanded(self.objects, "survey.objects")
+        # The other tables may lie in the same folder, where a pattern matches them.
+        others = {*objects, *self._override_files()}
+        return [file for file in named if file.path not in others] or named, objects
 
     def _override_files(self) -> list[Path]:
         return self._expanded(self.overrides, "survey.overrides")
