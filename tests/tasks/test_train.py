@@ -324,6 +324,10 @@ def test_a_diverged_member_is_named(tmp_path, run_train, dense_words):
         ("+model.optimizer.rate=1", "rate"),
         ("model.optimizer._target_=torch.optim.Adm", r"torch\.optim\.Adm"),
         ("+trainer.max_epoch=1", "the trainer refuses its settings"),
+        ("callbacks=3", "callbacks must be a mapping"),
+        ("+callbacks.x=3", r"callbacks\.x must be a mapping with _target_"),
+        ("+callbacks.x._target_=torch.nn.Identity", "must be a callback of Lightning"),
+        ("+callbacks.x._target_=nosuch.Thing", r"nosuch\.Thing cannot be built"),
         ("trainer.devices=2 trainer.strategy=ddp", "take ddp_spawn"),
     ],
 )

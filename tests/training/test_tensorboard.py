@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
+from lcclassify.errors import ConfigError
 from lcclassify.evaluation.tensorboard import ValidationLog
 from lcclassify.training.checkpoints import EpochCheckpoint
 from lcclassify.training.members import fit_member
@@ -52,6 +53,24 @@ def fit(context, member):
     fitted = fit_member(context, member, "holdout")
     folder = context.tensorboard / member.name
     return fitted, events(folder / "holdout"), folder
+
+
+def test_callbacks_of_the_user_log_beside_the_fits_own(watched, new_member):
+    monitor = "lightning.pytorch.callbacks.LearningRateMonitor"
+    rate = {"_target_": monitor, "logging_interval": "epoch"}
+    trainer = {**watched.trainer, "callbacks": {"rate": rate}}
+    _, run, _ = fit(replace(watched, trainer=trainer), new_member(epochs=3))
+    logged = set(run.Tags()["scalars"])
+    assert {"train/loss", "lr"} < logged
+    assert any(tag.startswith("lr-") for tag in logged)
+
+
+def test_a_callback_that_needs_event_files_is_refused_without(new_context, new_member, tmp_path):
+    context = new_context(tmp_path / "fits")
+    rate = {"_target_": "lightning.pytorch.callbacks.LearningRateMonitor"}
+    context = replace(context, trainer={**context.trainer, "callbacks": {"rate": rate}})
+    with pytest.raises(ConfigError, match="no logger"):
+        fit_member(context, new_member(epochs=1), "holdout")
 
 
 def test_a_fits_scalars_by_epoch(watched, new_member):

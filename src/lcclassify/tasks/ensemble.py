@@ -189,7 +189,7 @@ def _context(
     run: Run, inputs: TrainingInputs, prepared: PreparedSet, workers: int
 ) -> Iterator[TrainingContext]:
     config = run.config
-    trainer = trainer_arguments(config["trainer"])
+    trainer = trainer_arguments(config)
     device = device_of(trainer)
     tensors = TensorSet.from_prepared(prepared, inputs.targets)
     context = TrainingContext(

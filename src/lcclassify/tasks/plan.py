@@ -32,6 +32,7 @@ _KEYS: Final = (
     "bundle",
     "model",
     "trainer",
+    "callbacks",
     "paths",
     "seed",
     "split",
@@ -138,7 +139,7 @@ def make_plan(config: PlainConfig) -> Plan:
     redshift = _redshift(model, augment)
     from lcclassify.training.fit import check_trainer  # Lightning comes last
 
-    check_trainer(trainer_arguments(config["trainer"]))
+    check_trainer(trainer_arguments(config))
     worker_count(config["trainer"])
     return Plan(
         seed=check_whole("seed", config["seed"], 0),
@@ -186,12 +187,20 @@ def expand_model(config: PlainConfig) -> PlainConfig:
 def trainer_arguments(config: Mapping[str, Any]) -> PlainConfig:
     """Return the arguments of Lightning's Trainer, with what "auto" means here.
 
+    Args:
+        config: Of the run, of which the groups `trainer` and `callbacks` count.
+
     Raises:
-        ConfigError: The strategy would start the whole command again in each process.
+        ConfigError: The strategy would start the whole command again in each process, or the
+            callbacks are no mapping.
     """
     import torch
 
-    arguments = {key: value for key, value in config.items() if key != "workers"}
+    arguments = {key: value for key, value in config["trainer"].items() if key != "workers"}
+    callbacks = config.get("callbacks") or {}
+    if not isinstance(callbacks, Mapping):
+        raise ConfigError(f"callbacks must be a mapping, each by a name, got {callbacks!r}")
+    arguments["callbacks"] = callbacks
     if arguments.get("accelerator", "auto") == "auto":
         # The transforms need float64, which Apple's GPUs lack.
         arguments["accelerator"] = "cuda" if torch.cuda.is_available() else "cpu"
@@ -227,7 +236,7 @@ def worker_count(trainer: Mapping[str, Any]) -> int:
 
     from lcclassify.nn.devices import device_of
 
-    device = device_of(trainer_arguments(trainer))
+    device = device_of(trainer_arguments({"trainer": trainer}))
     if device.type == "cpu":
         return n_cores()
     free = torch.cuda.mem_get_info(device)[0] if torch.cuda.is_available() else 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
@@ -14,6 +16,7 @@ from lightning.pytorch.trainer.states import TrainerStatus
 from torch import nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
+from lcclassify.build import instantiate
 from lcclassify.errors import ConfigError, TrainingError
 from lcclassify.files import write_json
 from lcclassify.schema import PlainConfig
@@ -93,7 +96,8 @@ def fit_network(
         n_classes: K.
         folder: Where checkpoints and the history go.
         tensorboard: Folder of the event files, or None for none.
-        trainer_config: Arguments of Lightning's Trainer.
+        trainer_config: Arguments of Lightning's Trainer; its ``callbacks`` are configurations
+            by name, of which this fit builds its own.
         reporter: Told about the progress.
         seed: Seed of batches, dropout and noise.
         watcher: Told of every epoch, and may end the fit.
@@ -196,21 +200,39 @@ def _build_trainer(
     callbacks: list[Callback],
     logger: EpochLogger | None,
 ) -> Trainer:
+    arguments = dict(config)
+    own = _built(arguments.pop("callbacks", {}))
     try:
         return Trainer(
             max_epochs=settings.epochs,
             gradient_clip_val=settings.gradient_clip,
-            callbacks=callbacks,
+            callbacks=[*own, *callbacks],  # so that a checkpoint has what they change
             logger=logger or False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
-            **config,
+            **arguments,
         )
     except (TypeError, ValueError, MisconfigurationException) as error:
         reason = " ".join(str(error).replace("Trainer.__init__() ", "it ").split())
         raise ConfigError(f"the trainer refuses its settings: {reason}") from error
+
+
+def _built(configs: Mapping[str, Any]) -> list[Callback]:
+    """Build callbacks of Lightning, each by its name."""
+    found = []
+    for name, config in configs.items():
+        if not isinstance(config, Mapping):
+            raise ConfigError(f"callbacks.{name} must be a mapping with _target_, got {config!r}")
+        callback = instantiate(dict(config))
+        if not isinstance(callback, Callback):
+            raise ConfigError(
+                f"callbacks.{name} must be a callback of Lightning, and {config['_target_']} is "
+                f"a {type(callback).__name__}"
+            )
+        found.append(callback)
+    return found
 
 
 def _run(
@@ -233,6 +255,9 @@ def _run(
             signal.signal(signal.SIGINT, handler)
             raise KeyboardInterrupt from stop
         raise
+    except MisconfigurationException as error:  # of a callback, which only a fit asks
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"the trainer refuses its settings: {reason}") from error
     except ProcessRaisedException as error:
         # A spawned process tells its error as the text of a traceback.
         kind, _, reason = str(error).strip().splitlines()[-1].partition(": ")

@@ -61,9 +61,10 @@ class EpochLogger(TensorBoardLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Write metrics, among which Lightning puts the `epoch` from 0."""
+        """Write metrics, among which Lightning puts the `epoch` from 0, callbacks maybe not."""
         scalars = dict(metrics)
-        super().log_metrics(scalars, int(scalars.pop("epoch")) + 1)
+        epoch = scalars.pop("epoch", None)
+        super().log_metrics(scalars, step if epoch is None else int(epoch) + 1)
         self.experiment.flush()
 
 
