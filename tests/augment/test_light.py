@@ -26,6 +26,7 @@ STEPS = {
     "passband": LosePassband(0.5),
     "season": LoseSeason(0.8, 40.0),
     "truncate": Truncate(0.8),
+    "truncate_early": Truncate(0.8, (1.0, 30.0)),
     "shift": ShiftTimes(20.0),
 }
 THINNING = [name for name in STEPS if name not in ("jitter", "shift")]
@@ -207,6 +208,26 @@ def test_what_comes_late_is_cut_off(drawn, changed, assert_same):
     assert np.mean(shares) == pytest.approx(0.2, abs=0.12)
 
 
+def test_days_until_what_comes_late_is_cut_off(drawn, changed, assert_same):
+    after = changed(Truncate(1.0, (2.0, 50.0)))
+    keep = kept_of(drawn, after, assert_same)
+    curves = drawn.curves
+    known = []
+    for n in range(len(drawn)):
+        own = slice(curves.bounds[n], curves.bounds[n + 1])
+        days = curves.mjd[own] - curves.mjd[own][curves.detected[own]].min(initial=np.inf)
+        if not np.isfinite(days).all():
+            assert keep[own].all()
+            continue
+        assert keep[own][days <= 2.0].all()
+        beyond = days > 50.0
+        assert not keep[own][beyond].any()
+        if beyond.any():
+            known.append(days[keep[own]].max(initial=0.0))
+    # Half of the moments are before ten days, the middle in the logarithm.
+    assert 0.3 < np.mean(np.array(known) < 10.0) < 0.85
+
+
 def test_all_times_of_an_object_move_alike(drawn, changed):
     after = changed(ShiftTimes(20.0))
     moved = after.curves.mjd - drawn.curves.mjd
@@ -250,6 +271,10 @@ def test_there_is_nothing_to_fit(step, random_curves, sample_of):
         (LoseSeason, {"probability": None}, "probability"),
         (LoseSeason, {"gap": -1}, "gap"),
         (Truncate, {"probability": np.nan}, "probability"),
+        (Truncate, {"days": (0, 3)}, "days must be two above 0, ascending"),
+        (Truncate, {"days": [9, 3]}, "days must be two above 0, ascending"),
+        (Truncate, {"days": [1, 2, 3]}, "days must be two above 0, ascending"),
+        (Truncate, {"days": [1, None]}, "days must be a finite number"),
     ],
 )
 def test_impossible_settings_are_named(kind, arguments, message):

@@ -178,6 +178,23 @@ def test_batch_size_and_file_order_change_nothing(run, tables, tmp_path):
     np.testing.assert_allclose(numbers(found), numbers(expected), rtol=0, atol=1e-6)
 
 
+def test_days_after_the_first_detection(run, tables, tmp_path):
+    found = pl.read_parquet(run("days=20", "chunk_rows=100", output="early.parquet").output)
+    observations = tables[0]
+    usable = pl.col("flux").is_finite()
+    seen = pl.when((pl.col("flux") / pl.col("flux_err") >= 8) & usable).then("mjd")
+    until = (seen.min().over("object_id") + 20).fill_null(np.inf)
+    observations = observations.filter(pl.col("mjd") <= until)
+    assert 100 < observations.height < tables[0].height / 2
+    observations.write_csv(tmp_path / "observations.csv")
+    expected = pl.read_parquet(run("survey.detection_snr=8", output="cut.parquet").output)
+    assert not np.allclose(numbers(found), numbers(expected))  # of another limit of detection
+    found = run("days=20", "survey.detection_snr=8", "chunk_rows=100", output="early.parquet")
+    found = pl.read_parquet(found.output)
+    assert found.drop("^class_.*$").equals(expected.drop("^class_.*$"))
+    np.testing.assert_allclose(numbers(found), numbers(expected), rtol=0, atol=2e-6)
+
+
 def test_orphans_have_a_row(run, tables, tmp_path):
     tables[1].filter(pl.col("object_id") != 5).write_csv(tmp_path / "objects.csv")
     frame = pl.read_parquet(run().output)
@@ -340,6 +357,7 @@ def test_submission_of_other_classes(run, tmp_path):
         (["output=${survey.root}/objects.csv"], ConfigError, "objects.csv' would be written, wh"),
         (["output=${bundle}/model.csv"], ConfigError, "over '.*/bundle', which is read"),
         (["evaluate=maybe"], ConfigError, "evaluate must be true or false, got 'maybe'"),
+        (["days=-1"], ConfigError, "days must be a finite number of at least 0, got -1"),
         (["restart=nein"], ConfigError, "restart must be true or false, got 'nein'"),
     ],
 )

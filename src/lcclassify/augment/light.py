@@ -16,7 +16,8 @@ from lcclassify import hashing
 from lcclassify.augment.curves import BoolArray
 from lcclassify.augment.drawn import Drawn, Keys, row_keys, uniform
 from lcclassify.augment.steps import Sample
-from lcclassify.checks import check_not_negative, require_share
+from lcclassify.checks import check_not_negative, check_number, require_share
+from lcclassify.errors import ConfigError
 
 _LEAST: int = 3  # observations that are left of every object, if it has as many
 
@@ -144,12 +145,20 @@ class Truncate:
 
     Attributes:
         probability: Share of the objects.
+        days: The moment's range in days after the first detection, which is drawn evenly in the
+            logarithm; None for any moment until the last observation, drawn evenly.
     """
 
     probability: float = 0.2
+    days: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         require_share(**{"augment: probability": self.probability})
+        if self.days is not None:
+            days = tuple(check_number("augment: days", each) for each in self.days)
+            if len(days) != 2 or not 0 < days[0] <= days[1]:
+                raise ConfigError(f"augment: days must be two above 0, ascending, got {list(days)}")
+            object.__setattr__(self, "days", days)
 
     def fitted(self, sample: Sample) -> Truncate:
         """Return itself: there is nothing to fit."""
@@ -166,8 +175,14 @@ class Truncate:
         cut = (uniform(keys, "truncated") < self.probability) & np.isfinite(begin)
         moment = np.full(len(curves), np.inf)
         where = uniform(keys, "moment")[cut]
-        moment[cut] = begin[cut] + where * (end[cut] - begin[cut])
-        return _keep(drawn, curves.mjd <= moment[objects])
+        if self.days is None:
+            moment[cut] = begin[cut] + where * (end[cut] - begin[cut])
+        else:
+            low, high = self.days
+            moment[cut] = begin[cut] + low * (high / low) ** where
+        # Of one detection alone something must be said too, where it is asked for.
+        least = _LEAST if self.days is None else 1
+        return _keep(drawn, curves.mjd <= moment[objects], least)
 
 
 @dataclass(frozen=True)
@@ -195,9 +210,9 @@ class ShiftTimes:
         return replace(drawn, curves=replace(curves, mjd=mjd))
 
 
-def _keep(drawn: Drawn, keep: BoolArray) -> Drawn:
+def _keep(drawn: Drawn, keep: BoolArray, least: int = _LEAST) -> Drawn:
     """Return the objects with some observations, those whole that would be left with few."""
     curves = drawn.curves
     kept = np.bincount(curves.objects[keep], minlength=len(curves))
-    whole = kept < np.minimum(_LEAST, curves.counts)
+    whole = kept < np.minimum(least, curves.counts)
     return replace(drawn, curves=curves.select(keep | whole[curves.objects]))

@@ -16,7 +16,7 @@ from lcclassify.schema import LABEL, OBJECT_ID
 from lcclassify.surveys.chunks import SurveyChunks
 from lcclassify.tasks.prediction_examples import example_curves
 from lcclassify.tasks.scores import SCORES, scores
-from lcclassify.tasks.surveying import with_flux_factor
+from lcclassify.tasks.surveying import so_far, with_flux_factor
 
 # Tables of a shard.
 PREDICTIONS: Final = "predictions"
@@ -41,6 +41,7 @@ class ClassifyJob:
         decisions: What is said beside the probabilities.
         expectations: As in `Predictor`.
         keep_examples: Whether to keep light curves that a report may show.
+        days: After an object's first detection, as in `so_far`; None for all.
     """
 
     chunks: SurveyChunks
@@ -55,6 +56,7 @@ class ClassifyJob:
     decisions: Decisions
     expectations: Expectations
     keep_examples: bool = False
+    days: float | None = None
 
     def process(self, index: int) -> ShardRecord:
         """Take one chunk from the survey's files to its shard."""
@@ -71,7 +73,7 @@ class ClassifyJob:
         )
         with stages("read"):
             chunk = self.chunks.read(index)
-            curves = with_flux_factor(chunk.light_curves, self.flux_factor)
+            curves = so_far(with_flux_factor(chunk.light_curves, self.flux_factor), self.days)
         predictor.check(curves)
         objects = curves.objects
         labelled = self.keep_scores and objects[LABEL].null_count() < len(objects)

@@ -12,7 +12,7 @@ import polars as pl
 from omegaconf import DictConfig
 
 from lcclassify.build import instantiate, make_survey
-from lcclassify.checks import check_flag
+from lcclassify.checks import check_flag, check_not_negative
 from lcclassify.codestamp import code_stamp
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.report import (
@@ -129,6 +129,7 @@ def predict(cfg: DictConfig) -> PredictResult:
     expected.check(document)
     decisions.check_document(document)
     report = check_flag("report", cfg["report"])
+    days = None if cfg.days is None else check_not_negative("days", cfg.days)
     survey: Survey = make_survey(cfg)
     others = [beside(output, kind) for kind in (MANIFEST, METRICS, REJECTS, REPORT, FOLDER)]
     check_apart([output, *others], [*survey.files(), bundle])
@@ -172,6 +173,7 @@ def predict(cfg: DictConfig) -> PredictResult:
                 decisions=decisions,
                 expectations=expected,
                 keep_examples=report,
+                days=days,
             )
 
         description = {
@@ -182,6 +184,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             "chunk_rows": cfg.chunk_rows,
             "on_error": cfg.on_error,
             "batch_size": predictor.batch_size,
+            "days": days,
             "precision": predictor.precision,
             **asdict(decisions),
             "unknown.fraction": predictor.unknown_fraction,

@@ -10,7 +10,7 @@ import polars as pl
 from omegaconf import DictConfig, OmegaConf
 
 from lcclassify.errors import ConfigError
-from lcclassify.schema import FLUX, FLUX_ERR, LightCurves
+from lcclassify.schema import DETECTED, FLUX, FLUX_ERR, MJD, OBJECT_ID, LightCurves
 
 
 def require(cfg: DictConfig, meanings: dict[str, str]) -> None:
@@ -76,6 +76,22 @@ def flux_factor(own: float | None, wanted: float | None) -> tuple[float, list[st
         f"The fluxes were multiplied by {factor:.6g}, from the survey's zero-point {own:g} to the "
         f"bundle's {wanted:g}."
     ]
+
+
+def so_far(curves: LightCurves, days: float | None) -> LightCurves:
+    """Return light curves as they were known some days after each object's first detection.
+
+    Objects that were never detected stay as they are.
+
+    Args:
+        curves: Light curves.
+        days: What was observed later is left out; None leaves out nothing.
+    """
+    if days is None:
+        return curves
+    detected = pl.when(DETECTED).then(MJD).min().over(OBJECT_ID)
+    known = (pl.col(MJD) <= detected + days).fill_null(True)
+    return replace(curves, observations=curves.observations.filter(known))
 
 
 def with_flux_factor(curves: LightCurves, factor: float) -> LightCurves:
