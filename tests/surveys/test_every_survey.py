@@ -49,6 +49,12 @@ ARCHIVES = {
         "3.41 3.09 -51.0 -0.396 19.28 21.28 02a59229o0102c",
     ),
     "ogle": ("I/{id}.dat", None, "2167.12 15.2 0.01", "2168.12 15.3 0.02"),
+    "rubin": (
+        "{id}.csv",
+        "diaSourceId,diaObjectId,visit,midpointMjdTai,band,ra,dec,psfFlux,psfFluxErr,snr",
+        "1,{id},2024120700527,60651.25,r,53.1,-28.1,4500.5,150.2,29.9",
+        "2,{id},2024120800527,60652.25,y,53.1,-28.1,-900.5,250.2,3.6",
+    ),
     "gaia": (
         "{id}.csv",
         "source_id,transit_id,band,time,mag,flux,flux_error,flux_over_error,rejected_by_photometry",
@@ -66,7 +72,7 @@ def archive(name: str, folder: Path) -> dict[str, Any]:
         path = folder / str(file).format(id=each)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(str(line) for line in lines if line).format(id=each) + "\n")
-    return {"observations": "*.csv"} if name == "gaia" else {}
+    return {"observations": "*.csv"} if name in ("gaia", "rubin") else {}
 
 
 def parents(name: str) -> list[str]:
@@ -212,6 +218,7 @@ def test_unknown_key_is_refused(build: Build) -> None:
         ("ztf_forced", [60950.25], [1500.0 * 10 ** (0.4 * (27.5 - 26.2))], ["g"]),
         ("atlas_forced", [59226.235875, 59228.2426], [1228.0, -12.0], ["c", "o"]),
         ("ogle", [52166.62, 52167.62], [10 ** (0.4 * 12.3), 10 ** (0.4 * 12.2)], ["I", "I"]),
+        ("rubin", [60651.25, 60652.25], [4500.5, -900.5], ["r", "y"]),
         ("gaia", [56902.94, 56903.94], [9000.0, 5000.0], ["G", "BP"]),
     ],
 )
@@ -229,4 +236,4 @@ def test_what_archives_give(tmp_path, name, mjd, flux, passbands) -> None:
     assert rows["mjd"].to_list() == pytest.approx(mjd, abs=1e-7)
     assert rows["flux"].to_list() == pytest.approx(flux)
     assert [survey.passbands.names[index] for index in rows["passband"]] == passbands
-    assert data.report.cut == (0 if name == "ogle" else 3)
+    assert data.report.cut == (0 if name in ("ogle", "rubin") else 3)
