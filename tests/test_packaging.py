@@ -178,7 +178,7 @@ def test_ci_does_what_the_readme_says():
 
 def test_the_first_two_lines_are_complete():
     main_job, tests = (line.split(" && ") for line in first_lines())
-    assert main_job[0] == tests[0] == "python3 -m venv .venv"
+    assert main_job[0] == tests[0] == "python3 -m venv --upgrade-deps .venv"
     assert main_job[1] == ".venv/bin/pip install -c constraints.txt -e ."
     assert tests[1] == ".venv/bin/pip install -c constraints.txt -e '.[dev]'"
     assert main_job[2:] == [".venv/bin/python train.py"]
