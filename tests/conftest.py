@@ -6,10 +6,11 @@ are trained for a few epochs, so that a whole run takes a second or two.
 
 from __future__ import annotations
 
+import gc
+import importlib
 import itertools
 import multiprocessing
 import os
-import pickle
 import pkgutil
 import runpy
 import signal
@@ -31,15 +32,16 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, settings
-from omegaconf import OmegaConf
 from tensorboard.summary.writer import event_file_writer
 
 import lcclassify
 from lcclassify import codestamp
 from lcclassify.build import config_dir
 from lcclassify.cli import register_resolvers
+from lcclassify.importing import uncollected
 
 ROOT = Path(__file__).parents[1]
+PRELOADS = Path(__file__).with_name("preloads")
 CLASSES = ("flat", "fast", "slow")
 BANDS = ("g", "r")
 N_OBJECTS = 120
@@ -112,6 +114,17 @@ def accelerator(request):
     return request.param
 
 
+def pytest_collection():
+    """Collect no garbage while modules are imported and tests are made: all of it stays."""
+    gc.disable()
+
+
+def pytest_collection_finish():
+    """Collect it from now on, without looking through all that there is again and again."""
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """Return how many processes `-n auto` makes: each needs a gigabyte of memory."""
@@ -130,23 +143,8 @@ def _event_files_in_order():
 
 @pytest.fixture(scope="session", autouse=True)
 def _texts_of_the_configuration_parsed_once():
-    """Give the same YAML text a copy of what it was parsed to the first time.
-
-    A configuration is composed of dozens of files, most of them the same in hundreds of tests.
-    """
-    parse, parsed = OmegaConf.load, {}
-
-    def load(file):
-        if not hasattr(file, "read"):
-            return parse(file)
-        text = file.read()
-        if text not in parsed:
-            file.seek(0)  # parsed by its name, which errors tell
-            parsed[text] = pickle.dumps(parse(file))
-        return pickle.loads(parsed[text])
-
-    with mock.patch.object(OmegaConf, "load", staticmethod(load)):
-        yield
+    with mock.patch.object(sys, "path", [str(PRELOADS), *sys.path]):
+        importlib.import_module("parsed_configuration")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -249,7 +247,8 @@ def compose_config():
 @pytest.fixture(scope="session")
 def run_train(compose_config):
     """Train in this process; returns the result and what the terminal showed."""
-    from lcclassify.tasks.train import train
+    with uncollected():
+        from lcclassify.tasks.train import train
     from lcclassify.terminal import terminal
 
     def run(folder, *words):
@@ -309,12 +308,16 @@ def fork_server():
     # Functions import what is slow: all of it is named here, so that no process imports it.
     ours = pkgutil.walk_packages(lcclassify.__path__, "lcclassify.")
     context.set_forkserver_preload(
-        [module.name for module in ours]
+        ["uncollected"]
+        + [module.name for module in ours]
         + ["hydra.main", "lightning.pytorch", "matplotlib.figure", "numba", "optuna", "pandas"]
         + ["polars", "scipy.stats", "sklearn.metrics", "sklearn.model_selection", "torch"]
         + ["torch._dynamo", "torch.utils.tensorboard", "torchmetrics"]
+        + ["parsed_configuration"]
     )
-    with mock.patch.dict(os.environ, command_environment()):
+    environment = command_environment()
+    environment["PYTHONPATH"] += f"{os.pathsep}{PRELOADS}"
+    with mock.patch.dict(os.environ, environment):
         forkserver.ensure_running()
     return context
 

@@ -5,6 +5,7 @@
 """
 
 import atexit
+import gc
 import os
 import resource
 import runpy
@@ -13,6 +14,8 @@ import sys
 import threading
 from pathlib import Path
 
+gc.freeze()  # what was imported before
+gc.enable()
 given = globals()
 os.chdir(given["folder"])
 for number, name in ((1, "output"), (2, "error")):
