@@ -313,7 +313,7 @@ def fork_server():
         + ["hydra.main", "lightning.pytorch", "matplotlib.figure", "numba", "optuna", "pandas"]
         + ["polars", "scipy.stats", "sklearn.metrics", "sklearn.model_selection", "torch"]
         + ["torch._dynamo", "torch.utils.tensorboard", "torchmetrics"]
-        + ["parsed_configuration"]
+        + ["inherited_server", "parsed_configuration"]
     )
     environment = command_environment()
     environment["PYTHONPATH"] += f"{os.pathsep}{PRELOADS}"
@@ -324,11 +324,15 @@ def fork_server():
 
 @pytest.fixture(scope="session")
 def command(fork_server, tmp_path_factory):
-    """Start `train.py` or another script in a process of its own, as a user would."""
+    """Start `train.py` or another script in a process of its own, as a user would.
+
+    If it inherits its server, the processes that it starts itself are forked from what it has
+    imported, and not from a server that imports for seconds.
+    """
     shown = tmp_path_factory.mktemp("shown")
     numbers = itertools.count()
 
-    def start(*words, folder, script="train.py", largest_file=None):
+    def start(*words, folder, script="train.py", largest_file=None, inherits_server=False):
         number = next(numbers)
         given = {
             "script": str(ROOT / script),
@@ -337,6 +341,7 @@ def command(fork_server, tmp_path_factory):
             "output": shown / f"{number}.out",
             "error": shown / f"{number}.err",
             "largest_file": largest_file,
+            "inherits_server": inherits_server,
         }
         process = fork_server.Process(
             target=runpy.run_path, args=(str(ROOT / "tests" / "forked.py"), given)
@@ -373,8 +378,9 @@ def new_command():
 def train_command(command, new_command):
     """Run `train.py` to its end in a process of its own, in a new interpreter if need be."""
 
-    def run(*words, folder, script="train.py", new=False):
-        process = (new_command if new else command)(*words, folder=folder, script=script)
+    def run(*words, folder, script="train.py", new=False, **further):
+        start = new_command if new else command
+        process = start(*words, folder=folder, script=script, **further)
         try:
             out, err = process.communicate(timeout=PATIENCE)
         finally:

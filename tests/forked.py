@@ -1,7 +1,7 @@
 """What a process of the fork server does for a test: a script, as if called by itself.
 
 `conftest.py` starts processes with a few variables set: `script`, `words`, `folder`,
-`output`, `error` and `largest_file`.
+`output`, `error`, `largest_file` and `inherits_server`.
 """
 
 import atexit
@@ -14,6 +14,10 @@ import sys
 import threading
 from pathlib import Path
 
+import inherited_server
+
+if globals()["inherits_server"]:
+    inherited_server.prepare()
 gc.freeze()  # what was imported before
 gc.enable()
 given = globals()

@@ -83,7 +83,7 @@ def test_killed_at_random_moments(
     rng = random.Random(7)
     todo, ended = [*words, "trainer.workers=2", f"paths.output_dir={folder}"], []
     for number in range(KILLS):
-        process = command(*todo, folder=tmp_path)
+        process = command(*todo, folder=tmp_path, inherits_server=True)
         wait_for(lambda process=process: len(workers_of(process)) == 2, process)
         time.sleep(rng.uniform(0, 0.8))
         family = descendants(process)
@@ -113,7 +113,7 @@ def test_killed_at_random_moments(
             assert "was ended by SIGKILL" in err
             assert "resume the run" in err
     assert sum(code != 0 for _, code, _ in ended) >= KILLS / 2
-    done = train_command(*todo, folder=tmp_path)
+    done = train_command(*todo, folder=tmp_path, inherits_server=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert outcome(folder) == alone
     assert not list(folder.rglob(".*.part*"))
@@ -127,6 +127,7 @@ def test_memory_that_does_not_suffice(tmp_path, train_command, words):
         f"paths.output_dir={tmp_path / 'run'}",
         "model.members.dense.network.units=[2000000,2000000]",
         folder=tmp_path,
+        inherits_server=True,
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -145,7 +146,7 @@ def test_a_search_takes_up_trials_whose_process_was_killed(
         "search.layers.model.network.units.choices=[4,8]", "tensorboard=false",
         "trainer.accelerator=cpu", f"paths.output_dir={tmp_path / 'search'}",
     ]  # fmt: skip
-    process = command(*words, folder=tmp_path)
+    process = command(*words, folder=tmp_path, inherits_server=True)
     folder = tmp_path / "search"
     wait_for(lambda: list(folder.glob("[0-3]/fits/*/*/last.ckpt")), process)
     for worker in workers_of(process)[:1]:
