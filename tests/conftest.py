@@ -313,7 +313,8 @@ def fork_server():
         + ["hydra.main", "lightning.pytorch", "matplotlib.figure", "numba", "optuna", "pandas"]
         + ["polars", "scipy.stats", "sklearn.metrics", "sklearn.model_selection", "torch"]
         + ["torch._dynamo", "torch.utils.tensorboard", "torchmetrics"]
-        + ["inherited_server", "parsed_configuration"]
+        + ["alembic.context", "optuna.importance", "optuna.storages._rdb.models"]
+        + ["sqlalchemy.dialects.sqlite", "inherited_server", "parsed_configuration"]
     )
     environment = command_environment()
     environment["PYTHONPATH"] += f"{os.pathsep}{PRELOADS}"
