@@ -6,9 +6,11 @@ are trained for a few epochs, so that a whole run takes a second or two.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import itertools
+import json
 import multiprocessing
 import os
 import pkgutil
@@ -373,6 +375,51 @@ def new_command():
         )
 
     return start
+
+
+@pytest.fixture(scope="session")
+def interpreter(tmp_path_factory):
+    """Start an interpreter with an environment of its own, that runs one script after another.
+
+    Each is forked from it once it has imported what commands need, and has what the interpreter
+    chose as it started: its encodings, or the packages of another folder.
+    """
+
+    @contextlib.contextmanager
+    def started(environment, folder):
+        process = subprocess.Popen(
+            [sys.executable, str(PRELOADS / "one_by_one.py")],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        shown = tmp_path_factory.mktemp("shown")
+        output, error = shown / "out", shown / "err"
+
+        def run(script, *words):
+            given = {
+                "script": str(script),
+                "words": [*map(str, words)],
+                "folder": str(folder),
+                "output": str(output),
+                "error": str(error),
+                "largest_file": None,
+                "inherits_server": False,
+            }
+            process.stdin.write(f"{json.dumps(given)}\n")
+            process.stdin.flush()
+            code = int(process.stdout.readline())
+            return subprocess.CompletedProcess(
+                words, code, output.read_text("utf-8"), error.read_text("utf-8")
+            )
+
+        try:
+            yield run
+        finally:
+            process.communicate()
+
+    return started
 
 
 @pytest.fixture(scope="session")
