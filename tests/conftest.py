@@ -50,6 +50,9 @@ N_OBJECTS = 120
 # Seconds after which a process hangs for sure, however busy the machine is.
 PATIENCE = 600
 
+# Most of what commands import.
+NEEDED = ("lcclassify.inference.loaded", "lcclassify.tasks.ensemble", "lcclassify.tasks.predict")
+
 TINY_DENSE = ("network.units=[6]", "fit.epochs=3", "fit.batch_size=32", "optimizer.lr=0.03")
 TINY_GRU = (
     "network.gru_units=[4]",
@@ -381,14 +384,14 @@ def new_command():
 def interpreter(tmp_path_factory):
     """Start an interpreter with an environment of its own, that runs one script after another.
 
-    Each is forked from it once it has imported what commands need, and has what the interpreter
-    chose as it started: its encodings, or the packages of another folder.
+    Each is forked from it once it has imported some modules, and has what the interpreter chose
+    as it started: its encodings, or the packages of another folder.
     """
 
     @contextlib.contextmanager
-    def started(environment, folder):
+    def started(environment, folder, modules=NEEDED):
         process = subprocess.Popen(
-            [sys.executable, str(PRELOADS / "one_by_one.py")],
+            [sys.executable, str(PRELOADS / "one_by_one.py"), *modules],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -1,8 +1,10 @@
-"""An interpreter that imports what commands need once, and is forked for one script after another.
+"""An interpreter that imports some modules once, and is forked for one script after another.
 
-Every line of its input is what `forked.py` is given; it answers with an exit code.
+Its words are the modules. Every line of its input is what `forked.py` is given; it answers with an
+exit code.
 """
 
+import importlib
 import json
 import os
 import runpy
@@ -12,10 +14,8 @@ from pathlib import Path
 from lcclassify.importing import uncollected
 
 with uncollected():
-    import lcclassify.inference.loaded
-    import lcclassify.tasks.ensemble
-    import lcclassify.tasks.predict
-    import lcclassify.tasks.train  # noqa: F401
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
 
 FORKED = str(Path(__file__).parents[1] / "forked.py")
 
