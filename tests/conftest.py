@@ -124,7 +124,8 @@ def pytest_collection():
     gc.disable()
 
 
-def pytest_collection_finish():
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop():  # which the process that only shares tests out calls as well
     """Collect it from now on, without looking through all that there is again and again."""
     gc.freeze()
     gc.enable()
