@@ -6,10 +6,13 @@ are trained for a few epochs, so that a whole run takes a second or two.
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib
 import itertools
+import json
 import multiprocessing
 import os
-import pickle
 import pkgutil
 import runpy
 import signal
@@ -31,20 +34,24 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, settings
-from omegaconf import OmegaConf
 from tensorboard.summary.writer import event_file_writer
 
 import lcclassify
 from lcclassify import codestamp
 from lcclassify.build import config_dir
 from lcclassify.cli import register_resolvers
+from lcclassify.importing import uncollected
 
 ROOT = Path(__file__).parents[1]
+PRELOADS = Path(__file__).with_name("preloads")
 CLASSES = ("flat", "fast", "slow")
 BANDS = ("g", "r")
 N_OBJECTS = 120
 # Seconds after which a process hangs for sure, however busy the machine is.
 PATIENCE = 600
+
+# Most of what commands import.
+NEEDED = ("lcclassify.inference.loaded", "lcclassify.tasks.ensemble", "lcclassify.tasks.predict")
 
 TINY_DENSE = ("network.units=[6]", "fit.epochs=3", "fit.batch_size=32", "optimizer.lr=0.03")
 TINY_GRU = (
@@ -112,6 +119,18 @@ def accelerator(request):
     return request.param
 
 
+def pytest_collection():
+    """Collect no garbage while modules are imported and tests are made: all of it stays."""
+    gc.disable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop():  # which the process that only shares tests out calls as well
+    """Collect it from now on, without looking through all that there is again and again."""
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """Return how many processes `-n auto` makes: each needs a gigabyte of memory."""
@@ -130,23 +149,8 @@ def _event_files_in_order():
 
 @pytest.fixture(scope="session", autouse=True)
 def _texts_of_the_configuration_parsed_once():
-    """Give the same YAML text a copy of what it was parsed to the first time.
-
-    A configuration is composed of dozens of files, most of them the same in hundreds of tests.
-    """
-    parse, parsed = OmegaConf.load, {}
-
-    def load(file):
-        if not hasattr(file, "read"):
-            return parse(file)
-        text = file.read()
-        if text not in parsed:
-            file.seek(0)  # parsed by its name, which errors tell
-            parsed[text] = pickle.dumps(parse(file))
-        return pickle.loads(parsed[text])
-
-    with mock.patch.object(OmegaConf, "load", staticmethod(load)):
-        yield
+    with mock.patch.object(sys, "path", [str(PRELOADS), *sys.path]):
+        importlib.import_module("parsed_configuration")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -249,7 +253,8 @@ def compose_config():
 @pytest.fixture(scope="session")
 def run_train(compose_config):
     """Train in this process; returns the result and what the terminal showed."""
-    from lcclassify.tasks.train import train
+    with uncollected():
+        from lcclassify.tasks.train import train
     from lcclassify.terminal import terminal
 
     def run(folder, *words):
@@ -309,23 +314,32 @@ def fork_server():
     # Functions import what is slow: all of it is named here, so that no process imports it.
     ours = pkgutil.walk_packages(lcclassify.__path__, "lcclassify.")
     context.set_forkserver_preload(
-        [module.name for module in ours]
+        ["uncollected"]
+        + [module.name for module in ours]
         + ["hydra.main", "lightning.pytorch", "matplotlib.figure", "numba", "optuna", "pandas"]
         + ["polars", "scipy.stats", "sklearn.metrics", "sklearn.model_selection", "torch"]
         + ["torch._dynamo", "torch.utils.tensorboard", "torchmetrics"]
+        + ["alembic.context", "optuna.importance", "optuna.storages._rdb.models"]
+        + ["sqlalchemy.dialects.sqlite", "inherited_server", "parsed_configuration"]
     )
-    with mock.patch.dict(os.environ, command_environment()):
+    environment = command_environment()
+    environment["PYTHONPATH"] += f"{os.pathsep}{PRELOADS}"
+    with mock.patch.dict(os.environ, environment):
         forkserver.ensure_running()
     return context
 
 
 @pytest.fixture(scope="session")
 def command(fork_server, tmp_path_factory):
-    """Start `train.py` or another script in a process of its own, as a user would."""
+    """Start `train.py` or another script in a process of its own, as a user would.
+
+    If it inherits its server, the processes that it starts itself are forked from what it has
+    imported, and not from a server that imports for seconds.
+    """
     shown = tmp_path_factory.mktemp("shown")
     numbers = itertools.count()
 
-    def start(*words, folder, script="train.py", largest_file=None):
+    def start(*words, folder, script="train.py", largest_file=None, inherits_server=False):
         number = next(numbers)
         given = {
             "script": str(ROOT / script),
@@ -334,6 +348,7 @@ def command(fork_server, tmp_path_factory):
             "output": shown / f"{number}.out",
             "error": shown / f"{number}.err",
             "largest_file": largest_file,
+            "inherits_server": inherits_server,
         }
         process = fork_server.Process(
             target=runpy.run_path, args=(str(ROOT / "tests" / "forked.py"), given)
@@ -367,11 +382,57 @@ def new_command():
 
 
 @pytest.fixture(scope="session")
+def interpreter(tmp_path_factory):
+    """Start an interpreter with an environment of its own, that runs one script after another.
+
+    Each is forked from it once it has imported some modules, and has what the interpreter chose
+    as it started: its encodings, or the packages of another folder.
+    """
+
+    @contextlib.contextmanager
+    def started(environment, folder, modules=NEEDED):
+        process = subprocess.Popen(
+            [sys.executable, str(PRELOADS / "one_by_one.py"), *modules],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        shown = tmp_path_factory.mktemp("shown")
+        output, error = shown / "out", shown / "err"
+
+        def run(script, *words):
+            given = {
+                "script": str(script),
+                "words": [*map(str, words)],
+                "folder": str(folder),
+                "output": str(output),
+                "error": str(error),
+                "largest_file": None,
+                "inherits_server": False,
+            }
+            process.stdin.write(f"{json.dumps(given)}\n")
+            process.stdin.flush()
+            code = int(process.stdout.readline())
+            return subprocess.CompletedProcess(
+                words, code, output.read_text("utf-8"), error.read_text("utf-8")
+            )
+
+        try:
+            yield run
+        finally:
+            process.communicate()
+
+    return started
+
+
+@pytest.fixture(scope="session")
 def train_command(command, new_command):
     """Run `train.py` to its end in a process of its own, in a new interpreter if need be."""
 
-    def run(*words, folder, script="train.py", new=False):
-        process = (new_command if new else command)(*words, folder=folder, script=script)
+    def run(*words, folder, script="train.py", new=False, **further):
+        start = new_command if new else command
+        process = start(*words, folder=folder, script=script, **further)
         try:
             out, err = process.communicate(timeout=PATIENCE)
         finally:

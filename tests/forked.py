@@ -1,10 +1,11 @@
 """What a process of the fork server does for a test: a script, as if called by itself.
 
 `conftest.py` starts processes with a few variables set: `script`, `words`, `folder`,
-`output`, `error` and `largest_file`.
+`output`, `error`, `largest_file` and `inherits_server`.
 """
 
 import atexit
+import gc
 import os
 import resource
 import runpy
@@ -13,6 +14,12 @@ import sys
 import threading
 from pathlib import Path
 
+import inherited_server
+
+if globals()["inherits_server"]:
+    inherited_server.prepare()
+gc.freeze()  # what was imported before
+gc.enable()
 given = globals()
 os.chdir(given["folder"])
 for number, name in ((1, "output"), (2, "error")):

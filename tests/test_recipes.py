@@ -10,8 +10,6 @@ import ast
 import os
 import re
 import shutil
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -101,21 +99,22 @@ def checkout(tmp_path_factory):
     return checkout
 
 
-def run(checkout: Path, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=checkout,
-        env=os.environ | {"PYTHONPATH": str(checkout / "src"), "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return done.stdout
+@pytest.fixture(scope="module")
+def command(checkout, interpreter):
+    """Run a script of the copy, or one that imports the copy's package."""
+    environment = os.environ | {"PYTHONPATH": str(checkout / "src"), "OMP_NUM_THREADS": "1"}
+    with interpreter(environment, checkout) as start:
+
+        def run(script, *words):
+            done = start(checkout / script, *words)
+            assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+            return done.stdout
+
+        yield run
 
 
 @pytest.mark.slow
-def test_what_recipes_add_is_tested(checkout):
+def test_what_recipes_add_is_tested(command, tmp_path):
     """Tests of the copy all pass, and those that a recipe names are among them."""
     wanted = {
         "representations/features/test_shape.py": ("brightest", 10),
@@ -126,14 +125,16 @@ def test_what_recipes_add_is_tested(checkout):
     }
     names = [f"tests/{name}" for name in wanted]
     chosen = " or ".join(words for words, _ in wanted.values())
-    shown = run(checkout, "-m", "pytest", "-v", "-p", "no:cacheprovider", *names, "-k", chosen)
+    tests = tmp_path / "tests.py"
+    tests.write_text("import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))")
+    shown = command(tests, "-v", "-p", "no:cacheprovider", *names, "-k", chosen)
     assert not re.search(r"FAILED|ERROR|SKIPPED", shown), shown
     for name, (_, least) in wanted.items():
         assert len(re.findall(rf"^tests/{name}::.* PASSED", shown, re.M)) >= least, shown
 
 
 @pytest.mark.slow
-def test_a_survey_without_python(checkout, survey_folder, tmp_path):
+def test_a_survey_without_python(checkout, command, survey_folder, tmp_path):
     (path,) = (path for path, _, _ in recipe("A survey without Python"))
     described = yaml.safe_load((checkout / path).read_text())
     assert described["defaults"][0] == "table"
@@ -152,15 +153,15 @@ def test_a_survey_without_python(checkout, survey_folder, tmp_path):
     name = Path(path).stem
     survey = [f"survey={name}", f"survey.root={data}", f"paths.cache_dir={tmp_path / 'cache'}"]
     small = [*QUICK, *QUIET, "trainer.accelerator=cpu", "model=dense", "model.fit.epochs=2"]
-    run(checkout, "train.py", *survey, *small, f"paths.output_dir={tmp_path / 'run'}")
+    command("train.py", *survey, *small, f"paths.output_dir={tmp_path / 'run'}")
     output = tmp_path / "out.csv"
-    run(checkout, "predict.py", survey[0], survey[1], f"bundle={tmp_path / 'run' / 'bundle'}",
+    command("predict.py", survey[0], survey[1], f"bundle={tmp_path / 'run' / 'bundle'}",
         f"output={output}", "report=false")  # fmt: skip
     assert len(pl.read_csv(output)) == len(objects)
 
 
 @pytest.mark.slow
-def test_a_stack_of_what_recipes_add(checkout, survey_words, survey_folder, tmp_path):
+def test_a_stack_of_what_recipes_add(command, survey_words, survey_folder, tmp_path):
     """The feature, the network and the loss are chosen by their names, and kept in a bundle."""
     words = [word for word in QUICK if not word.startswith("features=")]
     words += [*survey_words(survey_folder), *QUIET, "trainer.accelerator=cpu"]
@@ -169,14 +170,15 @@ def test_a_stack_of_what_recipes_add(checkout, survey_words, survey_folder, tmp_
     words += ["~model.members.bigru", "~model.members.trees", "model.head.shrinkage.folds=2"]
     words += [f"model.members.{name}.fit.epochs=2" for name in ("nightly", "dense")]
     out = tmp_path / "run"
-    run(checkout, "train.py", *words, f"paths.output_dir={out}")
+    command("train.py", *words, f"paths.output_dir={out}")
     bundle = yaml.safe_load((out / "bundle" / "bundle.yaml").read_text())
     assert {"brightest_g", "brightest_r"} <= set(bundle["feature_names"])
     config = yaml.safe_load((out / "config.yaml").read_text())["model"]["members"]
     assert config["dense"]["loss"]["_target_"] == "lcclassify.nn.losses.BrierLoss"
     assert "2 members (dense, nightly)" in (out / "bundle" / "MODEL_CARD.md").read_text()
-    load = "import lcclassify, sys; print(lcclassify.load(sys.argv[1]).classes)"
-    assert "flat" in run(checkout, "-c", load, str(out / "bundle"))
+    load = tmp_path / "load.py"
+    load.write_text("import lcclassify, sys; print(lcclassify.load(sys.argv[1]).classes)")
+    assert "flat" in command(load, out / "bundle")
 
 
 def test_entries_go_before_the_closing_bracket():

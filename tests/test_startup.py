@@ -1,5 +1,6 @@
 """What is slow to import does not stand before help, nor before errors of the configuration."""
 
+import os
 import subprocess
 import sys
 
@@ -23,18 +24,30 @@ getattr(cli, sys.argv.pop(1))()
 """
 
 
-def imported(folder, command, words):
-    """Run a command in a process of its own; what it said, and what slow things it imported."""
-    words = [sys.executable, "-c", SCRIPT, command, *words]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=folder)
-    *_, last = done.stdout.splitlines()
-    assert last.startswith("imported:"), done.stderr
-    return done.stdout + done.stderr, set(last.split()[1:])
+@pytest.fixture(scope="module")
+def imported(interpreter, tmp_path_factory):
+    """Run a command in a process of its own; what it said, and what slow things it imported.
+
+    The process is forked from one that has imported the commands, and would tell what slow things
+    those have imported, too.
+    """
+    folder = tmp_path_factory.mktemp("startup")
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    with interpreter(os.environ, folder, ["lcclassify.cli", "parsed_configuration"]) as start:
+
+        def run(command, words):
+            done = start(script, command, *words)
+            *_, last = done.stdout.splitlines()
+            assert last.startswith("imported:"), done.stderr
+            return done.stdout + done.stderr, set(last.split()[1:])
+
+        yield run
 
 
 @pytest.mark.parametrize("command", list(VERBS))
-def test_help(tmp_path, command):
-    said, slow = imported(tmp_path, command, ["--help"])
+def test_help(imported, command):
+    said, slow = imported(command, ["--help"])
     assert "debug: false" in said
     assert slow == set()
 
@@ -108,7 +121,7 @@ def test_the_list_of_verbs_may_be_cut():
         ),
     ],
 )
-def test_errors_of_the_configuration(tmp_path, command, words, sentence, allowed):
-    said, slow = imported(tmp_path, command, words)
+def test_errors_of_the_configuration(imported, command, words, sentence, allowed):
+    said, slow = imported(command, words)
     assert sentence in said
     assert slow <= set(allowed)

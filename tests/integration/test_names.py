@@ -53,23 +53,30 @@ def write_survey(folder):
     objects.write_csv(folder / "objects #%20=.csv")
 
 
+@pytest.fixture
+def in_ascii(interpreter, tmp_path):
+    """Run a script in a locale that knows ASCII only, by an interpreter that was started in it."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG"))}
+    environment |= {
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "OMP_NUM_THREADS": "1",
+    }
+    with interpreter(environment, tmp_path) as run:
+        told = tmp_path / "encoding.py"
+        told.write_text("import locale; print(locale.getpreferredencoding(False))")
+        assert run(told).stdout == "ANSI_X3.4-1968\n"
+        yield run
+
+
 @pytest.fixture(params=["C", "the tests' own"])
 def run(request, train_command, tmp_path):
     """Run a script in a locale that knows ASCII only, or in that of the tests."""
 
     def in_ascii(script, words):
-        # A new interpreter: it chooses the encoding as it starts.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG"))}
-        environment |= {
-            "LC_ALL": "C",
-            "PYTHONUTF8": "0",
-            "PYTHONCOERCECLOCALE": "0",
-            "OMP_NUM_THREADS": "1",
-        }
-        done = subprocess.run(
-            [sys.executable, str(ROOT / script), *words], capture_output=True, env=environment
-        )
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
+        done = request.getfixturevalue("in_ascii")(ROOT / script, *words)
+        return done.returncode, done.stdout, done.stderr
 
     def in_the_tests_own(script, words):
         done = train_command(*words, folder=tmp_path, script=script)

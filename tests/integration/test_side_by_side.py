@@ -3,7 +3,9 @@
 import os
 import random
 import signal
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -42,17 +44,23 @@ def descendants(process):
 
 
 def workers_of(process):
-    """Return the processes that fit: the children of the fork server."""
-    return [
-        each for child in descendants(process) for each in _children(child) if each.is_running()
-    ]
+    """Return the numbers of the processes that fit: the children of the fork server."""
+    children = children_of(process._process.pid)
+    return [worker for child in children for worker in children_of(child)]
 
 
-def _children(child):
+def children_of(number):
+    """Return the numbers of a process's children; none where it has ended.
+
+    psutil looks at all processes for that: whoever waited so would keep a processor busy.
+    """
     try:
-        return child.children()
-    except psutil.NoSuchProcess:
+        if sys.platform != "linux":
+            return [child.pid for child in psutil.Process(number).children()]
+        lists = [path.read_text() for path in Path(f"/proc/{number}/task").glob("*/children")]
+    except (OSError, psutil.NoSuchProcess):
         return []
+    return [int(child) for line in lists for child in line.split()]
 
 
 def test_the_same_bits(tmp_path, train_command, words, alone, outcome):
@@ -75,7 +83,7 @@ def test_killed_at_random_moments(
     rng = random.Random(7)
     todo, ended = [*words, "trainer.workers=2", f"paths.output_dir={folder}"], []
     for number in range(KILLS):
-        process = command(*todo, folder=tmp_path)
+        process = command(*todo, folder=tmp_path, inherits_server=True)
         wait_for(lambda process=process: len(workers_of(process)) == 2, process)
         time.sleep(rng.uniform(0, 0.8))
         family = descendants(process)
@@ -86,7 +94,7 @@ def test_killed_at_random_moments(
             process.send_signal(signal.SIGINT)
         else:
             for worker in workers_of(process)[:1]:
-                worker.send_signal(signal.SIGKILL)
+                os.kill(worker, signal.SIGKILL)
         _, err = process.communicate()
         _gone, left = psutil.wait_procs(family, timeout=60)
         assert not left
@@ -105,7 +113,7 @@ def test_killed_at_random_moments(
             assert "was ended by SIGKILL" in err
             assert "resume the run" in err
     assert sum(code != 0 for _, code, _ in ended) >= KILLS / 2
-    done = train_command(*todo, folder=tmp_path)
+    done = train_command(*todo, folder=tmp_path, inherits_server=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert outcome(folder) == alone
     assert not list(folder.rglob(".*.part*"))
@@ -119,6 +127,7 @@ def test_memory_that_does_not_suffice(tmp_path, train_command, words):
         f"paths.output_dir={tmp_path / 'run'}",
         "model.members.dense.network.units=[2000000,2000000]",
         folder=tmp_path,
+        inherits_server=True,
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -137,11 +146,11 @@ def test_a_search_takes_up_trials_whose_process_was_killed(
         "search.layers.model.network.units.choices=[4,8]", "tensorboard=false",
         "trainer.accelerator=cpu", f"paths.output_dir={tmp_path / 'search'}",
     ]  # fmt: skip
-    process = command(*words, folder=tmp_path)
+    process = command(*words, folder=tmp_path, inherits_server=True)
     folder = tmp_path / "search"
     wait_for(lambda: list(folder.glob("[0-3]/fits/*/*/last.ckpt")), process)
     for worker in workers_of(process)[:1]:
-        worker.send_signal(signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
     out, err = process.communicate()
     assert (process.returncode, err) == (0, ""), out
     assert "was ended by SIGKILL, perhaps for want of memory: it is begun again" in out

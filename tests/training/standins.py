@@ -1,5 +1,6 @@
 """Fits and jobs that do as they are told; a file of its own, which other processes import."""
 
+import gc
 import os
 import signal
 import time
@@ -64,3 +65,11 @@ class Interrupted:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.05)
         tell("alive")
+
+
+@dataclass(frozen=True)
+class Collects:
+    name: str
+
+    def run(self, tell):
+        tell("collects", gc.isenabled(), gc.get_freeze_count())

@@ -190,6 +190,14 @@ def test_a_process_ignores_ctrl_c_and_ends_with_its_words_told(standins):
     assert [(kind, words) for _, kind, words in events] == [("alive", ()), (ENDED, (0,))]
 
 
+def test_a_process_collects_garbage_but_not_what_it_inherited(standins):
+    with Processes() as processes:
+        processes.start(standins.Collects("one"))
+        ((_, kind, (enabled, frozen)),) = processes.listen()
+    assert (kind, enabled) == ("collects", True)
+    assert frozen > 100_000
+
+
 def test_a_watcher_ends_fits_in_other_processes(side_by_side, new_member):
     told = []
 

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from lcclassify.build import make_survey
 from lcclassify.errors import DataError
 from lcclassify.evaluation.report import write_metrics
+from lcclassify.importing import uncollected
 from lcclassify.inference.document import read_document
 from lcclassify.inference.expectations import Expectations
 from lcclassify.inference.writer import check_writable
@@ -78,8 +79,9 @@ def explain(cfg: DictConfig) -> ExplainResult:
     survey: Survey = make_survey(cfg)
     values = output.with_suffix(".json")
     check_apart([output, values], [*survey.files(), folder])
-    from lcclassify.inference.explaining import explain as explained
-    from lcclassify.inference.predictor import Predictor
+    with uncollected():
+        from lcclassify.inference.explaining import explain as explained
+        from lcclassify.inference.predictor import Predictor
 
     predictor = Predictor.load(folder, accelerator="cpu", expectations=expected)
     chunks = survey.chunks(labels=False, rows=CHUNK_ROWS)

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from lcclassify.errors import ConfigError, OutputError
 from lcclassify.files import write_result
+from lcclassify.importing import uncollected
 from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.document import read_document
 from lcclassify.inference.expectations import Expectations
@@ -69,9 +70,10 @@ def export(cfg: DictConfig) -> ExportResult:
     expected.check(document)
     decisions.check_document(document)
     check_apart([output], [folder])
-    from lcclassify.export.graph import OPSET, TREE_DOMAIN, TREE_OPSET
-    from lcclassify.export.onnx_model import largest_difference, onnx_model
-    from lcclassify.inference.bundle import load
+    with uncollected():
+        from lcclassify.export.graph import OPSET, TREE_DOMAIN, TREE_OPSET
+        from lcclassify.export.onnx_model import largest_difference, onnx_model
+        from lcclassify.inference.bundle import load
 
     bundle = load(folder)
     content: bytes = onnx_model(bundle, decisions, expected).SerializeToString()

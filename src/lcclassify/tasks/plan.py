@@ -11,6 +11,7 @@ from lcclassify.build import SURVEY_NAME, instantiate
 from lcclassify.checks import check_flag, check_keys, check_whole
 from lcclassify.cores import n_cores
 from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.importing import uncollected
 from lcclassify.inference.decisions import unknown_fraction
 from lcclassify.nn.priors import Priors
 from lcclassify.schema import STACK, InputSizes, PlainConfig
@@ -137,7 +138,8 @@ def make_plan(config: PlainConfig) -> Plan:
     members, head = _model(model)
     augment = AugmentSettings.from_config(config.get("augment", {}))
     redshift = _redshift(model, augment)
-    from lcclassify.training.fit import check_trainer  # Lightning comes last
+    with uncollected():
+        from lcclassify.training.fit import check_trainer  # Lightning comes last
 
     check_trainer(trainer_arguments(config))
     worker_count(config["trainer"])

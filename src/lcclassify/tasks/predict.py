@@ -22,6 +22,7 @@ from lcclassify.evaluation.report import (
     per_class_table,
     write_metrics,
 )
+from lcclassify.importing import uncollected
 from lcclassify.inference.decisions import Decisions
 from lcclassify.inference.document import fingerprint, read_document
 from lcclassify.inference.expectations import Expectations
@@ -134,7 +135,8 @@ def predict(cfg: DictConfig) -> PredictResult:
     others = [beside(output, kind) for kind in (MANIFEST, METRICS, REJECTS, REPORT, FOLDER)]
     check_apart([output, *others], [*survey.files(), bundle])
     engine: Engine = instantiate(cfg.engine)
-    from lcclassify.inference.loaded import loaded_predictor
+    with uncollected():
+        from lcclassify.inference.loaded import loaded_predictor
 
     # The same that the chunks will ask for.
     predictor = loaded_predictor(

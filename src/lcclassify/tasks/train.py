@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 from rich.console import Console
 
+from lcclassify.importing import uncollected
 from lcclassify.tasks.runs import open_run
 from lcclassify.terminal import terminal
 
@@ -38,6 +39,7 @@ def train(
     """
     run = open_run(cfg, overrides)
     # The configuration is checked before what takes seconds to import is.
-    from lcclassify.tasks.ensemble import train_ensemble
+    with uncollected():
+        from lcclassify.tasks.ensemble import train_ensemble
 
     return train_ensemble(run, console or terminal(), watcher, set() if said is None else said)

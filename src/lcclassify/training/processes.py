@@ -9,6 +9,7 @@ and no process has to be asked to.
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -32,6 +33,7 @@ PRELOADED: Final = (
     *(f"lcclassify.training.{name}" for name in ("members", "preloaded", "stacking")),
     *(f"lcclassify.nn.{name}" for name in ("bigru", "dense", "losses", "stack")),
 )
+_FIRST: Final = "lcclassify.training.uncollected"
 
 
 class Tell(Protocol):
@@ -80,7 +82,7 @@ def warm_up(*modules: str) -> None:
     if context.get_start_method() == "forkserver":
         from multiprocessing.forkserver import ensure_running
 
-        context.set_forkserver_preload([*PRELOADED, *modules])
+        context.set_forkserver_preload([_FIRST, *PRELOADED, *modules])
         ensure_running()
 
 
@@ -149,7 +151,7 @@ def _context() -> SpawnContext | ForkServerContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
+    context.set_forkserver_preload([_FIRST, *PRELOADED])
     return context
 
 
@@ -172,6 +174,8 @@ def _nameless_main() -> Iterator[None]:
 
 
 def _work(job: Job, connection: Connection) -> None:
+    gc.freeze()  # what was inherited
+    gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is for the process that started this
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
