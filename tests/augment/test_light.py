@@ -95,7 +95,8 @@ def test_the_objects_are_the_same(name, drawn, changed, assert_same):
 def test_three_observations_are_left(name, drawn, changed):
     after = changed(STEPS[name])
     before = drawn.curves.counts
-    assert (after.curves.counts >= np.minimum(before, 3)).all()
+    least = 1 if name == "truncate_early" else 3  # early, one detection is all that is known
+    assert (after.curves.counts >= np.minimum(before, least)).all()
     assert (after.curves.counts <= before).all()
     assert (after.curves.counts < before).sum() > 50
 
