@@ -274,6 +274,7 @@ def test_there_is_nothing_to_fit(step, random_curves, sample_of):
         (Truncate, {"probability": np.nan}, "probability"),
         (Truncate, {"days": (0, 3)}, "days must be two above 0, ascending"),
         (Truncate, {"days": [9, 3]}, "days must be two above 0, ascending"),
+        (Truncate, {"days": 30}, "days must be two above 0, ascending, got 30"),
         (Truncate, {"days": [1, 2, 3]}, "days must be two above 0, ascending"),
         (Truncate, {"days": [1, None]}, "days must be a finite number"),
     ],

@@ -22,6 +22,8 @@ TABLE = pl.DataFrame(
         "flags": [0, 0, 4, 0, None, 64],
         "chi/N": [1.0, 20.0, 1.0, float("nan"), 2.0, 3.0],
         "rejected": [False, False, True, False, False, None],
+        "large": [2**53, 2**53 + 1, 2**53, -(2**53), 0, None],
+        "spelled": ["F", "1", "no", "T", "0", "yes"],
         "zp": [27.5, 25.0, 27.5, 30.0, None, 26.0],
     }
 )
@@ -46,6 +48,11 @@ def survey(folder: Path, form: str = "csv", table: pl.DataFrame = TABLE, **optio
         ({"rejected": False}, [1, 2, 4, 5]),
         ({"rejected": "FALSE", "chi/N": {"max": 1}}, [1]),
         ({"passband": ["g", "r"]}, [1, 2, 3, 5, 6]),
+        ({"large": 2**53}, [1, 3]),
+        ({"large": [str(2**53 + 1)]}, [2]),
+        ({"spelled": False}, [1, 3, 5]),
+        ({"spelled": True}, [2, 4, 6]),
+        ({"spelled": ["t", "f"]}, [1, 4]),
     ],
 )
 def test_rows_that_pass(tmp_path, form, cuts, kept):
@@ -70,8 +77,22 @@ def test_objects_of_which_nothing_passes_are_without_observations(tmp_path):
     data = survey(tmp_path, objects="o.csv", cuts={"flags": 0}).read()
     assert data.report.objects_without_observations == 1
     (tmp_path / "o.csv").write_text("object_id\n3\n")
-    with pytest.raises(DataError, match="no object in common"):
+    with pytest.raises(DataError, match=r"^what survey\.cuts leaves .* no object in common"):
         survey(tmp_path, objects="o.csv", cuts={"flags": 0}).read()
+
+
+def test_rows_that_are_cut_are_no_limits_and_no_sentinels(tmp_path):
+    table = TABLE.with_columns(
+        flux=pl.Series([10.0, None, -999.0, -999.0, -999.0, 7.0]),
+        lim=pl.Series([None, 30.0, None, None, None, None]),
+        keep=pl.Series([1, 0, 0, 0, 0, 1]),
+    )
+    options = {"columns": {"limit": "lim"}, "limit_sigmas": 3.0}
+    told = survey(tmp_path, table=table, **options).read().report.sentences()
+    assert any("upper limit" in sentence for sentence in told)
+    assert any("missing_brightness" in sentence for sentence in told)
+    told = survey(tmp_path, table=table, cuts={"keep": 1}, **options).read().report.sentences()
+    assert told == ["4 observations were left out by survey.cuts."]
 
 
 def test_chunks_count_what_reading_at_once_counts(tmp_path):
@@ -86,6 +107,8 @@ def test_chunks_count_what_reading_at_once_counts(tmp_path):
     ("cuts", "message"),
     [
         ([1], "survey.cuts must be a mapping"),
+        ({"flags": "-"}, "which stands for no value"),
+        ({"flags": [0, float("nan")]}, "which stands for no value"),
         ({"flags": None}, "must be a value, a list of values or"),
         ({"flags": []}, "must be a value, a list of values or"),
         ({"flags": {}}, "must be a range"),
@@ -124,6 +147,30 @@ def test_zero_points_of_rows_may_be_missing_by_a_number(tmp_path):
     table = TABLE.with_columns(pl.col("zp").fill_null(-999.0))
     found = survey(tmp_path, table=table, columns={"zeropoint": "zp"}, missing_brightness=[-999.0])
     assert found.read().report.nan_flux == 1
+
+
+def test_a_missing_brightness_with_a_limit_keeps_its_zero_point(tmp_path):
+    table = TABLE[:2].with_columns(
+        flux=pl.Series([10.0, -999.0]), flux_err=pl.Series([1.0, -999.0]), lim=pl.Series([None, 30])
+    )
+    found = survey(
+        tmp_path,
+        table=table,
+        columns={"zeropoint": "zp", "limit": "lim"},
+        limit_sigmas=3.0,
+        missing_brightness=[-999.0],
+    )
+    rows = found.read().light_curves.observations
+    assert rows["flux"].to_list() == pytest.approx([10.0, 0.0])
+    assert rows["flux_err"].to_list() == pytest.approx([1.0, 100.0])
+
+
+def test_what_is_hardly_a_zero_point_is_said(tmp_path):
+    table = TABLE.with_columns(pl.col("zp").fill_null(99.0))
+    found = survey(tmp_path, table=table, columns={"zeropoint": "zp"})
+    with pytest.raises(DataError, match=r"line 6: the zero-point 99\.0 is hardly one"):
+        found.read()
+    assert found.chunks(on_error="quarantine").read(0).rejects.height == 1
 
 
 def test_magnitudes_have_no_zero_points_of_rows(tmp_path):

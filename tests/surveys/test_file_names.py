@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,7 @@ def test_several_patterns_and_the_first_place_that_has_files(tmp_path, monkeypat
     [
         (["{object_id}.csv", "all.csv"], "the same words in braces"),
         ("{object_id}/{object_id}.csv", "twice"),
+        ("{passband}/{object_id}/{object_id}.csv", r"\{object_id\} twice"),
         ("{object_id}/**/x.csv", r"\*\* before braces"),
     ],
 )
@@ -153,6 +155,57 @@ def test_no_file_and_blank_names(tmp_path):
     (tmp_path / " .csv").write_text("")
     with pytest.raises(DataError, match="does not say"):
         named_files("{object_id}.csv", tmp_path)
+
+
+def test_the_fingerprint_follows_what_names_say(tmp_path):
+    (tmp_path / "SN1_g_r.csv").write_text("mjd,flux,flux_err\n1,2,3\n")
+    patterns = ("{object_id}_{passband}_*.csv", "{object_id}_*_{passband}.csv")
+    found = [TableSurvey(pattern, BANDS, root=tmp_path).fingerprint() for pattern in patterns]
+    assert found[0] != found[1]
+
+
+def test_an_object_without_a_row_is_told_of(tmp_path):
+    table = rows(["a", "b", "c"])
+    split(table, tmp_path, "{object_id}.csv", "object_id")
+    (tmp_path / "b.csv").write_text("mjd,passband,flux,flux_err\n")
+    found = TableSurvey("{object_id}.csv", BANDS, root=tmp_path)
+    data = found.read()
+    assert data.report.objects_without_observations == 1
+    assert data.light_curves.objects["object_id"].to_list() == ["a", "b", "c"]
+    objects = found.chunks().objects
+    assert objects is not None
+    assert objects.height == 3
+
+
+def test_tables_of_one_row_an_object_take_no_braces(tmp_path):
+    lists = {"mjd": [[1.0]], "passband": [["g"]], "flux": [[1.0]], "flux_err": [[1.0]]}
+    pl.DataFrame(lists).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ConfigError, match="take no braces"):
+        TableSurvey("{object_id}.parquet", BANDS, root=tmp_path).read()
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    name = os.fsencode(tmp_path) + b"/SN\xe9.csv"
+    try:
+        with open(name, "w") as file:
+            file.write("mjd,passband,flux,flux_err\n")
+    except OSError:
+        pytest.skip("the file system has no such names")
+    with pytest.raises(DataError, match="does not say"):
+        TableSurvey("{object_id}.csv", BANDS, root=tmp_path).read()
+
+
+@pytest.mark.parametrize("pattern", ["*.csv", "**/{object_id}.csv", "{object_id}.csv"])
+def test_the_root_is_a_plain_path(tmp_path, monkeypatch, pattern):
+    table = rows(["a"])
+    for folder in ("br[1]", "br1", "here"):
+        (tmp_path / folder).mkdir()
+    table.write_csv(tmp_path / "br[1]" / "a.csv")
+    rows(["x"]).write_csv(tmp_path / "br1" / "x.csv")
+    rows(["y"]).write_csv(tmp_path / "here" / "y.csv")
+    monkeypatch.chdir(tmp_path / "here")
+    found = TableSurvey(pattern, BANDS, root=tmp_path / "br[1]")
+    assert [file.name for file in found.files()] == ["a.csv"]
 
 
 @pytest.mark.parametrize("pattern", ["*.csv", "{object_id}.csv"])

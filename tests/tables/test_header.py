@@ -47,6 +47,7 @@ def check(data: Any) -> None:
         (lines(" ", "# made, by hand", "#", "# " + ", ".join(NAMES)), {"comment": "#"}),
         (lines("\t", "% made by hand", "%% " + "\t".join(NAMES)), {"comment": "%"}),
         (lines(" ", "# made by hand", " ".join(NAMES), "# of columns"), {"comment": "#"}),
+        (lines(" ", "# " + " ".join(NAMES), "# days mag", "#7 59000 g 1 1"), {"comment": "#"}),
         (lines(","), {"names": NAMES}),
         (lines(" "), {"names": NAMES}),
         (lines(";", "# no names"), {"names": NAMES, "comment": "#"}),

@@ -155,9 +155,10 @@ class Truncate:
     def __post_init__(self) -> None:
         require_share(**{"augment: probability": self.probability})
         if self.days is not None:
-            days = tuple(check_number("augment: days", each) for each in self.days)
+            pair = self.days if isinstance(self.days, tuple | list) else ()
+            days = tuple(check_number("augment: days", each) for each in pair)
             if len(days) != 2 or not 0 < days[0] <= days[1]:
-                raise ConfigError(f"augment: days must be two above 0, ascending, got {list(days)}")
+                raise ConfigError(f"augment: days must be two above 0, ascending, got {self.days}")
             object.__setattr__(self, "days", days)
 
     def fitted(self, sample: Sample) -> Truncate:

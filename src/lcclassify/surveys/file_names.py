@@ -37,8 +37,8 @@ def places(spec: paths.PathSpec | None) -> tuple[str, ...]:
     parts = _parts(spec)
     said = [_PLACE.findall(part) for part in parts]
     for part, names in zip(parts, said, strict=True):
-        if len(set(names)) < len(names):
-            raise ConfigError(f"survey.observations has {{{names[0]}}} twice in '{part}'")
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ConfigError(f"survey.observations has {{{twice[0]}}} twice in '{part}'")
         if set(names) != set(said[0]):
             raise ConfigError(
                 "survey.observations must have the same words in braces in all patterns, got "
@@ -108,9 +108,14 @@ def _said(file: Path, part: str) -> dict[str, str]:
     for component, name in zip(components, file.parts[-len(components) :], strict=True):
         if match := re.fullmatch(_regex(component), name):
             found |= {key: value.strip() for key, value in match.groupdict().items()}
-    if not all(found.values()) or len(found) < len(_PLACE.findall(part)):
+    complete = len(found) == len(_PLACE.findall(part))
+    if not complete or not all(_is_text(value) for value in found.values()):
         raise DataError(f"{file}: its name does not say what '{part}' says it does")
     return found
+
+
+def _is_text(value: str) -> bool:
+    return bool(value) and value.isprintable()  # no undecodable bytes of a name
 
 
 def _regex(component: str) -> str:

@@ -79,12 +79,15 @@ def expand(spec: PathSpec, argument: str, root: Path | None = None) -> list[Path
 def _matches(part: str, argument: str, root: Path | None) -> list[Path]:
     path = Path(part).expanduser()
     starts = [Path.cwd()] if root is None else [root, Path.cwd()]
-    candidates = [path] if path.is_absolute() else [start / path for start in starts]
-    for candidate in candidates:
+    starts = [Path(path.anchor)] if path.is_absolute() else starts
+    candidates = [start / path for start in starts]
+    for start, candidate in zip(starts, candidates, strict=True):
         if candidate.is_file():
             return [candidate.absolute()]
         if glob.has_magic(part):
-            files = [Path(name).absolute() for name in glob.glob(str(candidate), recursive=True)]
+            pattern = str(path.relative_to(path.anchor))  # the folder is a plain path
+            names = glob.glob(pattern, root_dir=start, recursive=True)
+            files = [(start / name).absolute() for name in names]
             files = [file for file in files if file.is_file()]
             if files:
                 return files

@@ -27,6 +27,7 @@ _POSITIVE: Final = (*TRUE, "+", "positive", "+1")
 _NEGATIVE: Final = (*FALSE, "-", "negative", "-1", "-1.0")
 _MAGNITUDES: Final = (-5.0, 40.0)  # outside of them are sentinels, or negative fluxes
 _LARGEST_FLUX: Final = 1e15
+_LARGEST_ZEROPOINT: Final = 60.0  # that of erg/s/cm2/Hz is -48.6
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ class Photometry:
             passband = passband.cast(pl.String).str.strip_chars().replace(self.aliases)
         rows = rows.with_columns(passband, pl.col(MJD) + self.time_offset)
         if self.missing:
-            names = (FLUX, FLUX_ERR, ZEROPOINT)
-            columns = [pl.col(name) for name in names if name in rows.columns]
+            columns = [pl.col(FLUX), pl.col(FLUX_ERR)]
             absent = pl.any_horizontal(
                 column.is_in(self.missing).fill_null(False) for column in columns
             )
@@ -67,7 +67,17 @@ class Photometry:
             rows = rows.with_columns(value.set(~odd.fill_null(False), None).alias(IMPLAUSIBLE))
         flux, error = self.brightness.to_flux(pl.col(FLUX), pl.col(FLUX_ERR), pl.col(PASSBAND))
         if ZEROPOINT in rows.columns:
-            scale = self.brightness.scale_from(pl.col(ZEROPOINT))
+            own = pl.col(ZEROPOINT)
+            stated = own.is_not_null() & own.is_not_nan() & ~own.is_in(self.missing)
+            odd_own = rows.select(pl.when(stated & (own.abs() > _LARGEST_ZEROPOINT)).then(own))
+            said = pl.format(
+                "the zero-point {} is hardly one: if it stands for none, set "
+                "survey.missing_brightness=[...] with it",
+                pl.col(ZEROPOINT),
+            )
+            wrong = odd_own.select(pl.when(own.is_not_null()).then(said)).to_series()
+            faults = first_of([faults, wrong if wrong.null_count() < len(wrong) else None])
+            scale = self.brightness.scale_from(pl.when(stated).then(own))
             flux, error = flux * scale, error * scale
         rows = rows.with_columns(flux.alias(FLUX), error.alias(FLUX_ERR))
         if IS_LIMIT in rows.columns:

@@ -135,12 +135,9 @@ class TableSurvey(Survey):
         self.columns = column_names(columns)
         if objects is None and self.columns["objects_id"] is not None:
             raise ConfigError("survey.columns.objects_id needs an object table: survey.objects")
+        own = self.columns[ZEROPOINT]
         self.brightness = Brightness.of(
-            brightness,
-            zeropoint,
-            softening,
-            self.passbands,
-            zeropoint_column=self.columns[ZEROPOINT],
+            brightness, zeropoint, softening, self.passbands, zeropoint_column=own
         )
         self.zeropoint = self.brightness.zeropoint
         self.id_type = check_choice("survey.id_type", id_type, ("auto", "integer", "string"))
@@ -178,20 +175,23 @@ class TableSurvey(Survey):
         observation_files = [file.path for file in named]
         columns = {**observation_columns(self.columns, self.told), **self.cuts.columns()}
         if not object_files and has_lists(observation_files, columns):
-            object_files = observation_files  # of one row an object
+            if self.told:
+                raise ConfigError("survey.observations: tables of one row an object take no braces")
+            object_files = observation_files
         if object_files:
             files = self._opened(named, columns, rows)
             return Opened(files, partial(self._read_objects, object_files, labels))
         if self.overrides is not None:
             raise ConfigError("survey.overrides needs an object table: survey.objects")
         carried = self._object_columns()
-        for name in self.told:
-            carried.pop(name, None)
-        files = self._opened(named, {**carried, **columns}, rows)
         table = partial(self._carried_classes, observation_files, labels)
         if OBJECT_ID in self.told:
             ids = [pl.Series([file.says[OBJECT_ID] for file in named])]
-        else:
+            del carried[OBJECT_ID]
+            if not carried:  # so that an object of whose file no row can be used is told of
+                table = partial(self._named_objects, ids[0])
+        files = self._opened(named, {**carried, **columns}, rows)
+        if OBJECT_ID not in self.told:
             starts = [(file, min(file.end, file.first + file.step)) for file in files]
             ids = [file.read(file.first, stop).frame[OBJECT_ID] for file, stop in starts]
         return Opened(files, table, self._type_of(ids, OBJECT_ID in self.told))
@@ -234,6 +234,11 @@ class TableSurvey(Survey):
         taxonomy, messages = self.labels.found(table, labels)
         return WholeTable.of(self.labels.mapped(table), self, labels, taxonomy, (*told, *messages))
 
+    def _named_objects(self, names: pl.Series) -> WholeTable:
+        """Return an object table of nothing but what the names of files say."""
+        ids = self._ids(names, self._type_of([names], True))[0].unique().alias(OBJECT_ID)
+        return WholeTable.of(ids.to_frame(), self, False, self.taxonomy)
+
     def _carried_classes(self, files: Sequence[Path], labels: bool) -> WholeTable:
         """Look for the classes of observations that carry their labels, if they are to be found."""
         if not labels or self.columns[LABEL] is None:
@@ -254,8 +259,7 @@ class TableSurvey(Survey):
         frame = self.labels.mapped(self._object_values(frame.with_columns(ids)))
         odd = None
         if FLUX in frame.columns:  # else ids alone
-            frame = self.cuts.apply(frame)
-            frame, odd = self.photometry.apply(frame)
+            frame, odd = self.photometry.apply(self.cuts.apply(frame))
         rows, others = cast_observations(frame, self.passbands, id_type)
         if IS_CUT in rows.columns:  # whatever else these hold, such as another passband
             cut = rows[IS_CUT]
@@ -289,7 +293,7 @@ class TableSurvey(Survey):
             "survey": self.name,
             "code": code_stamp("surveys", "tables"),
             "observations": paths.stamps(file.path for file in observation_files),
-            "told": list(self.told),
+            "told": [dict(file.says) for file in observation_files] if self.told else [],
             "cuts": self.cuts.described(),
             "objects": paths.stamps(object_files),
             "text_form": asdict(self.form) | {"names": list(self.form.names)},

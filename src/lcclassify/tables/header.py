@@ -26,6 +26,8 @@ from lcclassify.tables.textform import (
 # A single blank as separator is for files with empty fields, which their author must tell.
 _TRIED: Final = (",", "\t", ";", "|", WHITESPACE)
 
+_COMMENTS: Final = 200  # before the first row that are looked at
+
 Spellings = Sequence[Sequence[str]]  # for every column that must be there the names it may have
 
 
@@ -46,7 +48,8 @@ def text_columns(file: Path, columns: Mapping[str, Column], form: TextForm) -> T
 def find_header(file: Path, form: TextForm, wanted: Spellings) -> tuple[TextForm, Record]:
     """Find the line of column names, and the separator if the form has none.
 
-    It is the first line that is no comment, maybe behind a ``#``, or the last comment before.
+    It is the first line that is no comment, maybe behind a ``#``, or the last comment before that
+    has the names.
 
     Args:
         file: Text, plain or compressed.
@@ -113,24 +116,23 @@ def _candidates(
     if not (below and len(below[0].fields) == len(bare.fields) < len(first.fields)):
         yield first
     yield bare
-    if form.comment is not None and (above := _comment_above(file, form)) is not None:
-        yield above
+    if form.comment is not None:
+        yield from _comments_above(file, form)
 
 
-def _comment_above(file: Path, form: TextForm) -> Record | None:
-    """Return the last comment before the first row as names of columns."""
-    last = None
+def _comments_above(file: Path, form: TextForm) -> Iterator[Record]:
+    """Yield the comments before the first row as names of columns, the last one first."""
+    comments = []
     with lines_of(file) as lines:
         for number, line in enumerate(lines, start=1):
             if is_comment(line, form):
-                last = number, line
+                comments.append((number, line))
             elif line.strip():
                 break
-    if last is None:
-        return None
-    number, line = last
-    found = next(split([line.lstrip().lstrip(form.comment)], replace(form, comment=None)), None)
-    return None if found is None else Record(number, number, _bare(found.fields, ""))
+    for number, line in reversed(comments[-_COMMENTS:]):
+        text = line.lstrip().lstrip(form.comment)
+        for found in split([text], replace(form, comment=None)):
+            yield Record(number, number, _bare(found.fields, ""))
 
 
 def _bare(fields: Sequence[str], mark: str) -> list[str]:

@@ -158,6 +158,11 @@ def predict(cfg: DictConfig) -> PredictResult:
                 "The bundle was trained with the detections that its survey states, and here none "
                 "are: the detection_snr of the survey tells, and probabilities change with that."
             )
+        if days is not None:
+            sentences.append(
+                f"Objects are looked at until {days:g} days after their first detection, those "
+                "never detected as a whole."
+            )
         sentences += expected.sentences(predictor.bundle)
         key = fingerprint(bundle)
 
