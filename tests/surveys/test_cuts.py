@@ -51,6 +51,7 @@ def survey(folder: Path, form: str = "csv", table: pl.DataFrame = TABLE, **optio
         ({"large": 2**53}, [1, 3]),
         ({"large": [str(2**53 + 1)]}, [2]),
         ({"spelled": False}, [1, 3, 5]),
+        ({"rejected": 0}, [1, 2, 4, 5]),
         ({"spelled": True}, [2, 4, 6]),
         ({"spelled": ["t", "f"]}, [1, 4]),
     ],

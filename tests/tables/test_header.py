@@ -43,6 +43,8 @@ def check(data: Any) -> None:
         (lines(",", "# " + ", ".join(NAMES)), {}),
         (lines(" ", " " + ", ".join(NAMES), ahead=" "), {}),
         (lines(" ", "# " + ", ".join(NAMES), ahead=" "), {}),
+        (lines(" ", "# " + " ".join(NAMES)) + "#7 1 g 1 1\n", {}),
+        (lines(",", "#" + ",".join(NAMES), "#7,1,g,1,1") + "# the end\n", {}),
         (lines(" ", "# made by hand", "# " + " ".join(NAMES)), {"comment": "#"}),
         (lines(" ", "# made, by hand", "#", "# " + ", ".join(NAMES)), {"comment": "#"}),
         (lines("\t", "% made by hand", "%% " + "\t".join(NAMES)), {"comment": "%"}),

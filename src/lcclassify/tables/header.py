@@ -26,6 +26,7 @@ from lcclassify.tables.textform import (
 # A single blank as separator is for files with empty fields, which their author must tell.
 _TRIED: Final = (",", "\t", ";", "|", WHITESPACE)
 
+_MARK: Final = "#"  # of comments, where nothing is said
 _COMMENTS: Final = 200  # before the first row that are looked at
 
 Spellings = Sequence[Sequence[str]]  # for every column that must be there the names it may have
@@ -65,19 +66,19 @@ def find_header(file: Path, form: TextForm, wanted: Spellings) -> tuple[TextForm
     """
     tabbed = {".tsv", ".tab"} & {suffix.lower() for suffix in file.suffixes}
     usual = form.separator or ("\t" if tabbed else ",")
-    found, fits = _read(file, replace(form, separator=usual), wanted)
+    usual_form, found, fits = _read(file, replace(form, separator=usual), wanted)
     if fits:
-        return replace(form, separator=usual), found
+        return usual_form, found
     if any("\0" in field for field in found.fields):
         raise DataError(f"{file} is not a text table: its first line holds zero bytes")
     for separator in _TRIED:
         if separator == usual:
             continue
-        other, fits = _read(file, replace(form, separator=separator), wanted)
+        other_form, other, fits = _read(file, replace(form, separator=separator), wanted)
         if not fits:
             continue
         if form.separator is None:
-            return replace(form, separator=separator), other
+            return other_form, other
         named = {character: word for word, character in SEPARATORS.items()}
         raise DataError(
             f"{file} is separated by {named[separator]}, not by "
@@ -88,30 +89,37 @@ def find_header(file: Path, form: TextForm, wanted: Spellings) -> tuple[TextForm
         raise DataError(
             f"{file} has no line of {len(form.names)} fields at its beginning, as survey.names says"
         )
-    return replace(form, separator=usual), found
+    return usual_form, found
 
 
-def _read(file: Path, form: TextForm, wanted: Spellings) -> tuple[Record, bool]:
-    """Return the header as a separator has it, and whether it and the line below it fit."""
+def _read(file: Path, form: TextForm, wanted: Spellings) -> tuple[TextForm, Record, bool]:
+    """Return the header as a separator has it, and whether it and the line below it fit.
+
+    Where the header is behind a mark, other lines with one are comments.
+    """
     rows = list(islice(records(file, form), 2))
     first = rows[0] if rows else Record(0, 0, [])
     if form.names:
         names = list(form.names) if rows else []
-        return Record(0, 0, names), len(first.fields) == len(form.names)
+        return form, Record(0, 0, names), len(first.fields) == len(form.names)
     for header in _candidates(file, form, first, rows[1:]):
         found = {field.strip() for field in header.fields}
         if all(found.intersection(spellings) for spellings in wanted):
             below = next((row for row in rows if row.first_line > header.last_line), None)
             # Names may have commas between them where values have blanks.
-            return header, below is None or len(below.fields) > 1 or len(header.fields) == 1
-    return first, False
+            fits = below is None or len(below.fields) > 1 or len(header.fields) == 1
+            marked = header.fields != first.fields and first.fields[0].startswith(_MARK)
+            if marked and form.comment is None:
+                form = replace(form, comment=_MARK)
+            return form, header, fits
+    return form, first, False
 
 
 def _candidates(
     file: Path, form: TextForm, first: Record, below: Sequence[Record]
 ) -> Iterator[Record]:
     """Yield what the header may be, the likeliest first."""
-    bare = first._replace(fields=_bare(first.fields, "#"))
+    bare = first._replace(fields=_bare(first.fields, _MARK))
     # A mark that stands alone is no name where the row below has a field less.
     if not (below and len(below[0].fields) == len(bare.fields) < len(first.fields)):
         yield first
