@@ -144,6 +144,13 @@ def test_patterns_that_contradict_themselves(spec, message):
         places(spec)
 
 
+def test_names_of_columns_that_are_not_read_are_refused(tmp_path):
+    for name in ("passband", "object_id"):
+        with pytest.raises(ConfigError, match=f"columns.{name} has no effect"):
+            TableSurvey("{passband}_{object_id}.csv", BANDS, columns={name: "x"})
+    TableSurvey("{object_id}.csv", BANDS, objects="o.csv", columns={"object_id": "x"})  # of that
+
+
 def test_no_file_and_blank_names(tmp_path):
     with pytest.raises(DataError, match="matches no file"):
         named_files("{object_id}.csv", tmp_path)

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 
-from lcclassify.errors import ConfigError
+from lcclassify.errors import ConfigError, TrainingError
 from lcclassify.evaluation.tensorboard import ValidationLog
 from lcclassify.training.checkpoints import EpochCheckpoint
 from lcclassify.training.members import fit_member
@@ -71,6 +71,15 @@ def test_a_callback_that_needs_event_files_is_refused_without(new_context, new_m
     context = replace(context, trainer={**context.trainer, "callbacks": {"rate": rate}})
     with pytest.raises(ConfigError, match="no logger"):
         fit_member(context, new_member(epochs=1), "holdout")
+
+
+def test_what_a_callback_raises_is_one_sentence(new_context, new_member, tmp_path):
+    context = new_context(tmp_path / "fits")
+    stop = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "nope"}
+    context = replace(context, trainer={**context.trainer, "callbacks": {"stop": stop}})
+    with pytest.raises(TrainingError, match=r"configured callbacks failed: .*nope") as caught:
+        fit_member(context, new_member(epochs=1), "holdout")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_fits_scalars_by_epoch(watched, new_member):

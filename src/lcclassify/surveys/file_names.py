@@ -49,6 +49,22 @@ def places(spec: paths.PathSpec | None) -> tuple[str, ...]:
     return tuple(name for name in PLACES if said and name in said[0])
 
 
+def check_columns(
+    told: Sequence[str], columns: Mapping[str, str | None], *, has_objects: bool
+) -> None:
+    """Refuse names of columns that are not read because the names of files say it.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    for name in told:
+        if columns[name] is not None and not (name == OBJECT_ID and has_objects):
+            raise ConfigError(
+                f"survey.columns.{name} has no effect where survey.observations has {{{name}}}: "
+                "set it to null"
+            )
+
+
 def named_files(spec: paths.PathSpec, root: Path | None) -> list[NamedFile]:
     """Return the files of `survey.observations`, those of an object together.
 

@@ -21,7 +21,7 @@ from lcclassify.surveys.canonical import DETECTION_SNR, cast_observations
 from lcclassify.surveys.casts import first_of
 from lcclassify.surveys.chunks import CHUNK_ROWS, WholeTable
 from lcclassify.surveys.cuts import IS_CUT, Cuts
-from lcclassify.surveys.file_names import NamedFile, named_files, places
+from lcclassify.surveys.file_names import NamedFile, check_columns, named_files, places
 from lcclassify.surveys.labels import Labels
 from lcclassify.surveys.overrides import overridden
 from lcclassify.surveys.photometry import IMPLAUSIBLE, ZEROPOINT, Photometry
@@ -133,6 +133,7 @@ class TableSurvey(Survey):
         self.told = places(observations)
         self.form = options.text_form(separator, comment, names)
         self.columns = column_names(columns)
+        check_columns(self.told, self.columns, has_objects=objects is not None)
         if objects is None and self.columns["objects_id"] is not None:
             raise ConfigError("survey.columns.objects_id needs an object table: survey.objects")
         own = self.columns[ZEROPOINT]

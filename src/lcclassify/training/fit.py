@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.trainer.states import TrainerStatus
@@ -137,7 +138,7 @@ def fit_network(
     with warnings.catch_warnings():
         hush()
         trainer = _build_trainer(settings, trainer_config, callbacks, logger)
-        _run(trainer, module, data, resumed)
+        _run(trainer, module, data, resumed, own=bool(trainer_config.get("callbacks")))
     # From the files rather than from the callbacks: spawned processes had their own.
     last = read_checkpoint(folder / LAST)
     chosen = last if kept == "last" else read_checkpoint(folder / BEST)
@@ -240,7 +241,10 @@ def _run(
     module: ClassifierModule,
     data: LightCurveDataModule,
     resumed: Path | None,
+    *,
+    own: bool,
 ) -> None:
+    """Train; `own` says whether there are callbacks of the user's, which may raise anything."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(
@@ -258,6 +262,11 @@ def _run(
     except MisconfigurationException as error:  # of a callback, which only a fit asks
         reason = " ".join(str(error).split())
         raise ConfigError(f"the trainer refuses its settings: {reason}") from error
+    except RuntimeError as error:
+        if not own or isinstance(error, torch.OutOfMemoryError):
+            raise
+        reason = " ".join(str(error).split())
+        raise TrainingError(f"training with the configured callbacks failed: {reason}") from error
     except ProcessRaisedException as error:
         # A spawned process tells its error as the text of a traceback.
         kind, _, reason = str(error).strip().splitlines()[-1].partition(": ")
