@@ -6,6 +6,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
+from lcclassify import codestamp
 from lcclassify.build import config_dir, instantiate
 from lcclassify.cli import register_resolvers
 from lcclassify.errors import ConfigError
@@ -133,6 +134,8 @@ def test_fingerprint_is_plain_and_tells_settings_and_code_apart(other_code):
         "survey.classes.92.latitude_scale=5.0",
     ):
         assert survey(word).fingerprint() != base, word
+    # The simulated tables are read by what reads all tables.
+    assert base["code"] == codestamp.code_stamp("simulation", "surveys", "tables")
     other_code()
     assert survey().fingerprint() != base
 

@@ -166,7 +166,7 @@ class SimulatedSurvey(MemorySurvey):
         """Describe the settings that decide what `read` returns."""
         return {
             "survey": self.name,
-            "code": code_stamp("simulation"),
+            "code": code_stamp("simulation", "surveys", "tables"),
             "classes": {label: describe(one) for label, one in self.classes.items()},
             "cadence": describe(self.cadence),
             "hosts": describe(self.hosts),

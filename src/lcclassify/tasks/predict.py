@@ -197,7 +197,7 @@ def predict(cfg: DictConfig) -> PredictResult:
             "unknown.fraction": predictor.unknown_fraction,
             "priors": expected.described(),
             "device": predictor.device.type,
-            "code": code_stamp("inference", "nn", "representations"),
+            "code": code_stamp("inference", "nn", "representations", "tasks"),
         }
         run = run_chunks(
             chunks,

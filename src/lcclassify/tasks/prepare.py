@@ -137,7 +137,7 @@ def prepare(cfg: DictConfig, overrides: Sequence[str] = ()) -> PrepareResult:
             "bundle": None if bundle is None else fingerprint(str(cfg.bundle)),
             "chunk_rows": cfg.chunk_rows,
             "on_error": cfg.on_error,
-            "code": code_stamp("representations"),
+            "code": code_stamp("representations", "tasks"),
         }
         run = run_chunks(
             chunks,
