@@ -64,7 +64,7 @@ class Cut:
         # Of columns of truth values 0 and 1 are what they are in numbers.
         words += [word for word, own in (("false", "0"), ("true", "1")) if own in self.values]
         # Integers are compared as text: as floating-point numbers large ones would lose digits.
-        given = {value: float(value) for value in self.values if options.is_number(value)}
+        given = {value: float(value) for value in self.values if options.reads_as_number(value)}
         whole = [n for value, n in given.items() if "." in value and n.is_integer()]
         words += [str(int(number)) for number in whole]
         numbers = [*given.values()]

@@ -109,7 +109,7 @@ def _matches(part: str, root: Path | None) -> list[Path]:
     above, below = _behind(part)
     wanted = _PLACE.sub("*", below)
     for start in [Path.cwd()] if root is None else [root, Path.cwd()]:
-        folder = start / (above or "." if not part.startswith("/") else above or "/")
+        folder = start / (above or ("/" if part.startswith("/") else "."))
         if folder.is_dir():  # a plain path, whatever characters are in it
             files = [folder / name for name in glob.glob(wanted, root_dir=folder)]
             if files := [file.absolute() for file in files if file.is_file()]:

@@ -55,7 +55,7 @@ def numbers(value: Iterable[object] | None, argument: str) -> tuple[float, ...]:
     )
 
 
-def is_number(word: str) -> bool:
+def reads_as_number(word: str) -> bool:
     """Say whether a word is a finite number."""
     try:
         return math.isfinite(float(word))

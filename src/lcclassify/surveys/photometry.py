@@ -67,17 +67,9 @@ class Photometry:
             rows = rows.with_columns(value.set(~odd.fill_null(False), None).alias(IMPLAUSIBLE))
         flux, error = self.brightness.to_flux(pl.col(FLUX), pl.col(FLUX_ERR), pl.col(PASSBAND))
         if ZEROPOINT in rows.columns:
-            own = pl.col(ZEROPOINT)
-            stated = own.is_not_null() & own.is_not_nan() & ~own.is_in(self.missing)
-            odd_own = rows.select(pl.when(stated & (own.abs() > _LARGEST_ZEROPOINT)).then(own))
-            said = pl.format(
-                "the zero-point {} is hardly one: if it stands for none, set "
-                "survey.missing_brightness=[...] with it",
-                pl.col(ZEROPOINT),
-            )
-            wrong = odd_own.select(pl.when(own.is_not_null()).then(said)).to_series()
-            faults = first_of([faults, wrong if wrong.null_count() < len(wrong) else None])
-            scale = self.brightness.scale_from(pl.when(stated).then(own))
+            own, wrong = self._zeropoints(rows)
+            faults = first_of([faults, wrong])
+            scale = self.brightness.scale_from(own)
             flux, error = flux * scale, error * scale
         rows = rows.with_columns(flux.alias(FLUX), error.alias(FLUX_ERR))
         if IS_LIMIT in rows.columns:
@@ -98,6 +90,18 @@ class Photometry:
             signed = pl.when(negative).then(-pl.col(FLUX)).when(known).then(FLUX)
             rows = rows.with_columns(signed.alias(FLUX))
         return rows.drop(SIGN, LIMIT, ZEROPOINT, strict=False), faults
+
+    def _zeropoints(self, rows: pl.DataFrame) -> tuple[pl.Expr, pl.Series | None]:
+        """Return the zero-points of rows, null where none is stated, and what is wrong."""
+        own = pl.col(ZEROPOINT)
+        stated = pl.when(own.is_not_nan() & ~own.is_in(self.missing)).then(own)
+        said = pl.format(
+            "the zero-point {} is hardly one: if it stands for none, set "
+            "survey.missing_brightness=[...] with it",
+            own,
+        )
+        wrong = rows.select(pl.when(stated.abs() > _LARGEST_ZEROPOINT).then(said)).to_series()
+        return stated, wrong if wrong.null_count() < len(wrong) else None
 
     def _with_limits(self, rows: pl.DataFrame) -> Converted:
         """Put upper limits in place of the brightness, and mark them."""

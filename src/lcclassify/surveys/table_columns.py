@@ -70,8 +70,10 @@ def missing_values(
 ) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Return the numbers and the words, in lower case, that stand for missing metadata."""
     words = options.words(missing, "survey.missing")
-    numbers = tuple(float(word) for word in words if options.is_number(word))
-    return numbers, tuple(word.strip().lower() for word in words if not options.is_number(word))
+    numbers = tuple(float(word) for word in words if options.reads_as_number(word))
+    return numbers, tuple(
+        word.strip().lower() for word in words if not options.reads_as_number(word)
+    )
 
 
 def observation_columns(
