@@ -75,7 +75,6 @@ def scored(
     looked_at = names if classes is None else classes.split(",")
     table = table.filter(pl.col(LABEL).is_in(looked_at))
     probabilities = table.select(f"class_{name}" for name in names).to_numpy()
-    probabilities /= probabilities.sum(axis=1, keepdims=True)  # of CSV-like rounding, if any
     targets = np.array([names.index(label) for label in table[LABEL]])
     scalars = evaluate(probabilities, targets, Taxonomy(tuple(names))).scalars
     said = f"{scalars['accuracy']:.3f} {scalars['log_loss']:.3f} {scalars['ece']:.3f}"
