@@ -310,7 +310,7 @@ def test_options_that_make_no_sense(tmp_path: Path, changes: dict[str, Any], wor
         ({"objects": "object.csv"}, r"survey\.objects.*did you mean 'objects\.csv'"),
         ({"columns": {**STRANGE, "mjd": "Time (JD)"}}, r"did you mean 'Time \(MJD\)'"),
         ({"passbands": ["g'", "i'"]}, r"unknown passband 'r''"),
-        ({"classes": ["Ia", "II"]}, r"unknown class 'IIL'"),
+        ({"classes": ["Ia", "II"]}, r"objects\.csv: unknown class 'IIL'"),
         ({"metadata": ["photo_z"]}, r"objects\.csv has no column 'photo_z'.*'photo z'"),
         ({"metadata": {"kind": "type"}}, r"objects\.csv, line 2: column 'type'.*'Ia'"),
         ({"id_type": "integer"}, r"survey\.id_type\), got 'SN"),

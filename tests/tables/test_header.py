@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from lcclassify.errors import ConfigError, DataError
@@ -106,6 +107,12 @@ def test_names_are_different_words(tmp_path):
         TableSurvey("t.csv", ["g"], root=tmp_path, names=["mjd", "mjd"])
     with pytest.raises(ConfigError, match="must be a list"):
         TableSurvey("t.csv", ["g"], root=tmp_path, names="mjd")
+
+
+def test_names_are_of_text_files(tmp_path):
+    pl.DataFrame({"object_id": [1]}).write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ConfigError, match=r"survey\.names is of text files.*parquet is none"):
+        TableSurvey("t.parquet", ["g"], root=tmp_path, names=NAMES).read()
 
 
 def test_an_object_table_has_its_own_names(tmp_path):

@@ -114,3 +114,11 @@ def test_words_for_missing_are_no_ids(word):
         values, faults = cast_ids(column, wanted)
         assert values.to_list() == ["SN1", None]
         assert faults.to_list() == [None, f"the id '{word}' stands for a missing one"]
+
+
+def test_padded_numbers_among_integers_are_told_of():
+    faults = cast_ids(ids(["1", "001", "SN1"]), pl.Int64())[1]
+    assert faults is not None
+    assert faults[0] is None
+    assert "survey.id_type=string, or integer where zeros before a number" in faults[1]
+    assert faults[2].endswith("survey.id_type=string")

@@ -7,6 +7,7 @@ once is all of them together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 import polars as pl
 
 from lcclassify.checks import check_choice, check_whole
+from lcclassify.errors import DataError
 from lcclassify.schema import DETECTED, OBJECT_ID, LightCurves, Passbands, Taxonomy
 from lcclassify.surveys.canonical import check_common, clean_rows
 from lcclassify.surveys.objecttable import (
@@ -27,6 +29,7 @@ from lcclassify.surveys.report import ReadReport
 from lcclassify.tables.held import Held
 from lcclassify.tables.objectrows import FileRows
 from lcclassify.tables.opening import CHUNK_ROWS as CHUNK_ROWS
+from lcclassify.tables.opening import listed
 from lcclassify.tables.regrouped import Buckets
 from lcclassify.tables.rejects import REJECT_COUNT as REJECT_COUNT
 from lcclassify.tables.rejects import REJECT_SCHEMA as REJECT_SCHEMA
@@ -101,10 +104,14 @@ class WholeTable(NamedTuple):
         labels: bool,
         taxonomy: Taxonomy,
         messages: tuple[str, ...] = (),
+        files: Sequence[Path] = (),
     ) -> WholeTable:
-        """Return what is known from an object table, see `canonical_objects`."""
+        """Return what is known from an object table of some files, see `canonical_objects`."""
         metadata = tuple(survey.metadata)
-        table = canonical_objects(objects, taxonomy if labels else None, metadata)
+        try:
+            table = canonical_objects(objects, taxonomy if labels else None, metadata)
+        except DataError as error:
+            raise DataError(f"{listed(files)}: {error}" if files else str(error)) from error
         return cls(table, taxonomy, (*messages, *implausible_metadata(table, metadata)))
 
 

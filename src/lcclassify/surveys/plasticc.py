@@ -160,7 +160,7 @@ class PlasticcSurvey(Survey):
             },
         )
         objects = objects.with_columns(self._labels(objects), *self._present_metadata())
-        return WholeTable.of(objects, self, labels, self.taxonomy)
+        return WholeTable.of(objects, self, labels, self.taxonomy, files=files)
 
     def files(self) -> list[Path]:
         """Return the files of both tables."""

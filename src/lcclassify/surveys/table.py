@@ -223,8 +223,7 @@ class TableSurvey(Survey):
     def _read_objects(self, files: Sequence[Path], labels: bool) -> WholeTable:
         """Read the object table."""
         table = read_columns(files, self._object_columns(), self._object_form)
-        ids = table[OBJECT_ID]
-        ids, faults = self._ids(ids, self._type_of([ids], True))
+        ids, faults = self._ids(table[OBJECT_ID], self._type_of([table[OBJECT_ID]], True))
         if faults is not None:
             raise DataError(f"{files[0]}: {faults.drop_nulls()[0]}")
         table, told = table.with_columns(ids), tuple[str, ...]()
@@ -233,7 +232,8 @@ class TableSurvey(Survey):
             table, told = overridden(table, over, columns, self._object_form, self._ids)
         table = self._object_values(table)
         taxonomy, messages = self.labels.found(table, labels)
-        return WholeTable.of(self.labels.mapped(table), self, labels, taxonomy, (*told, *messages))
+        table = self.labels.mapped(table)
+        return WholeTable.of(table, self, labels, taxonomy, (*told, *messages), files)
 
     def _named_objects(self, names: pl.Series) -> WholeTable:
         """Return an object table of nothing but what the names of files say."""

@@ -18,6 +18,7 @@ _MISSING: Final = ("nan", "NaN", "NAN", "None", "null", "NULL", "NA", "N/A", "<N
 # As programs write floating-point numbers: 600.0, 1.69e+17, 1.69e17. Not 007.0, nor 6e2, which
 # may be a name.
 _AS_FLOAT: Final = r"^-?(0|[1-9]\d*)(\.\d*|(\.\d*)?[eE][+-]\d+|\.\d+[eE]\d+)$"
+_DIGITS: Final = r"^[+-]?\d+$"
 
 
 def cast_ids(
@@ -65,10 +66,13 @@ def cast_ids(
             return reading.values, faults
         said = pl.format(
             "the id '{}' is no integer, as the others are: where that is meant, set "
-            "survey.id_type=string"
+            "survey.id_type=string{}"
             if exact
-            else "column 'object_id' must hold integers (survey.id_type), got '{}'",
+            else "column 'object_id' must hold integers (survey.id_type), got '{}'{}",
             shown(pl.lit(column)),
+            pl.when(pl.lit(column).str.contains(_DIGITS) & exact)
+            .then(pl.lit(", or integer where zeros before a number say nothing"))
+            .otherwise(pl.lit("")),
         )
         lost = _lost_digits(column.name, where, pl.lit(column))
         reason = pl.when(reading.is_text).then(said).when(reading.is_lost).then(lost)
@@ -146,7 +150,7 @@ def common_type(samples: Sequence[pl.Series], *, complete: bool) -> pl.DataType:
         if not len(ids):
             continue
         is_text = read_integers(ids, exact=True).is_text
-        padded = is_text & ids.str.contains(r"^[+-]?\d+$").fill_null(False)
+        padded = is_text & ids.str.contains(_DIGITS).fill_null(False)
         if padded.any() or (is_text.any() if complete else 2 * is_text.sum() >= len(ids)):
             return pl.String()
     return pl.Int64()

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from lcclassify.errors import DataError
+from lcclassify.errors import ConfigError, DataError
 from lcclassify.tables.astropyfile import AstropyRows, format_of
 from lcclassify.tables.columns import Column as Column
 from lcclassify.tables.content import packing
@@ -44,19 +44,26 @@ def open_files(
 
     Raises:
         DataError: A file is empty, damaged or lacks a required column.
+        ConfigError: Names of columns are stated for a file that is no text.
     """
+    form = form or TextForm()
     found: list[RowFile] = []
     steps: Iterable[Path] = files
     if any(file.stat().st_size > _LARGE and packing(file) for file in files):
         steps = tracked(files, len(files), "looking through compressed files", "files")
     for file in steps:
-        if _is_parquet(file):
+        parquet = _is_parquet(file)
+        if form.names and (parquet or format_of(file)):
+            raise ConfigError(
+                f"survey.names is of text files without names of columns, and {file} is none"
+            )
+        if parquet:
             kind = ListRows if holds_lists(file, columns) else ParquetRows
             found.append(kind(file, columns, rows))
         elif format_of(file):
             found.append(AstropyRows(file, columns, rows))
         else:
-            found.append(TextRows(file, text_columns(file, columns, form or TextForm())))
+            found.append(TextRows(file, text_columns(file, columns, form)))
     return found
 
 
@@ -112,5 +119,9 @@ def read_columns(
 
 def no_rows(files: Sequence[Path]) -> DataError:
     """Return the error of files without a row."""
-    which = str(files[0]) if len(files) == 1 else f"{files[0]} (and {len(files) - 1} more)"
-    return DataError(f"{which} holds column names but no rows")
+    return DataError(f"{listed(files)} holds column names but no rows")
+
+
+def listed(files: Sequence[Path]) -> str:
+    """Return how the files of a table are called in messages."""
+    return str(files[0]) if len(files) == 1 else f"{files[0]} (and {len(files) - 1} more)"
