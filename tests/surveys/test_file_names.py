@@ -102,6 +102,31 @@ def test_rows_that_cannot_be_read_name_the_object_of_their_file(tmp_path):
     assert rejects["line"].to_list() == [8, 9]
 
 
+def test_what_is_wrong_in_one_of_many_small_files_has_its_own_line(tmp_path):
+    """Files are converted together as far as their columns are alike; places stay their own."""
+    head = "mjd,passband,flux,flux_err,seen\n"
+    (tmp_path / "a.csv").write_text(head + "1,g,9,1,1\n2,x,9,1,0\n3,r,9,1,1\n")
+    (tmp_path / "b.csv").write_text(head + "1,r,9,1,0\n")
+    (tmp_path / "c.csv").write_text("seen;flux;mjd;passband;flux_err\n0;9;1;g;1\n0;9;2\n1;9;3;y;1\n")
+    (tmp_path / "d.csv").write_text(head + "1,z,9,1,1\n2,g,bright,1,1\n3,g,9,1,1\n")
+    survey = TableSurvey("{object_id}.csv", BANDS, root=tmp_path, columns={"detected": "seen"})
+    chunks = survey.chunks(on_error="quarantine")
+    assert len(chunks) == 1
+    chunk = chunks.read(0)
+    found = [(Path(row["file"]).stem, row["line"]) for row in chunk.rejects.to_dicts()]
+    assert found == [("a", 3), ("c", 3), ("c", 4), ("d", 2), ("d", 3)]
+    assert chunk.rejects["object_id"].to_list() == [name for name, _ in found]
+    assert chunk.light_curves.observations.rows() == [
+        ("a", 1.0, 0, 9.0, 1.0, True),
+        ("a", 3.0, 1, 9.0, 1.0, True),
+        ("b", 1.0, 1, 9.0, 1.0, False),
+        ("c", 1.0, 0, 9.0, 1.0, False),
+        ("d", 3.0, 0, 9.0, 1.0, True),
+    ]
+    with pytest.raises(DataError, match=r"a\.csv, line 3: unknown passband 'x'"):
+        survey.read()
+
+
 def test_a_column_of_ids_is_not_needed_and_not_read(tmp_path):
     table = rows(["a", "b"]).with_columns(object_id=pl.lit("same"))
     table[:6].write_csv(tmp_path / "first.csv")

@@ -46,6 +46,9 @@ def read_lines(content: bytes, separator: str, text: TextColumns) -> Lines:
     column. The verdict on a line depends on it alone.
     """
     nothing = _bad({})
+    if not content:
+        columns = {new: TEXT_TYPES[column.kind] for new, (_, column) in text.found.items()}
+        return Lines(pl.DataFrame(schema=columns), None, nothing)
     frame = _strict(content, separator, text)
     if frame is not None:
         return Lines(frame, None, nothing)

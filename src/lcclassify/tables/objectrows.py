@@ -9,6 +9,7 @@ files sorted by object is in exactly one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 import polars as pl
@@ -23,7 +24,7 @@ from lcclassify.tables.rejects import (
     as_rejects,
     refuse,
 )
-from lcclassify.tables.rowfile import RowFile
+from lcclassify.tables.rowfile import RowFile, Rows
 
 _WIDER: Final = 8  # times as many rows are looked at when too few were
 
@@ -94,41 +95,42 @@ class FileRows:
         return None if None in counts else sum(count or 0 for count in counts)
 
     def _range(self, first: int, begin: int, last: int, end: int) -> Taken:
-        parts = []
-        for number in range(first, last + 1):
-            file = self.files[number]
-            start = begin if number == first else file.first
-            parts.append(self._read(number, start, end if number == last else file.end))
-        if len(parts) == 1:
-            return parts[0]
-        frames, rejects = zip(*parts, strict=True)
+        starts = [begin, *(file.first for file in self.files[first + 1 : last + 1])]
+        ends = [*(file.end for file in self.files[first:last]), end]
+        return self._read(list(zip(range(first, last + 1), starts, ends, strict=True)))
+
+    def _read(self, ranges: Sequence[tuple[int, int, int]]) -> Taken:
+        """Return the rows of ranges of positions: number of the file, begin and end of each."""
+        rows = []
+        for number, begin, end in ranges:
+            rows.append(
+                (self.files[number], self.files[number].read(begin, end, lenient=self._lenient))
+            )
+            self._check_unchanged(number)
+        # Thousands of small files are converted at once, as far as their columns are alike.
+        alike = groupby(rows, key=lambda one: one[1].frame.schema)
+        frames, rejects = zip(*(self._converted(list(some)) for _, some in alike), strict=True)
         return pl.concat(frames), pl.concat(rejects)
 
-    def _read(self, number: int, begin: int, end: int) -> Taken:
-        file = self.files[number]
-        rows = file.read(begin, end, lenient=self._lenient)
-        self._check_unchanged(number)
-        frame, reasons = self._convert(rows.frame)
-        rejects = rows.rejects
+    def _converted(self, files: Sequence[tuple[RowFile, Rows]]) -> Taken:
+        """Return what rows of files with the same columns mean."""
+        frame, reasons = self._convert(pl.concat(rows.frame for _, rows in files))
+        rejects = [rows.rejects for _, rows in files]
         if reasons is not None:
-            bad = reasons.is_not_null()
-            found = {
-                **rows.place(bad.arg_true().to_numpy()),
-                OBJECT_ID: rows.frame[OBJECT_ID].filter(bad).cast(pl.String),
-                REJECT_REASON: reasons.filter(bad),
-            }
-            rejects = pl.concat([rejects, as_rejects(file.name, found)]).sort(
-                REJECT_LINE, REJECT_ROW
-            )
-            frame = frame.filter(~bad)
+            frame = frame.filter(reasons.is_null())
+            stop = 0
+            for number, (file, rows) in enumerate(files):
+                start, stop = stop, stop + rows.frame.height
+                rejects[number] = _rejected(file, rows, reasons[start:stop])
         if not self._lenient:
-            refuse(rejects)
+            for one in rejects:
+                refuse(one)
         missing = [
             pl.lit(None, dtype).alias(name)
             for name, dtype in self._types.items()
             if name not in frame.columns
         ]
-        return frame.with_columns(missing).select(list(self._types)), rejects
+        return frame.with_columns(missing).select(list(self._types)), pl.concat(rejects)
 
     def _ids(self, number: int, begin: int, end: int) -> pl.Series | None:
         """Return ids of rows if they can be had alone; faults of other columns then stay."""
@@ -156,7 +158,7 @@ class FileRows:
                 start = max(file.first, position - step)
                 ids = self._ids(number, start, position)
                 if ids is None:
-                    ids = self._read(number, start, position)[0][OBJECT_ID]
+                    ids = self._read([(number, start, position)])[0][OBJECT_ID]
                 if len(ids):
                     return ids[-1]
                 position = start
@@ -176,7 +178,7 @@ class FileRows:
                 ids = self._ids(number, position, min(position + 1, stop))
                 if ids is not None and _run_length(ids, object_id) == 0:
                     return
-                frame, _ = self._read(number, position, stop)
+                frame, _ = self._read([(number, position, stop)])
                 length = _run_length(frame[OBJECT_ID], object_id)
                 yield frame[:length]
                 if length < len(frame):
@@ -187,6 +189,19 @@ class FileRows:
             if number == len(self.files):
                 return
             position = self.files[number].first
+
+
+def _rejected(file: RowFile, rows: Rows, reasons: pl.Series) -> pl.DataFrame:
+    """Return the rejects of a file, with those of its good rows that have a reason now."""
+    bad = reasons.is_not_null()
+    if not bad.any():
+        return rows.rejects
+    found = {
+        **rows.place(bad.arg_true().to_numpy()),
+        OBJECT_ID: rows.frame[OBJECT_ID].filter(bad).cast(pl.String),
+        REJECT_REASON: reasons.filter(bad),
+    }
+    return pl.concat([rows.rejects, as_rejects(file.name, found)]).sort(REJECT_LINE, REJECT_ROW)
 
 
 def _ranges(files: Sequence[RowFile], rows: int) -> list[tuple[int, int, int, int]]:
