@@ -4,7 +4,8 @@ Loads a bundle, or makes one of the default stack's sizes on a small simulated s
 networks are untrained, since weights do not change what they cost. Then it classifies objects
 one at a time, which are simulated likewise, and prints median, 90th and 99th percentile of the
 milliseconds by the clock and of the processor, for tables of Polars, of pandas and nested ones,
-and the share of each part. All of it is warm: the first calls are not counted.
+for alert packets in Rubin's form, and the share of each part. All of it is warm: the first calls
+are not counted.
 
     python benchmarks/latency.py
     python benchmarks/latency.py outputs/run/bundle --calls 2000
@@ -35,13 +36,24 @@ from lcclassify.nn.build import build_head
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.nn.submodel import Submodel
-from lcclassify.schema import OBJECT_ID, PASSBAND, LightCurves, PlainConfig
+from lcclassify.schema import (
+    DETECTED,
+    FLUX,
+    FLUX_ERR,
+    MJD,
+    OBJECT_ID,
+    PASSBAND,
+    LightCurves,
+    PlainConfig,
+)
+from lcclassify.surveys.alerts import alert_tables
 from lcclassify.surveys.canonical import canonicalise
 from lcclassify.surveys.chunks import SurveyData
 from lcclassify.surveys.simulated import SimulatedSurvey
 
 WARM = 20  # calls that are not counted
 OBJECTS = 50
+RUBIN = 31.4  # AB magnitude of a nanojansky
 
 
 def untrained(config: PlainConfig, data: SurveyData) -> Bundle:
@@ -136,6 +148,43 @@ def nested(curves: LightCurves, bundle: Path, ids: Sequence[int]) -> list[Callab
     ]
 
 
+def alerts(
+    predictor: Predictor, tables: Sequence[Sequence[pl.DataFrame]]
+) -> list[Callable[[], object]]:
+    """Return calls that classify an object each from its last alert."""
+
+    def call(observations: pl.DataFrame, objects: pl.DataFrame) -> Callable[[], object]:
+        object_id = int(objects[OBJECT_ID][0])
+        sources = [
+            {
+                "diaObjectId": object_id,
+                "visit": visit,
+                "midpointMjdTai": row[MJD],
+                "band": row[PASSBAND],
+                "psfFlux": row[FLUX],
+                "psfFluxErr": row[FLUX_ERR],
+                "ra": 0.0,
+                "dec": 0.0,
+            }
+            for visit, row in enumerate(observations.iter_rows(named=True))
+        ]
+        seen = [one for one, each in zip(sources, observations[DETECTED], strict=True) if each]
+        packet = {
+            "diaSource": sources[-1],
+            "prvDiaSources": seen,
+            "prvDiaForcedSources": sources[:-1],
+            "diaObject": sources[-1],
+        }
+
+        def classified() -> object:
+            found = alert_tables([packet], zeropoint=RUBIN)
+            return predictor.predict_proba(found.observations, objects)
+
+        return classified
+
+    return [call(*both) for both in tables]
+
+
 def main() -> None:
     """Time every way of classifying one object."""
     parser = argparse.ArgumentParser(
@@ -174,6 +223,7 @@ def main() -> None:
         for kind, frames in (("Polars", tables), ("pandas", pandas)):
             calls = [lambda both=both: predictor.predict_proba(*both) for both in frames]
             line(f"predict_proba, {kind}", calls, options.calls)
+        line("alert packets", alerts(predictor, tables), options.calls)
         line("classify_nested", nested(curves, folder, ids), options.calls)
         parts(predictor, tables, options.calls)
 

@@ -19,6 +19,7 @@ from lcclassify.errors import DataError, DataWarning
 from lcclassify.inference.bundle import save
 from lcclassify.inference.nested import classify_nested
 from lcclassify.inference.predictor import Predictor
+from lcclassify.surveys.alerts import alert_tables
 
 nested_pandas = pytest.importorskip("nested_pandas")
 
@@ -357,3 +358,40 @@ def test_tables_of_two_libraries(doors, tables):
     flags = observations.with_columns(detected_bool=1)
     doors.predictor.predict_proba(flags, objects)
     assert "detected_bool" in flags.columns  # the caller's table is its own
+
+
+def test_alert_packets_get_what_their_light_curves_get(bundle, tables):
+    observations, objects = tables
+    predictor = Predictor(bundle, accelerator="cpu")
+    seen = observations.join(objects, on="object_id").filter(pl.col("object_id") > 0)
+    seen = seen.with_columns(detected=pl.col("flux") > 3 * pl.col("flux_err")).sort("mjd")
+    nanojansky = 10 ** (0.4 * (31.4 - bundle.zeropoint))
+    packets = []
+    for _, rows in seen.group_by("object_id", maintain_order=True):
+        sources = [
+            {
+                "diaObjectId": row["object_id"],
+                "visit": visit,
+                "midpointMjdTai": row["mjd"],
+                "band": row["passband"],
+                "psfFlux": row["flux"] * nanojansky,
+                "psfFluxErr": row["flux_err"] * nanojansky,
+                "ra": 1.0,
+                "dec": 2.0,
+            }
+            for visit, row in enumerate(rows.to_dicts())
+        ]
+        detections = [a for a, b in zip(sources, rows["detected"], strict=True) if b]
+        if not detections:
+            continue
+        packet = {"diaSource": detections[-1], "prvDiaSources": detections}
+        packets.append(packet | {"prvDiaForcedSources": sources})
+    found = alert_tables(packets, zeropoint=bundle.zeropoint)
+    assert found.objects.height == len(packets) > 20
+    scored = predictor.predict_proba(found.observations, found.objects.join(objects, "object_id"))
+    own = seen.join(found.objects, on="object_id", how="semi")
+    expected = predictor.predict_proba(own.select(found.observations.columns), objects)
+    expected = expected.join(found.objects, on="object_id", how="semi")
+    assert scored["object_id"].to_list() == expected["object_id"].to_list()
+    for name in ANSWERS[:3]:
+        np.testing.assert_allclose(scored[name], expected[name], rtol=1e-6, atol=1e-9)

@@ -107,7 +107,9 @@ def test_what_is_wrong_in_one_of_many_small_files_has_its_own_line(tmp_path):
     head = "mjd,passband,flux,flux_err,seen\n"
     (tmp_path / "a.csv").write_text(head + "1,g,9,1,1\n2,x,9,1,0\n3,r,9,1,1\n")
     (tmp_path / "b.csv").write_text(head + "1,r,9,1,0\n")
-    (tmp_path / "c.csv").write_text("seen;flux;mjd;passband;flux_err\n0;9;1;g;1\n0;9;2\n1;9;3;y;1\n")
+    (tmp_path / "c.csv").write_text(
+        "seen;flux;mjd;passband;flux_err\n0;9;1;g;1\n0;9;2\n1;9;3;y;1\n"
+    )
     (tmp_path / "d.csv").write_text(head + "1,z,9,1,1\n2,g,bright,1,1\n3,g,9,1,1\n")
     survey = TableSurvey("{object_id}.csv", BANDS, root=tmp_path, columns={"detected": "seen"})
     chunks = survey.chunks(on_error="quarantine")
