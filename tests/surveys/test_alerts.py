@@ -146,6 +146,15 @@ def test_ztf_has_magnitudes_and_forced_fluxes() -> None:
     assert found.objects.rows() == [("ZTF20abc", 10.0, 20.0)]
 
 
+@pytest.mark.parametrize(("word", "sign"), [("1", 1), (True, 1), ("f", -1), ("0", -1)])
+def test_signs_of_differences(word: object, sign: int) -> None:
+    packet = ztf(candidate=ztf_source(9, ra=1.0, dec=1.0, isdiffpos=word), prv_candidates=None)
+    assert np.sign(alert_tables([packet], zeropoint=27.5).observations["flux"][0]) == sign
+    packet["candidate"]["isdiffpos"] = None
+    with pytest.raises(DataError, match="packet 0 cannot be read: isdiffpos is 'none'"):
+        alert_tables([packet], zeropoint=27.5)
+
+
 def test_limits_without_forced_photometry_are_left_out() -> None:
     for history in ({}, {"fp_hists": None}):
         rows = alert_tables([ztf(**history)], zeropoint=27.5).observations

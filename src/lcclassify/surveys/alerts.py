@@ -20,7 +20,7 @@ from lcclassify.checks import check_number
 from lcclassify.errors import DataError
 from lcclassify.schema import DETECTED, FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND
 from lcclassify.surveys.brightness import NEPERS
-from lcclassify.surveys.casts import TRUE
+from lcclassify.surveys.casts import FALSE, TRUE
 
 NO_OBJECT: Final = "no object of the sky beyond the Solar System"
 
@@ -181,9 +181,15 @@ def _of_ztf(packet: Packet, zeropoint: float) -> _Alert:
             continue
         flux = math.exp((zeropoint - one["magpsf"]) * NEPERS)
         error = _scaled(one["sigmapsf"], flux * NEPERS)
-        sign = 1.0 if str(one["isdiffpos"]).lower() in TRUE else -1.0
-        rows[one["pid"]] = (*_when(one), sign * flux, error, True)
+        rows[one["pid"]] = (*_when(one), _sign(one) * flux, error, True)
     return _Alert(str(packet["objectId"]), candidate["ra"], candidate["dec"], rows)
+
+
+def _sign(one: Packet) -> float:
+    word = str(one["isdiffpos"]).lower()
+    if word not in (*TRUE, *FALSE):
+        raise ValueError(f"isdiffpos is '{word}', neither t nor f")
+    return 1.0 if word in TRUE else -1.0
 
 
 def _when(one: Packet) -> tuple[float, str]:
