@@ -203,6 +203,7 @@ def base_words(survey_folder, survey_words):
     return [
         *survey_words(survey_folder),
         "features=reference",
+        "augment=none",
         "split.folds=2",
         "split.test_fraction=0.25",
         "split.validation_fraction=0.15",

@@ -50,8 +50,8 @@ def words_for(group, choice):
         return ["survey=simulated", f"population@survey.classes.6={choice}"]
     if group in ("cadence", "hosts"):
         return ["survey=simulated", f"{group}@survey.{group}={choice}"]
-    if group in ("redshift", "head"):
-        return [SMALL, f"{group}@model.{group}={choice}"]
+    if group in ("redshift", "head"):  # redshifts are learned from objects as they are
+        return [SMALL, "augment=none", f"{group}@model.{group}={choice}"]
     if group == "search/base":  # what every search is built on
         return [SMALL, "search=dense"]
     if group == "quick":

@@ -16,6 +16,7 @@ from lcclassify.representations.representation import Representation
 from lcclassify.representations.sequences import SequenceForm
 from lcclassify.schema import Passbands
 from lcclassify.surveys.canonical import canonicalise
+from lcclassify.training import streams
 from lcclassify.training.streams import DrawnEpochs, DrawnStream
 
 FIELDS = ("features", "context", "sequences", "offsets", "targets")
@@ -133,6 +134,27 @@ def test_an_epoch_is_so_many_draws(stream):
     assert_equal(four.epoch(ROWS, 7, 1), stream.tensors(ROWS, 7, range(4, 8)))
 
 
+def test_a_network_gets_what_it_reads_alone(stream):
+    whole = stream.epoch(ROWS, 7, 1)
+    dense = replace(stream, with_sequences=False).epoch(ROWS, 7, 1)
+    assert len(dense.sequences) == 0
+    assert torch.equal(dense.features.nan_to_num(), whole.features.nan_to_num())
+    assert torch.equal(dense.offsets, whole.offsets)
+    rows = np.array([3, 0])
+    assert torch.equal(
+        dense.batch(rows, sequences=False).sequences, whole.batch(rows, sequences=False).sequences
+    )
+    recurrent = stream.of(("sequences", "context")).epoch(ROWS, 7, 1)
+    assert recurrent.features.shape[1] == 0
+    assert torch.equal(recurrent.sequences, whole.sequences)
+
+
+def test_draws_come_again_after_so_many_epochs(stream):
+    cycle = replace(stream, blocks=2)
+    for epoch in range(5):
+        assert_equal(cycle.epoch(ROWS, 7, epoch), stream.epoch(ROWS, 7, epoch % 2))
+
+
 # --- weights ----------------------------------------------------------------------------
 
 
@@ -221,6 +243,28 @@ def test_the_next_epoch_is_drawn_in_the_background(recorded):
     assert [threads[number] == own for number in range(8)] == [True] * 2 + [False] * 6
     assert len(set(threads.values())) == 2
     assert threads[7] not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize(("most", "draws"), [(1 << 29, 4), (100, 14)])
+def test_epochs_that_come_again_are_held_if_they_are_small(recorded, monkeypatch, most, draws):
+    monkeypatch.setattr(streams, "_MOST_HELD", most)
+    epochs = epochs_of(replace(recorded, blocks=2), last=7)
+    for number in range(7):
+        assert_equal(epochs.of(number), recorded.epoch(ROWS, 7, number % 2))
+    assert len(epochs._held) == (2 if draws == 4 else 0)
+    epochs.close()
+    assert not epochs._held
+    # As many again, two a comparison, were drawn for the comparisons.
+    assert len(recorded.augmenter.record) == draws + 14
+
+
+def test_epochs_that_do_not_come_again_are_not_held(stream):
+    for blocks, last in ((None, 4), (4, 4), (5, 4)):
+        epochs = epochs_of(replace(stream, blocks=blocks), last=last)
+        for number in range(last):
+            epochs.of(number)
+        assert not epochs._held
+        epochs.close()
 
 
 def test_without_a_next_epoch_there_is_no_thread(recorded):

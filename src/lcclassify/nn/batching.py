@@ -43,6 +43,12 @@ class TensorSet:
         return self.offsets.diff()
 
     @property
+    def n_bytes(self) -> int:
+        """Memory of the tensors."""
+        names = ("features", "context", "sequences", "offsets", "targets")
+        return sum(int(getattr(self, name).nbytes) for name in names)
+
+    @property
     def device(self) -> torch.device:
         """Where the tensors lie, the offsets excepted."""
         return self.features.device

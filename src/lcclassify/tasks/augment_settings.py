@@ -29,6 +29,9 @@ class AugmentSettings:
         steps: What is done to each object, in order; none leaves training as it is.
         passes: Draws of each object in an epoch, or "auto": as many as make 10,000 objects
             an epoch, of which 10 at most.
+        draws: Different draws of each object, after which the first ones come again; None for
+            new ones in every epoch.
+        most_objects: Larger training sets are taken as they are; None for no such limit.
         held_out_draws: Draws of each held-out object that the head learns from.
         target: ``none``, or ``metadata``: new redshifts and cadences are those of the
             objects to be classified.
@@ -39,6 +42,8 @@ class AugmentSettings:
     name: str = "none"
     steps: Mapping[str, Step] = field(default_factory=dict)
     passes: int | str = 1
+    draws: int | None = None
+    most_objects: int | None = None
     held_out_draws: int = 0
     target: str = "none"
     redshift: str | None = AUTO
@@ -47,6 +52,9 @@ class AugmentSettings:
         if self.passes != AUTO:
             check_whole("augment.passes (where it is not auto)", self.passes, 1)
         check_whole("augment.held_out_draws", self.held_out_draws, 0)
+        for name in ("draws", "most_objects"):
+            if (value := getattr(self, name)) is not None:
+                check_whole(f"augment.{name} (where it is not null)", value, 1)
         if self.target not in TARGETS:
             known = did_you_mean(str(self.target), TARGETS)
             raise ConfigError(f"augment.target is '{self.target}': {known}")
@@ -78,11 +86,21 @@ class AugmentSettings:
         """Return what a run's report and its bundle say of it."""
         return {"name": self.name, "target": self.target}
 
+    def for_objects(self, n_objects: int) -> AugmentSettings:
+        """Return how so many training objects are drawn: not at all if they are too many."""
+        if self.most_objects is None or n_objects <= self.most_objects:
+            return self
+        return AugmentSettings()
+
     def n_passes(self, n_objects: int) -> int:
         """Return the draws of each of some training objects in an epoch."""
         if isinstance(self.passes, int):
             return self.passes
         return min(max(-(-_OBJECTS_OF_AN_EPOCH // max(n_objects, 1)), 1), _MOST_PASSES)
+
+    def n_blocks(self, n_objects: int) -> int | None:
+        """Return after how many epochs the draws come again."""
+        return None if self.draws is None else max(self.draws // self.n_passes(n_objects), 1)
 
     def column(self, survey: Survey, photometric: str | None) -> str | None:
         """Return the column of the redshift that sources are moved from."""

@@ -119,6 +119,7 @@ def make_stream(
         targets,
         settings.n_passes(len(rows)),
         weights,
+        settings.n_blocks(len(rows)),
     )
     return stream, sample.notes
 

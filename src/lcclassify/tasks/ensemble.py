@@ -151,7 +151,7 @@ def train_ensemble(
         )
         shift = None
         if run.plan.test:
-            is_drawn = run.plan.augment.target != "none"
+            is_drawn = inputs.augment.target != "none"
             shift = shift_of_test(context, inputs, conditions, sample, is_drawn=is_drawn)
         taxonomy = inputs.taxonomy
         validations = {
@@ -179,7 +179,7 @@ def train_ensemble(
             run, inputs, classifier, fitted, evaluations, scored.what, steps, conditions, sample
         )
         seconds = time.perf_counter() - started
-        said_of_it = remarks(run, steps.sentences(taxonomy))
+        said_of_it = remarks(inputs.augment, steps.sentences(taxonomy))
         page = finish_report(run, inputs, seconds, said_of_it, console)
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds, page)
 
@@ -207,7 +207,7 @@ def _context(
         seed=run.plan.seed,
         snapshot=ValidationLog(inputs.taxonomy),
         stream=inputs.stream,
-        held_out_draws=run.plan.augment.held_out_draws,
+        held_out_draws=inputs.augment.held_out_draws,
         workers=workers,
     )
     with ExitStack() as stack:

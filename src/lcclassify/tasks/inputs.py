@@ -23,6 +23,7 @@ from lcclassify.schema import LABEL, OBJECT_ID, LightCurves, Taxonomy
 from lcclassify.surveys.base import Survey
 from lcclassify.surveys.chunks import SurveyData
 from lcclassify.tables.sortedids import distinct_sorted, positions, within
+from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.tasks.augmentation_figures import AugmentationArrays
 from lcclassify.tasks.augmenting import make_stream, select
 from lcclassify.tasks.input_line import input_line
@@ -55,6 +56,7 @@ class TrainingInputs:
         split: Their roles and folds.
         representation: Fitted on the training objects.
         targets: ``(N,) int64``, their classes.
+        augment: How training objects are drawn anew, or that they are not, being many.
         stream: Draws training objects anew, or None.
         drawn: What figures show of that, or None.
         redshift: ``(N,)`` the best redshift of each, where one is read to learn from, else NaN.
@@ -74,6 +76,7 @@ class TrainingInputs:
     split: Split
     representation: FittedRepresentation
     targets: NDArray[np.int64]
+    augment: AugmentSettings
     stream: DrawnStream | None
     drawn: AugmentationArrays | None
     redshift: NDArray[np.float64]
@@ -132,6 +135,14 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
         raise DataError(f"{survey.name} has no object with a usable observation")
     split = _split(run, observed, data, seed)
     used = (split.table["role"] != "unlabelled").to_numpy()
+    n_training = len(split.rows("train"))
+    if (augment := run.plan.augment.for_objects(n_training)) is not run.plan.augment:
+        console.print(
+            f"  {n_training:,} training objects are taken as they are: augment="
+            f"{run.plan.augment.name} is for {run.plan.augment.most_objects:,} at most.",
+            highlight=False,
+            soft_wrap=True,
+        )
     unlabelled = int((~used).sum())
     if unlabelled and ((augment.steps and augment.target != "none") or run.plan.priors.estimated):
         used[:] = True
@@ -219,6 +230,7 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
         split,
         representation,
         targets,
+        augment,
         stream,
         drawn,
         redshift,

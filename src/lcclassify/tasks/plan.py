@@ -298,7 +298,7 @@ def _redshift(model: PlainConfig, augment: AugmentSettings) -> RedshiftSettings 
     if augment.steps:
         raise ConfigError(
             f"model.redshift learns from objects as they are, and augment={augment.name} draws "
-            "them anew at other redshifts: take redshift@model.redshift=none or augment=none"
+            "them anew: take augment=none, or redshift@model.redshift=none"
         )
     taken = [*model["members"], STACK, str((model.get("head") or {}).get("name"))]
     if settings.name in taken:

@@ -35,6 +35,7 @@ from lcclassify.evaluation.tensorboard import log_hparams, log_images, log_pr_cu
 from lcclassify.evaluation.worth import StackWorth
 from lcclassify.files import write_text
 from lcclassify.schema import PlainConfig, Taxonomy
+from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.tasks.inputs import TrainingInputs
 from lcclassify.tasks.last_steps import LastSteps, coverage_of
 from lcclassify.tasks.redshift import JoinedRedshifts
@@ -151,7 +152,7 @@ def report(
                     name: {item.name: item.loss for item in found}
                     for name, found in importances.items()
                 },
-                "augmentation": run.plan.augment.described(),
+                "augmentation": inputs.augment.described(),
                 "calibration": steps.provenance().get("calibration"),
                 "unknown": steps.provenance().get("unknown"),
                 "sets": _coverage(scored, steps, taxonomy),
@@ -164,7 +165,7 @@ def report(
         advice = [] if worth is None else worth.sentences()
         advice += [] if shift is None else shift.advice()
         text = [
-            *(inputs.line, "", *_spaced(remarks(run, steps.sentences(taxonomy)))),
+            *(inputs.line, "", *_spaced(remarks(inputs.augment, steps.sentences(taxonomy)))),
             *([] if redshifts is None else redshifts.sentences()),
             *(text_of(table) for table in tables),
             *advice,
@@ -211,9 +212,8 @@ def report(
     return evaluations
 
 
-def remarks(run: Run, sentences: Sequence[str]) -> list[str]:
+def remarks(augment: AugmentSettings, sentences: Sequence[str]) -> list[str]:
     """Return how training objects were drawn, and what was made of the probabilities."""
-    augment = run.plan.augment
     used = "metadata, brightness and cadences" if augment.target == "metadata" else "nothing"
     drawn = (
         f"Training objects were drawn anew for every epoch (augment={augment.name}); of the "

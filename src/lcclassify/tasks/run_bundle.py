@@ -67,7 +67,7 @@ def save_bundle(
                     name: {key: evaluation.scalars[key] for key in shown}
                     for name, evaluation in evaluations.items()
                 },
-                "augmentation": run.plan.augment.described(),
+                "augmentation": inputs.augment.described(),
                 **steps.provenance(),
                 "evaluation": card_figures(run.folder),
                 "notes": [f"The scores are of {evaluated_on}."],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -43,6 +43,7 @@ class NetworkFit(MemberFit):
         epochs = validation = None
         if self.stream is not None:
             stream = self.stream.of(submodel.needs)
+            stream = replace(stream, with_sequences="sequences" in submodel.reads)
             seed = derive_seed(self.seed, "draws")
             epochs = DrawnEpochs(stream, self.train_rows, seed, self.member.fit.epochs)
             if len(self.validation_rows):

@@ -20,6 +20,7 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 _MOST_COPIES: Final = 1 << 20  # of an object in an epoch: numbers of draws are told apart
+_MOST_HELD: Final = 1 << 29  # bytes of epochs that a fit holds to see them again
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,10 @@ class DrawnStream:
         passes: Draws of every object in an epoch, on average over a class.
         weights: ``(N,)`` how often each of the augmenter's objects is drawn, relative to others
             of its class; None: equally often.
+        blocks: After how many epochs the draws come again; None for new ones in every epoch.
         with_features: Whether draws have features; they are most of the work and some networks
             do not read them.
+        with_sequences: Whether draws have nights; they are most of the memory.
     """
 
     augmenter: Augmenter
@@ -48,7 +51,9 @@ class DrawnStream:
     targets: IntArray
     passes: int
     weights: FloatArray | None = None
+    blocks: int | None = None
     with_features: bool = True
+    with_sequences: bool = True
 
     def of(self, needs: Collection[str]) -> DrawnStream:
         """Return the stream for a network that needs these inputs of a batch only."""
@@ -66,12 +71,19 @@ class DrawnStream:
         for number in draws:
             light_curves = self.augmenter.draw(seed, number, self.positions[rows])
             prepared = self.representation.prepare(light_curves, with_features=self.with_features)
-            parts.append(TensorSet.from_prepared(prepared, self.targets[rows]))
+            drawn = TensorSet.from_prepared(prepared, self.targets[rows])
+            if not self.with_sequences:
+                drawn = replace(drawn, sequences=drawn.sequences[:0].clone())
+            parts.append(drawn)
         return TensorSet.concatenated(parts)
 
     def epoch(self, rows: IntArray, seed: int, epoch: int) -> TensorSet:
         """Return all that a fit sees in an epoch, ``passes`` draws of each object."""
-        return self.sample(rows, self.passes, seed, epoch)
+        return self.sample(rows, self.passes, seed, self.block(epoch))
+
+    def block(self, epoch: int) -> int:
+        """Return the number of the first epoch with the draws of an epoch."""
+        return epoch if self.blocks is None else epoch % self.blocks
 
     def sample(self, rows: IntArray, times: int, seed: int, epoch: int = 0) -> TensorSet:
         """Return draws of some training objects, as many of each class as `times` of all.
@@ -135,6 +147,9 @@ class DrawnStream:
 class DrawnEpochs:
     """The epochs of one fit; while it trains on one, the next is drawn in the background.
 
+    Epochs that come again are held in memory where all of them are small; else they are drawn
+    again, to the same bits.
+
     Args:
         stream: Draws the objects.
         rows: Rows that the fit trains on.
@@ -150,6 +165,7 @@ class DrawnEpochs:
         self.device = torch.device("cpu")
         self._epoch = -1
         self._tensors: TensorSet | None = None
+        self._held: dict[int, TensorSet] = {}
         self._next: tuple[int, Future[TensorSet]] | None = None
         self._thread: ThreadPoolExecutor | None = None
 
@@ -185,11 +201,19 @@ class DrawnEpochs:
         if self._thread is not None:
             self._thread.shutdown(wait=True, cancel_futures=True)
         self._thread = self._next = self._tensors = None
-        self._epoch = -1
+        self._epoch, self._held = -1, {}
 
     def _draw(self, epoch: int) -> TensorSet:
-        return self.stream.epoch(self.rows, self.seed, epoch)
+        block = self.stream.block(epoch)
+        drawn = self._held.get(block)
+        if drawn is None:
+            drawn = self.stream.epoch(self.rows, self.seed, epoch)
+            blocks = self.stream.blocks or self.last
+            if block + blocks < self.last and drawn.n_bytes * blocks <= _MOST_HELD:
+                self._held[block] = drawn
+        return drawn
 
     def __getstate__(self) -> dict[str, object]:
         # Another process draws for itself.
-        return self.__dict__ | {"_thread": None, "_next": None, "_tensors": None, "_epoch": -1}
+        nothing = {"_thread": None, "_next": None, "_tensors": None}
+        return self.__dict__ | nothing | {"_epoch": -1, "_held": {}}
