@@ -58,7 +58,9 @@ def read(words: Sequence[str]) -> Sample:
     """Read and prepare a survey with its spectroscopic redshifts beside."""
     register_resolvers()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        config = to_plain(compose("train", ["redshift@model.redshift=trees", "augment=none", *words]))
+        config = to_plain(
+            compose("train", ["redshift@model.redshift=trees", "augment=none", *words])
+        )
     survey = make_survey(config)
     metadata = tuple(survey.metadata)
     settings = instantiate(config["representation"]).of_survey(survey.redshift, metadata)
