@@ -1,0 +1,59 @@
+"""How often objects are drawn, and which training sets are taken as they are."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from lcclassify.errors import ConfigError
+from lcclassify.tasks.augment_settings import AugmentSettings
+from lcclassify.tasks.inputs import read_inputs
+from lcclassify.tasks.runs import open_run
+
+
+@pytest.mark.parametrize(
+    ("passes", "draws", "n_objects", "expected"),
+    [
+        (2, None, 100, (2, None)),
+        (2, 10, 100, (2, 5)),
+        (4, 10, 100, (4, 2)),
+        (4, 3, 100, (4, 1)),
+        ("auto", 10, 10_000, (1, 10)),
+        ("auto", 10, 3_600, (3, 3)),
+        ("auto", 10, 100, (10, 1)),
+        ("auto", None, 0, (10, None)),
+    ],
+)
+def test_draws_come_again(passes, draws, n_objects, expected):
+    settings = AugmentSettings(steps={"x": object()}, passes=passes, draws=draws)
+    assert (settings.n_passes(n_objects), settings.n_blocks(n_objects)) == expected
+
+
+@pytest.mark.parametrize("key", ["draws", "most_objects"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "many", True])
+def test_numbers_that_are_none_are_refused(key, value):
+    with pytest.raises(ConfigError, match=rf"augment\.{key}"):
+        AugmentSettings(**{key: value})
+
+
+@pytest.mark.parametrize("most", [80, 90])
+def test_many_training_objects_are_taken_as_they_are(tmp_path, compose_config, dense_words, most):
+    words = [*dense_words, "augment=light", f"augment.most_objects={most}"]
+    words = [*words, f"paths.output_dir={tmp_path}/run"]
+    console = Console(file=io.StringIO(), width=200)
+    inputs, _ = read_inputs(open_run(compose_config(*words), words), console, set())
+    n = len(inputs.split.rows("train"))
+    said = f"{n} training objects are taken as they are: augment=light is for {most} at most."
+    assert n == 90
+    assert (inputs.stream is None) is (most < n)
+    assert inputs.augment.name == ("none" if most < n else "light")
+    assert (said in console.file.getvalue()) is (most < n)
+
+
+def test_the_default_draws_and_says_so(tmp_path, run_train, stack_words):
+    words = [word for word in stack_words if word != "augment=none"]
+    result = run_train(tmp_path / "run", *words, "evaluation.report=false")
+    text = (result.folder / "report.txt").read_text()
+    assert "Training objects were drawn anew for every epoch (augment=light)" in text
+    few = run_train(tmp_path / "many", *words, "augment.most_objects=10")
+    assert "drawn anew" not in (few.folder / "report.txt").read_text()
