@@ -20,7 +20,7 @@ IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 _MOST_COPIES: Final = 1 << 20  # of an object in an epoch: numbers of draws are told apart
-_MOST_HELD: Final = 1 << 29  # bytes of epochs that a fit holds to see them again
+_MOST_HELD: Final = 1 << 30  # bytes of epochs that a fit holds to see them again
 
 
 @dataclass(frozen=True)
