@@ -29,8 +29,8 @@ class AugmentSettings:
         steps: What is done to each object, in order; none leaves training as it is.
         passes: Draws of each object in an epoch, or "auto": as many as make 10,000 objects
             an epoch, of which 10 at most.
-        draws: Different draws of each object, after which the first ones come again; None for
-            new ones in every epoch.
+        draws: Different draws of each object that a network of features sees, after which the
+            first ones come again; None for new ones in every epoch, as other networks have.
         most_objects: Larger training sets are taken as they are; None for no such limit.
         held_out_draws: Draws of each held-out object that the head learns from.
         target: ``none``, or ``metadata``: new redshifts and cadences are those of the

@@ -43,7 +43,12 @@ class NetworkFit(MemberFit):
         epochs = validation = None
         if self.stream is not None:
             stream = self.stream.of(submodel.needs)
-            stream = replace(stream, with_sequences="sequences" in submodel.reads)
+            # Features are most of the work, and few draws of them do as well; nights are not.
+            stream = replace(
+                stream,
+                blocks=stream.blocks if "features" in submodel.reads else None,
+                with_sequences="sequences" in submodel.reads,
+            )
             seed = derive_seed(self.seed, "draws")
             epochs = DrawnEpochs(stream, self.train_rows, seed, self.member.fit.epochs)
             if len(self.validation_rows):
