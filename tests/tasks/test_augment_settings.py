@@ -29,7 +29,12 @@ def test_draws_come_again(passes, draws, n_objects, expected):
     assert (settings.n_passes(n_objects), settings.n_blocks(n_objects)) == expected
 
 
-@pytest.mark.parametrize("key", ["draws", "most_objects"])
+def test_few_objects_become_so_many_an_epoch():
+    settings = AugmentSettings(steps={"x": object()}, passes="auto", epoch_objects=5_000)
+    assert [settings.n_passes(n) for n in (100, 2_100, 3_600, 5_000, 20_000)] == [10, 3, 2, 1, 1]
+
+
+@pytest.mark.parametrize("key", ["draws", "most_objects", "epoch_objects"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, "many", True])
 def test_numbers_that_are_none_are_refused(key, value):
     with pytest.raises(ConfigError, match=rf"augment\.{key}"):

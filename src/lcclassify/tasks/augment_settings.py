@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 TARGETS: Final = ("none", "metadata")
 AUTO: Final = "auto"
-_OBJECTS_OF_AN_EPOCH: Final = 10_000  # that passes=auto makes of few training objects
 _MOST_PASSES: Final = 10
 
 
@@ -27,8 +26,9 @@ class AugmentSettings:
     Attributes:
         name: Name in reports.
         steps: What is done to each object, in order; none leaves training as it is.
-        passes: Draws of each object in an epoch, or "auto": as many as make 10,000 objects
-            an epoch, of which 10 at most.
+        passes: Draws of each object in an epoch, or "auto": as many as make an epoch of
+            `epoch_objects`, 10 at most.
+        epoch_objects: Objects that few training objects become in an epoch with "auto".
         draws: Different draws of each object that a network of features sees, after which the
             first ones come again; None for new ones in every epoch, as other networks have.
         most_objects: Larger training sets are taken as they are; None for no such limit.
@@ -42,6 +42,7 @@ class AugmentSettings:
     name: str = "none"
     steps: Mapping[str, Step] = field(default_factory=dict)
     passes: int | str = 1
+    epoch_objects: int = 10_000
     draws: int | None = None
     most_objects: int | None = None
     held_out_draws: int = 0
@@ -51,6 +52,7 @@ class AugmentSettings:
     def __post_init__(self) -> None:
         if self.passes != AUTO:
             check_whole("augment.passes (where it is not auto)", self.passes, 1)
+        check_whole("augment.epoch_objects", self.epoch_objects, 1)
         check_whole("augment.held_out_draws", self.held_out_draws, 0)
         for name in ("draws", "most_objects"):
             if (value := getattr(self, name)) is not None:
@@ -96,7 +98,7 @@ class AugmentSettings:
         """Return the draws of each of some training objects in an epoch."""
         if isinstance(self.passes, int):
             return self.passes
-        return min(max(-(-_OBJECTS_OF_AN_EPOCH // max(n_objects, 1)), 1), _MOST_PASSES)
+        return min(max(-(-self.epoch_objects // max(n_objects, 1)), 1), _MOST_PASSES)
 
     def n_blocks(self, n_objects: int) -> int | None:
         """Return after how many epochs the draws come again."""
