@@ -5,7 +5,7 @@ measurement that caused it and the ones before it.
 
 References:
     https://github.com/lsst/alert_packet (schemas 7 to 11), and
-    https://github.com/ZwickyTransientFacility/ztf-avro-alert (3.3 to 4.02).
+    https://github.com/ZwickyTransientFacility/ztf-avro-alert (3.2 and 4.01).
 """
 
 from __future__ import annotations
