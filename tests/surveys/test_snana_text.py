@@ -101,6 +101,17 @@ def test_archives_and_versions_of_both_formats(tmp_path: Path, snana_pair: Any) 
         survey(tmp_path / "V.tar.gz").read()
 
 
+def test_a_byte_order_mark_before_a_file_says_nothing(tmp_path: Path) -> None:
+    bare = text(7).partition("\n")[2]  # whose first line is that of the SNID
+    for name, content in (
+        ("a.txt", bare),
+        ("V.LIST", "a.txt\n"),
+        ("V.IGNORE", "IGNORE: 7 57001.5 r"),
+    ):
+        (tmp_path / name).write_text(content, "utf-8-sig")
+    assert [row[:2] for row in flat(survey(tmp_path).read())] == [(7, 57000.5)]
+
+
 def test_txt_files_where_there_is_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(text(7))
     assert survey(tmp_path).read().light_curves.objects.height == 1

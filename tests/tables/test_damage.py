@@ -248,3 +248,65 @@ def test_lines_of_too_many_fields_are_bad_whatever_is_read_of_them(
         parts = [chunks.read(index) for index in range(len(chunks))]
         listed = pl.concat([part.rejects for part in parts])["line", "reason"].rows()
         assert listed == [(20, "14 fields, but the header names 7")]
+
+
+@pytest.mark.parametrize("first", ["object_id", "mjd", "passband", "remark"])
+@pytest.mark.parametrize("other", ["", ",more"])
+def test_a_byte_order_mark_within_a_file_is_text_wherever_chunks_begin(
+    first: str, other: str, tmp_path: Path
+) -> None:
+    write("csv", tmp_path / "a.csv")
+    rows = pl.read_csv(tmp_path / "a.csv").with_columns(remark=pl.lit("x"))
+    text = rows.select(first, pl.exclude(first)).write_csv(include_header=False).splitlines()
+    header = ",".join(rows.select(first, pl.exclude(first)).columns)
+    for number in range(0, 62, 3):
+        text[number] = "\ufeff" + text[number]
+    text[40] += other  # which is looked at another way
+    (tmp_path / "a.csv").write_text("\n".join([header, *text]) + "\n", "utf-8-sig")
+    survey = TableSurvey("a.csv", ["g", "r"], root=tmp_path, id_type="string")
+    found = []
+    for size in (3, 5, 11, 10**6):
+        chunks = survey.chunks(rows=size, on_error="quarantine")
+        parts = [chunks.read(index) for index in range(len(chunks))]
+        rejects = pl.concat([part.rejects for part in parts])["line", "reason"]
+        ids = pl.concat([part.light_curves.objects["object_id"] for part in parts])
+        found.append((rejects.rows(), sorted(set(ids)), chunks.count_rows()))
+        assert sum(part.report.rows_read for part in parts) + rejects.height == 62
+    assert found == [found[0]] * 4
+    damaged = {"remark": 0, "object_id": 0}.get(first, 21)
+    assert len(found[0][0]) == damaged + bool(other)
+    assert any("\ufeff" in one for one in found[0][1]) == (first == "object_id")
+
+
+def test_a_byte_order_mark_before_a_file_of_astropy_says_nothing(tmp_path: Path) -> None:
+    for kind in ("ecsv", "vot"):
+        file = tmp_path / NAMES[kind]
+        write(kind, file)
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+        assert TableSurvey(file.name, ["g", "r"], root=tmp_path).read().report.rows_read == 62
+
+
+@pytest.mark.parametrize("kind", ["csv", "quoted"])
+@pytest.mark.parametrize(
+    ("line", "rejected"),
+    [('"', 1), (' "', 1), ('"""', 1), ('""', 0), ('"" ""', 0), ('""""', 0), ('"",""," "', 0)],
+)
+@pytest.mark.parametrize("number", [1, 30, 62])
+def test_a_line_of_quotes_is_blank_or_damage_and_counted_as_such(
+    kind: str, line: str, rejected: int, number: int, tmp_path: Path
+) -> None:
+    write("csv", tmp_path / "a.csv")
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    if kind == "quoted":
+        lines = [lines[0] + ",remark", *(f'{one},"x,\ny"' for one in lines[1:])]
+    lines.insert(number, line)
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    survey = TableSurvey("a.csv", ["g", "r"], root=tmp_path)
+    for size in (10, 10**6):
+        chunks = survey.chunks(rows=size, on_error="quarantine")
+        parts = [chunks.read(index) for index in range(len(chunks))]
+        read = sum(part.report.rows_read for part in parts)
+        listed = pl.concat([part.rejects for part in parts])
+        assert chunks.count_rows() == read + listed.height
+        if kind == "csv":
+            assert listed["line"].to_list() == [number + 1] * rejected

@@ -105,7 +105,7 @@ def contents(files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
 def ignored(content: bytes, where: str) -> list[Ignored]:
     """Return what an IGNORE file names; lines without its keyword are remarks."""
     found: list[Ignored] = []
-    for line, text in enumerate(content.decode("utf-8", "replace").split("\n"), start=1):
+    for line, text in enumerate(content.decode("utf-8-sig", "replace").split("\n"), start=1):
         keyword, *words = text.split() or [""]
         try:
             if keyword == "IGNORE:":
@@ -160,7 +160,7 @@ def _in_folder(folder: Path, version: str | None, ending: str) -> list[Path]:
 
 
 def _listed(file: Path) -> list[Path]:
-    words = [line.split() for line in file.read_text("utf-8", "replace").split("\n")]
+    words = [line.split() for line in file.read_text("utf-8-sig", "replace").split("\n")]
     return [
         _existing(file.parent / names[0], f"{file}, line {line} names a file")
         for line, names in enumerate(words, start=1)

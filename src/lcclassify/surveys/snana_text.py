@@ -94,7 +94,7 @@ def parse(content: bytes, where: str) -> tuple[dict[str, str], dict[str, list[An
             ``NOBS:`` or no ``END:``) or has text in a number column.
     """
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         raise DataError(f"{where} is not text: byte {fault.start} cannot be read") from fault
     if not text.strip():

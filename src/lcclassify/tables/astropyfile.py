@@ -17,7 +17,7 @@ from lcclassify.schema import MJD
 from lcclassify.tables.astropy_tables import astropy_frame
 from lcclassify.tables.columnar import ColumnarRows
 from lcclassify.tables.columns import Column
-from lcclassify.tables.content import open_unpacked, packing, readable
+from lcclassify.tables.content import BOM, open_unpacked, packing, readable
 from lcclassify.tables.held import Held
 
 _ECSV: Final = "ascii.ecsv"
@@ -88,7 +88,9 @@ def read_astropy(path: Path) -> Any:
     kind = format_of(path)
     with readable(path):
         packed = packing(path) is not None  # all of it is unpacked, which checks its end
-        source: Any = BytesIO(open_unpacked(path).read()) if packed or kind == _ECSV else path
+        source: Any = path
+        if packed or kind == _ECSV:
+            source = BytesIO(open_unpacked(path).read().removeprefix(BOM))
     table: Any = None
     with undamaged(path):
         if kind == "fits":

@@ -32,6 +32,7 @@ _PIECE: Final = 1 << 22  # bytes whose lines a thread counts at a time
 _XZ_BLOCK: Final = 1 << 16
 _KEPT: Final = 8  # blocks of a compressed file that stay unpacked, for several workers
 BLANK: Final = b' \t\r"'  # what a blank line may hold, and separators
+BOM: Final = b"\xef\xbb\xbf"  # of UTF-8, which means something at the beginning of a file alone
 
 _PACKED: Final = {  # what compressed files begin with
     b"\x1f\x8b": "gzip",
@@ -325,11 +326,12 @@ def line_bounds(values: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[n
 def blank_lines(
     lines: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], separator: bytes
 ) -> NDArray[np.bool_]:
-    """Say which lines hold nothing but blanks, quotes and separators, ``(n,)``."""
+    """Say which lines hold nothing but blanks, closed quotes and separators, ``(n,)``."""
     nothing = BLANK + separator
     first = np.frombuffer(lines, dtype=np.uint8)[starts]
     blank = np.zeros(len(ends), dtype=bool)
     # Few lines begin with a blank; where all do, each is looked at.
     for line in np.flatnonzero(np.isin(first, list(nothing + b"\n"))):
-        blank[line] = not lines[starts[line] : ends[line]].strip(nothing)
+        content = lines[starts[line] : ends[line]]
+        blank[line] = not content.strip(nothing) and content.count(b'"') % 2 == 0
     return blank

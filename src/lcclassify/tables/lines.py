@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lcclassify.schema import OBJECT_ID
 from lcclassify.tables.columns import TEXT_TYPES, is_absent, parsed
-from lcclassify.tables.content import BLANK, blank_lines, line_bounds
+from lcclassify.tables.content import BLANK, BOM, blank_lines, line_bounds
 from lcclassify.tables.rejects import REJECT_REASON
 from lcclassify.tables.textform import TextColumns
 
@@ -186,7 +186,7 @@ class _Lines:
         blank = blank_lines(self._content, self._starts, self._ends, self._separator)
         few, many = _uneven(fields, text)
         for lines, said in (
-            (odd & ~blank, "a quote is opened and not closed in its line"),
+            (odd, "a quote is opened and not closed in its line"),
             (few & ~blank, "{} fields, too few: the header names {}"),
             (many & ~blank, "{} fields, but the header names {}"),
         ):
@@ -194,7 +194,7 @@ class _Lines:
                 self._bad.setdefault(line, said.format(fields[line], width))
         self._find_unreadable()
         if self.quoted:
-            self._find_stray_quotes(fields)
+            self._find_stray_quotes(fields, blank)
         keep = ~blank
         keep[list(self._bad)] = False
         self.index: NDArray[np.int64] = np.flatnonzero(keep).astype(np.int64)
@@ -222,10 +222,10 @@ class _Lines:
     def _line(self, line: int) -> bytes:
         return self._content[self._starts[line] : self._ends[line]]
 
-    def _find_stray_quotes(self, fields: NDArray[np.int64]) -> None:
+    def _find_stray_quotes(self, fields: NDArray[np.int64], blank: NDArray[np.bool_]) -> None:
         quoted = np.unique(np.searchsorted(self._ends, np.flatnonzero(self._values == 34)))
         for line in quoted.tolist():
-            if line in self._bad:
+            if line in self._bad or blank[line]:
                 continue
             words = self._line(line).rstrip(b"\r").decode()
             try:
@@ -285,10 +285,11 @@ def _load(
             schema[str(position)] = TEXT_TYPES[column.kind] if len(kinds) == 1 else pl.String
     if ignore_errors is False:  # Polars does not look behind the last column that it reads
         positions = sorted({*positions, len(text.header) - 1})
-    if not content.strip():
+    if not content:
         return pl.DataFrame(schema={str(n): schema[str(n)] for n in positions})
     return pl.read_csv(
-        content,
+        # Polars takes one away, though these lines may lie anywhere in the file.
+        BOM + content if content.startswith(BOM) else content,
         columns=positions,
         separator=separator,
         has_header=False,

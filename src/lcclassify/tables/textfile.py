@@ -17,6 +17,7 @@ from lcclassify.errors import DataError
 from lcclassify.schema import OBJECT_ID
 from lcclassify.tables.columns import TEXT_TYPES
 from lcclassify.tables.content import (
+    BOM,
     HeldBytes,
     LineCount,
     PackedBytes,
@@ -35,7 +36,6 @@ from lcclassify.tables.rejects import (
 from lcclassify.tables.rowfile import Part, RowFile, Rows
 from lcclassify.tables.textform import TextColumns, one_line_a_row, split
 
-BOM: Final = b"\xef\xbb\xbf"  # of UTF-8
 _SAMPLE: Final = 1 << 20  # bytes from which the length of a row is told
 
 
@@ -99,8 +99,6 @@ class TextRows(RowFile):
 
     def count_rows(self) -> int | None:
         """Return the number of lines behind the header that are not blank."""
-        if self._rewritten is not None:
-            return len(self._rewritten.get()[1])
         return None if isinstance(self._bytes, PackedBytes) else self._lines.rows()
 
     def _sample(self) -> bytes:
