@@ -194,7 +194,7 @@ class TableSurvey(Survey):
         files = self._opened(named, {**carried, **columns}, rows)
         if OBJECT_ID not in self.told:
             starts = [(file, min(file.end, file.first + file.step)) for file in files]
-            ids = [file.read(file.first, stop).frame[OBJECT_ID] for file, stop in starts]
+            ids = [a.read(a.first, stop, lenient=True).frame[OBJECT_ID] for a, stop in starts]
         return Opened(files, table, self._type_of(ids, OBJECT_ID in self.told))
 
     @property

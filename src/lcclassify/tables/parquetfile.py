@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from lcclassify.parquet import parquet_schema, read_parquet, scan_parquet
 from lcclassify.tables.columnar import POSITION, ColumnarRows
 from lcclassify.tables.columns import Column
 from lcclassify.tables.content import readable
+from lcclassify.tables.held import Held
+from lcclassify.tables.parquetpages import PageHeaders
 from lcclassify.tables.rejects import REJECT_REASON
 
 _SAMPLE: Final = 1000  # objects from which the length of their lists is told
@@ -21,17 +23,21 @@ _SAMPLE: Final = 1000  # objects from which the length of their lists is told
 class ParquetRows(ColumnarRows):
     """A Parquet file; only the pages of the rows that are asked for are decoded."""
 
+    def __init__(self, path: Path, columns: Mapping[str, Column], rows: int) -> None:
+        self._pages: Held[PageHeaders] = Held(partial(PageHeaders, path))
+        super().__init__(path, columns, rows)
+
     def _names(self) -> list[str]:
         with readable(self.path):
             return list(parquet_schema(self.path))
 
     def _sizes(self) -> list[int]:
         with readable(self.path):
-            metadata = pq.read_metadata(self.path)
-            return [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
+            return self._pages.get().rows
 
     def _load(self, names: list[str], first: int, count: int) -> pl.DataFrame:
         with readable(self.path):
+            self._pages.get().check(names, first, first + count)
             if count and first == 0 and count == getattr(self, "end", 0):
                 return read_parquet(self.path, columns=names)
             return scan_parquet(self.path).slice(first, count).select(names).collect()
@@ -47,6 +53,7 @@ class ListRows(ParquetRows):
     def __init__(self, path: Path, columns: Mapping[str, Column], rows: int) -> None:
         with readable(path):
             self._fields = _list_fields(path)
+            PageHeaders(path).check(list(self._fields), 0, _SAMPLE)
             lengths = (
                 scan_parquet(path)
                 .head(_SAMPLE)
@@ -71,6 +78,7 @@ class ListRows(ParquetRows):
         wanted = [self._fields.get(name, pl.col(name)).alias(name) for name in names]
         position = pl.int_range(pl.len(), dtype=pl.Int64).alias(POSITION)
         with readable(self.path):
+            self._pages.get().check(names, first, first + count)
             loaded = scan_parquet(self.path).slice(first, count)
             table = loaded.select(*wanted, position).collect()
         if not lists:
