@@ -164,6 +164,14 @@ def one_row_more_stated(content: bytes) -> bytes:
     return content.replace(b"<TABLE", b'<TABLE nrows="63"', 1)
 
 
+def rows_misspelt(content: bytes) -> bytes:
+    return content.replace(b"<TR>", b"<TS>", 2).replace(b"</TR>", b"</TS>", 2)
+
+
+def quote_never_closed(content: bytes) -> bytes:
+    return content.replace(b" 0\n", b' "0\n', 1)
+
+
 def second_stream_spoilt(content: bytes) -> bytes:
     text = lzma.decompress(content)
     half = text.index(b"\n", 900) + 1
@@ -179,6 +187,10 @@ def second_stream_spoilt(content: bytes) -> bytes:
         ("fits", lambda content: content + b"\1" * 100, "holds more than its headers say"),
         ("ecsv", lambda content: content.replace(b"\n300 ", b"\n#00 ", 1), "line 20: a row begins"),
         ("vot", one_row_more_stated, "specified nrows=63, but table contains 62 rows"),
+        ("vot", rows_misspelt, "line 15: '<TS' stands where rows"),
+        ("vot", lambda content: content.replace(b">g<", b">gr<", 1), "too long for .* length of 1"),
+        ("vot", lambda content: content.replace(b">11<", b">%d<" % 2**63, 1), "out of range"),
+        ("ecsv", quote_never_closed, r"failed to convert: .{90,200}\.\.\.$"),
         ("binary", one_row_more_stated, "states 63 rows and has 62"),
         ("xz", second_stream_spoilt, "not a whole xz file"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from lcclassify.errors import DataError
 from lcclassify.schema import MJD
 from lcclassify.tables.astropy_tables import astropy_frame
 from lcclassify.tables.columnar import ColumnarRows
-from lcclassify.tables.columns import Column
+from lcclassify.tables.columns import SHOWN, Column
 from lcclassify.tables.content import BOM, open_unpacked, packing, readable
 from lcclassify.tables.held import Held
 
@@ -31,6 +32,13 @@ _FORMATS: Final = {
     ".vot": _VOTABLE,
     ".votable": _VOTABLE,
 }
+# What astropy only warns of, and rows or digits are lost: cells that are too long, integers that
+# are too large, fewer rows than stated.
+_LOSSES: Final = r"(?s).*(truncated|specified nrows|W46|W51)"
+# Within a table whatever is no row or cell; astropy passes over it, with all that is in it.
+_TABLES: Final = re.compile(rb"<(?:\w+:)?TABLEDATA\b(.*?)</(?:\w+:)?TABLEDATA\b", re.DOTALL)
+_STRANGE: Final = re.compile(rb"<(?!/?(?:\w+:)?T[RD][\s/>]|[!?])[^\s>]*")
+_LONGEST: Final = 200  # characters of what astropy says, which may hold the rest of a file
 _PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip", ".fz")
 
 
@@ -66,12 +74,13 @@ def undamaged(path: Path) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # headers that do not follow the standard
-            warnings.filterwarnings("error", message=".*(truncated|specified nrows).*")
+            warnings.filterwarnings("error", message=_LOSSES)
             yield
     except DataError:
         raise
     except Exception as fault:  # it may be nearly anything
         reason = str(fault).strip().split("\n")[0] or type(fault).__name__
+        reason = f"{reason[:_LONGEST]}..." if len(reason) > _LONGEST else reason
         raise DataError(f"{path} is damaged or cannot be read: {reason}") from fault
 
 
@@ -89,8 +98,9 @@ def read_astropy(path: Path) -> Any:
     with readable(path):
         packed = packing(path) is not None  # all of it is unpacked, which checks its end
         source: Any = path
-        if packed or kind == _ECSV:
-            source = BytesIO(open_unpacked(path).read().removeprefix(BOM))
+        if packed or kind in (_ECSV, _VOTABLE):
+            with open_unpacked(path) as stream:
+                source = BytesIO(stream.read().removeprefix(BOM))
     table: Any = None
     with undamaged(path):
         if kind == "fits":
@@ -104,6 +114,7 @@ def read_astropy(path: Path) -> Any:
                     _check_end(path, unit, units[len(units) - 1])
                     break
         elif kind == _VOTABLE:
+            _check_tags(path, source.getvalue())
             content = parse(source, verify="warn")
             table, stated = Table.read(content, format=kind), content.get_first_table().nrows
             if stated not in (None, len(table)):
@@ -123,6 +134,15 @@ def _check_end(path: Path, unit: Any, last: Any) -> None:
     padding = place["file"].read(place["datSpan"] - unit.size)
     if padding.strip(b"\0 ") or place["file"].size > end["datLoc"] + end["datSpan"]:
         raise DataError(f"{path} is damaged: it holds more than its headers say")
+
+
+def _check_tags(path: Path, content: bytes) -> None:
+    """Refuse a VOTable of which a row would be left out since it is not called one."""
+    for place in _TABLES.finditer(content):
+        if strange := _STRANGE.search(content, *place.span(1)):
+            line = content.count(b"\n", 0, strange.start()) + 1
+            tag = strange[0].decode(errors="replace")[:SHOWN]
+            raise DataError(f"{path}, line {line}: '{tag}' stands where rows (TR) or cells (TD) do")
 
 
 def _check_rows(path: Path, content: bytes) -> None:
