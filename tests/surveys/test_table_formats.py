@@ -73,6 +73,16 @@ def test_compressed_text(
             survey(tmp_path, f"c.csv.{name}").read()
 
 
+def test_what_a_damaged_archive_holds_is_told_in_a_short_line(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x" * 3000, "object_id\n")
+    content = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "a.zip").write_bytes(content.replace(b"x", b"\xfe", 1))
+    with pytest.raises(DataError, match=r"a\.zip is truncated or not a whole zip file") as caught:
+        survey(tmp_path, "a.zip", None, columns=None, metadata=None).read()
+    assert len(str(caught.value)) < 500
+
+
 def test_a_zip_archive_of_several_files_is_named(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("a.csv", "object_id\n")

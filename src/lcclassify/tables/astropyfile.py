@@ -18,7 +18,7 @@ from lcclassify.schema import MJD
 from lcclassify.tables.astropy_tables import astropy_frame
 from lcclassify.tables.columnar import ColumnarRows
 from lcclassify.tables.columns import SHOWN, Column
-from lcclassify.tables.content import BOM, open_unpacked, packing, readable
+from lcclassify.tables.content import BOM, open_unpacked, packing, readable, told
 from lcclassify.tables.held import Held
 
 _ECSV: Final = "ascii.ecsv"
@@ -38,7 +38,6 @@ _LOSSES: Final = r"(?s).*(truncated|specified nrows|W46|W51)"
 # Within a table whatever is no row or cell; astropy passes over it, with all that is in it.
 _TABLES: Final = re.compile(rb"<(?:\w+:)?TABLEDATA\b(.*?)</(?:\w+:)?TABLEDATA\b", re.DOTALL)
 _STRANGE: Final = re.compile(rb"<(?!/?(?:\w+:)?T[RD][\s/>]|[!?])[^\s>]*")
-_LONGEST: Final = 200  # characters of what astropy says, which may hold the rest of a file
 _PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip", ".fz")
 
 
@@ -79,9 +78,7 @@ def undamaged(path: Path) -> Iterator[None]:
     except DataError:
         raise
     except Exception as fault:  # it may be nearly anything
-        reason = str(fault).strip().split("\n")[0] or type(fault).__name__
-        reason = f"{reason[:_LONGEST]}..." if len(reason) > _LONGEST else reason
-        raise DataError(f"{path} is damaged or cannot be read: {reason}") from fault
+        raise DataError(f"{path} is damaged or cannot be read: {told(fault)}") from fault
 
 
 def read_astropy(path: Path) -> Any:

@@ -30,6 +30,7 @@ from lcclassify.tables.held import Held
 BLOCK: Final = 1 << 24  # bytes that are looked at at a time
 _PIECE: Final = 1 << 22  # bytes whose lines a thread counts at a time
 _XZ_BLOCK: Final = 1 << 16
+_LONGEST: Final = 200  # characters of what a library says
 _KEPT: Final = 8  # blocks of a compressed file that stay unpacked, for several workers
 BLANK: Final = b' \t\r"'  # what a blank line may hold, and separators
 BOM: Final = b"\xef\xbb\xbf"  # of UTF-8, which means something at the beginning of a file alone
@@ -53,7 +54,7 @@ def readable(file: Path) -> Iterator[None]:
         raise DataError(f"{file} is empty") from fault
     except _FAULTS as fault:
         kind = packing(file) or "compressed"
-        raise DataError(f"{file} is truncated or not a whole {kind} file: {fault}") from fault
+        raise DataError(f"{file} is truncated or not a whole {kind} file: {told(fault)}") from fault
     except (
         OSError,
         RuntimeError,  # a zip archive that is encrypted, or compressed in a way that Python lacks
@@ -62,12 +63,17 @@ def readable(file: Path) -> Iterator[None]:
         pl.exceptions.PanicException,
     ) as fault:
         # Polars panics, outside of Exception, on some damaged Parquet pages.
-        reason = str(fault).strip().split("\n")[0]
-        raise DataError(f"{file} is damaged or cannot be read: {reason}") from fault
+        raise DataError(f"{file} is damaged or cannot be read: {told(fault)}") from fault
     except UnicodeDecodeError as fault:
         raise DataError(f"{file} is not UTF-8 text: {fault.reason}") from fault
     except csv.Error as fault:
         raise DataError(f"{file} is not a text table: {fault}") from fault
+
+
+def told(fault: BaseException) -> str:
+    """Return what a library says of a fault, in a line without the rest of a damaged file."""
+    reason = str(fault).strip().split("\n")[0] or type(fault).__name__
+    return f"{reason[:_LONGEST]}..." if len(reason) > _LONGEST else reason
 
 
 def packing(path: Path) -> str | None:
