@@ -124,6 +124,7 @@ def test_txt_files_where_there_is_nothing_else(tmp_path: Path) -> None:
     ("old", "new", "words"),
     [
         ("4097", "1.5", ["line 11", "'PHOTFLAG'", "'1.5'"]),
+        ("4097", f"{2**63}", ["line 11", "'PHOTFLAG'", f"'{2**63}'"]),
         ("57001.5", "", ["line 11", "6 values", "got 5"]),
         (" BAND", " COLOR", ["no column 'BAND'"]),
         ("SNID:  7", "SNID:", ["no value of 'SNID:'"]),

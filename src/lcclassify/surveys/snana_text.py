@@ -140,12 +140,18 @@ def parse(content: bytes, where: str) -> tuple[dict[str, str], dict[str, list[An
 
 
 def _plain(kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return what reads a word as text files of tables are read, without Python's other digits."""
+    """Return what reads a word as text files of tables are read.
+
+    That is without Python's other digits, and integers below 2^63 only.
+    """
 
     def read(word: str) -> Any:
         if "_" in word or not word.isascii():
             raise ValueError(word)
-        return kind(word)
+        value = kind(word)
+        if kind is int and not -(2**63) <= value < 2**63:
+            raise ValueError(word)
+        return value
 
     return kind if kind is str else read
 
