@@ -168,6 +168,11 @@ def rows_misspelt(content: bytes) -> bytes:
     return content.replace(b"<TR>", b"<TS>", 2).replace(b"</TR>", b"</TS>", 2)
 
 
+def binary_row_cut(content: bytes) -> bytes:
+    place = content.index(b"<STREAM") + 500
+    return content[:place] + content[place + 8 :]  # six bytes
+
+
 def quote_never_closed(content: bytes) -> bytes:
     return content.replace(b" 0\n", b' "0\n', 1)
 
@@ -190,6 +195,7 @@ def second_stream_spoilt(content: bytes) -> bytes:
         ("vot", rows_misspelt, "line 15: '<TS' stands where rows"),
         ("vot", lambda content: content.replace(b">g<", b">gr<", 1), "too long for .* length of 1"),
         ("vot", lambda content: content.replace(b">11<", b">%d<" % 2**63, 1), "out of range"),
+        ("binary", binary_row_cut, "2660 bytes of rows are no whole number"),
         ("ecsv", quote_never_closed, r"failed to convert: .{90,200}\.\.\.$"),
         ("binary", one_row_more_stated, "states 63 rows and has 62"),
         ("xz", second_stream_spoilt, "not a whole xz file"),
