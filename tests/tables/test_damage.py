@@ -17,8 +17,10 @@ from astropy.table import Table
 from lcclassify.errors import LcclassifyError
 from lcclassify.surveys.table import TableSurvey
 
+BOM = b"\xef\xbb\xbf"
 N_FILES = 30  # of each format
-WORDS = [b"\xff", b"\0", b'"', b"\n", b",", b"nan", b"1e999", b"9" * 30, b"\r", b"\xef\xbb\xbf"]
+WORDS = [b"\xff", b"\0", b'"', b"\n", b",", b"nan", b"1e999", b"9" * 30, b"\r"]
+WORDS += [BOM, b"\n" + BOM, b'"\n']
 PACKED = {"gz": gzip, "bz2": bz2, "xz": lzma}
 NAMES = {
     **dict.fromkeys(["csv", "quoted", "objects"], "a.csv"),
