@@ -17,7 +17,7 @@ with uncollected():
     for module in sys.argv[1:]:
         importlib.import_module(module)
 
-FORKED = str(Path(__file__).parents[1] / "forked.py")
+FORKED = str(Path(__file__).with_name("forked.py"))
 
 
 def become(given):

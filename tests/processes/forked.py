@@ -1,6 +1,6 @@
 """What a process of the fork server does for a test: a script, as if called by itself.
 
-`conftest.py` starts processes with a few variables set: `script`, `words`, `folder`,
+`command_processes.py` starts processes with a few variables set: `script`, `words`, `folder`,
 `output`, `error`, `largest_file` and `inherits_server`.
 """
 
