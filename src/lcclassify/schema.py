@@ -160,6 +160,8 @@ class InputSizes:
         n_classes: K.
         max_length: Longest training sequence in nights, the padded length of the
             reference's unmasked form.
+        n_indicators: How many of the features, the last ones, only tell where another was
+            undefined.
     """
 
     n_features: int
@@ -167,6 +169,7 @@ class InputSizes:
     n_channels: int
     n_classes: int
     max_length: int
+    n_indicators: int = 0
 
 
 class Batch(NamedTuple):

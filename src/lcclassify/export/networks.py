@@ -15,6 +15,7 @@ from lcclassify.export import transforms, trees
 from lcclassify.export.graph import Graph
 from lcclassify.nn.bigru import BiGRUNet
 from lcclassify.nn.dense import DenseNet
+from lcclassify.nn.embedding import PeriodicEmbedding
 from lcclassify.nn.gru import GRULayer
 from lcclassify.nn.pooling import TimePooling
 from lcclassify.nn.submodel import Submodel
@@ -51,6 +52,8 @@ def probabilities(graph: Graph, submodel: Submodel, inputs: Inputs) -> str:
         found = trees.logits(graph, network, inputs.features)
     elif isinstance(network, DenseNet):
         values = transforms.features(graph, submodel.features, inputs.features)
+        if network.embedding is not None:
+            values = _embedded(graph, network.embedding, values)
         found = _linear(graph, network.output, stack(graph, network.hidden, values))
     elif isinstance(network, BiGRUNet):
         found = _recurrent(graph, submodel, network, inputs)
@@ -69,6 +72,26 @@ def stack(graph: Graph, layers: nn.Sequential, values: str) -> str:
         elif not isinstance(layer, nn.Dropout):
             values = _activated(graph, layer, values)
     return values
+
+
+def _embedded(graph: Graph, embedding: PeriodicEmbedding, values: str) -> str:
+    """Return the values and what an embedding makes of the first of them."""
+    parameters = (
+        embedding.turns(),
+        embedding.phases.unsqueeze(1),
+        embedding.weight,
+        embedding.bias,
+    )
+    turns, phases, weight, bias = (
+        graph.constant(one, one.dtype) for one in map(_array, parameters)
+    )
+    ends = (graph.whole([number]) for number in (0, embedding.n_values, 1))
+    chosen = graph.op("Transpose", graph.op("Slice", values, *ends), perm=[1, 0])
+    angles = graph.op("Mul", graph.op("Unsqueeze", chosen, graph.whole([2])), turns)
+    waves = graph.op("Cos", graph.op("Add", angles, phases))
+    columns = graph.op("Add", graph.op("MatMul", waves, weight), bias)
+    columns = graph.op("Flatten", graph.op("Transpose", columns, perm=[1, 0, 2]), axis=1)
+    return graph.op("Concat", values, columns, axis=1)
 
 
 def _linear(graph: Graph, layer: nn.Linear, values: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from lcclassify.errors import ConfigError
+from lcclassify.nn.embedding import PeriodicEmbedding
 from lcclassify.nn.layers import DenseStack, GaussianNoise, check_units, dense
 from lcclassify.schema import Batch, InputSizes
 
@@ -23,6 +24,8 @@ class DenseNet(nn.Module):
         dropout: Probability of dropping a unit while training.
         batch_norm: Whether each layer ends in a batch normalisation.
         gaussian_noise: Deviation of the noise added to the features while training.
+        embedding: `frequencies`, `scale` and `size` of a `PeriodicEmbedding` of the features,
+            which joins them; None for the features alone.
 
     Raises:
         ConfigError: A value is invalid or unknown, or there are no features.
@@ -49,13 +52,21 @@ class DenseNet(nn.Module):
         dropout: float = 0.1,
         batch_norm: bool = True,
         gaussian_noise: float = 0.0,
+        embedding: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if sizes.n_features < 1:
             raise ConfigError("DenseNet needs at least one feature, got n_features=0")
         self.noise = GaussianNoise(gaussian_noise)
+        self.embedding: PeriodicEmbedding | None = None
+        n_in = sizes.n_features
+        if embedding is not None:
+            # Flags of what is undefined have two values, which no cosine tells better.
+            n_values = sizes.n_features - sizes.n_indicators
+            self.embedding = PeriodicEmbedding.from_config(embedding, n_values)
+            n_in += self.embedding.n_out
         self.hidden = DenseStack(
-            sizes.n_features,
+            n_in,
             check_units("units", units),
             activation=activation,
             dropout=dropout,
@@ -65,5 +76,8 @@ class DenseNet(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the logits ``(N, K)`` of normalised features ``(N, F)`` without NaN."""
-        logits: Tensor = self.output(self.hidden(self.noise(batch.features)))
+        values = self.noise(batch.features)
+        if self.embedding is not None:
+            values = self.embedding(values)
+        logits: Tensor = self.output(self.hidden(values))
         return logits.to(torch.float32)  # mixed precision ends here

@@ -60,6 +60,7 @@ class Submodel(nn.Module):
             n_channels=sequences.n_channels,
             n_classes=n_classes,
             max_length=max_length,
+            n_indicators=len(features.indicator_columns),
         )
         self.network_config: PlainConfig = dict(network)
         self.network = build_network(network, self.sizes)
@@ -129,7 +130,8 @@ class Submodel(nn.Module):
             raise ConfigError(f"a submodel's configuration needs the key {error}") from None
         except TypeError as error:
             raise ConfigError(f"a submodel's configuration is invalid: {error}") from None
-        if stated != asdict(submodel.sizes):
+        # Bundles of releases that had no such number do not state how many columns are flags.
+        if {"n_indicators": submodel.sizes.n_indicators, **stated} != asdict(submodel.sizes):
             raise ConfigError(
                 f"a submodel's sizes {stated} contradict those of its transforms, "
                 f"{asdict(submodel.sizes)}"
