@@ -37,7 +37,7 @@ def say(seen, photometric, error, form=FORM):
 
 
 def by_definition(seen, photometric, error):
-    """Quantiles by sums over a grid ten times as fine."""
+    """The probability below redshifts, by sums over a grid ten times as fine."""
     x = np.arange(0, GRID_END, 1e-4)
     left, right = (1.3 * max(width, 0.03) for width in np.diff(seen))
     away = (x - seen[1]) / np.where(x < seen[1], left, right)
@@ -49,7 +49,7 @@ def by_definition(seen, photometric, error):
         deviation = (np.log1p(photometric) - x) / scale
         density *= np.interp(deviation, DEVIATIONS, row, left=0, right=0) + 0.01 * scale
     below = np.cumsum(density)
-    return np.expm1(np.interp(np.array(LEVELS) * below[-1], below, x))
+    return lambda redshift: np.interp(np.log1p(redshift), x, below / below[-1])
 
 
 @given(
@@ -61,7 +61,10 @@ def by_definition(seen, photometric, error):
 def test_quantiles_are_those_of_the_product(middle, widths, photometric, error):
     seen = np.array([middle - widths[0], middle, middle + widths[1]])
     found = say(seen, photometric, error)[0]
-    assert np.allclose(found[:-1], by_definition(seen, photometric, error), atol=5e-3)
+    # Between two peaks the least probability more is a long way.
+    below = by_definition(seen, photometric, error)
+    assert (below(np.maximum(found[:-1] - 5e-3, 0)) < np.array(LEVELS) + 1e-3).all()
+    assert (below(found[:-1] + 5e-3) > np.array(LEVELS) - 1e-3).all()
     assert (np.diff(found[:-1]) >= 0).all()
     assert (found >= 0).all()
 
