@@ -54,26 +54,23 @@ def fill_normals(key: np.uint64, first: int, out: FloatArray) -> None:
 
 @compiled
 def _hard(state: np.uint64, layer: int, unit: float) -> float:
-    """Return a number where the first hash does not settle it."""
+    """Return a number where the first hash does not settle it, beyond the next layer's edge."""
     golden = np.uint64(0x9E3779B97F4A7C15)
     while True:
         state = mixed(state + golden)
         other = (np.float64(state >> np.uint64(11)) + 0.5) / 9007199254740992.0
-        if layer == 0:
-            value = abs(unit) * _EDGES[0]
-            if value >= _EDGE:  # the tail, by Marsaglia's rejection
-                while True:
-                    x = -np.log(other) / _EDGE
-                    state = mixed(state + golden)
-                    y = (np.float64(state >> np.uint64(11)) + 0.5) / 9007199254740992.0
-                    if -2 * np.log(y) >= x * x:
-                        return float(np.copysign(_EDGE + x, unit))
-                    state = mixed(state + golden)
-                    other = (np.float64(state >> np.uint64(11)) + 0.5) / 9007199254740992.0
-            return float(np.copysign(value, unit))
+        if layer == 0:  # the tail, by Marsaglia's rejection
+            while True:
+                x = -np.log(other) / _EDGE
+                state = mixed(state + golden)
+                y = (np.float64(state >> np.uint64(11)) + 0.5) / 9007199254740992.0
+                if -2 * np.log(y) >= x * x:
+                    return float(np.copysign(_EDGE + x, unit))
+                state = mixed(state + golden)
+                other = (np.float64(state >> np.uint64(11)) + 0.5) / 9007199254740992.0
         value = unit * _EDGES[layer]
         low, high = _DENSITIES[layer], _DENSITIES[layer + 1]
-        if abs(value) < _EDGES[layer + 1] or low + other * (high - low) < np.exp(-0.5 * value**2):
+        if low + other * (high - low) < np.exp(-0.5 * value**2):
             return float(value)
         state = mixed(state + golden)
         layer = int(state & np.uint64(127))
