@@ -89,6 +89,14 @@ def test_equals_the_plain_formula(cls, weights, smoothing):
     assert loss(logits, targets).item() == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_class_of_a_single_object_weighs_as_the_others_do():
+    counts = [1, 0, 3, 2]
+    expected = torch.tensor([2.0, 0.0, 2 / 3, 1.0], dtype=torch.float64)
+    balanced = CrossEntropyLoss(K, class_counts=counts, class_weights="balanced")
+    for loss in (balanced, WeightedLogLoss(K, class_counts=counts)):
+        torch.testing.assert_close(loss.weight.double(), expected, rtol=1e-6, atol=0)
+
+
 def test_weighted_log_loss_of_the_whole_training_set_is_the_metric():
     targets = torch.tensor([j for j, n in enumerate(COUNTS) for _ in range(n)])
     logits = torch.randn(200, K, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
