@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 
@@ -76,6 +77,11 @@ def test_files_are_images_as_they_are(tmp_path, make_synthetic, supernovae):
     assert image.encoded_image_string == (tmp_path / "figures" / "roc.png").read_bytes()
     shown = imread(tmp_path / "figures" / "roc.png")
     assert (image.step, image.height, image.width) == (0, *shown.shape[:2])
+    (written,) = (tmp_path / "run").iterdir()
+    values = [
+        value for e in LegacyEventFileLoader(str(written)).Load() for value in e.summary.value
+    ]
+    assert {value.image.colorspace for value in values} == {shown.shape[2]}
     with pytest.raises(OutputError, match="closed"):
         log_images(writer, files)
 
