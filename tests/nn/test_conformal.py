@@ -102,6 +102,43 @@ def test_whole_weights_are_repeated_objects():
     assert abs(places[0] - places[1]) <= 1  # the new object counts as one of mean weight
 
 
+def test_the_threshold_leaves_out_what_weighs_no_more_than_allowed():
+    probabilities, targets = sample(120, 8)
+    weights = np.array([0.3, 2.5, 1.1])
+    made = PredictionSets.fitted(probabilities, targets, weights.tolist())
+    given, own = probabilities[torch.arange(120), targets].numpy(), weights[targets.numpy()]
+    for level in (0.5, 0.8, 0.95):
+        allowed = (1 - level) * (own.sum() + own.mean())
+        expected = max(value for value in given if own[given <= value].sum() <= allowed)
+        assert made.thresholds(level, "all").tolist() == [expected] * K
+
+
+@pytest.mark.parametrize(("n", "is_enough"), [(8, False), (9, True), (10, True)])
+def test_nine_of_a_class_are_enough_for_nine_tenths(n, is_enough):
+    """One of ten, the new object among them, may be stranger than the strangest."""
+    lowest = torch.linspace(0.2, 0.3, n).double()
+    others = torch.linspace(0.8, 0.9, 90).double()
+    probabilities = torch.stack(
+        [torch.cat([others, 1 - lowest]), torch.cat([1 - others, lowest])], dim=1
+    )
+    targets = torch.arange(90 + n) // 90
+    found = PredictionSets.fitted(probabilities, targets, [1.0, 1.0]).thresholds(0.9)
+    assert found[0] == others[8]
+    alone = PredictionSets.fitted(probabilities[90:], targets[90:], [1.0, 1.0]).thresholds(0.9)
+    assert alone.tolist() == [torch.inf, float(lowest[0]) if is_enough else 0.0]
+    of_all = torch.cat([lowest, others])[int((91 + n) * 0.1 + 1e-9) - 1]
+    assert found[1] == (lowest[0] if is_enough else of_all)
+
+
+def test_probabilities_are_those_of_classes_with_objects():
+    made = PredictionSets.fitted(torch.eye(K)[[0, 0, 2]], torch.tensor([0, 0, 2]), [1.0, 1.0, 1.0])
+    found = made.known(torch.tensor([[0.2, 0.5, 0.3], [0.0, 0.9, 0.1]]))
+    expected = torch.tensor([[0.4, 0, 0.6], [0, 0, 1]]).double()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-7)
+    assert made.sets(torch.tensor([[0.2, 0.5, 0.3]]), 0.5).tolist() == [[False, False, False]]
+    assert made.sets(torch.tensor([[1.0, 5.0, 0.0]]) / 6, 0.5).tolist() == [[True, False, False]]
+
+
 def test_built_again_it_says_the_same():
     made, (new, _) = fitted(200), sample(30, 9)
     again = PredictionSets(**json.loads(json.dumps(made.config())))
