@@ -149,6 +149,14 @@ def test_highest_probabilities_are_counted_in_twentieths():
     assert len(chart.table) == 1 + 20
     assert filled == [["0.5", "0.55", "2"], ["0.6", "0.65", "1"], ["0.95", "1", "2"]]
     assert "of 5 objects, median 0.62." in chart.svg
+    bars = re.findall(
+        r'<rect class="bar" x="(.*?)" y="(.*?)" width="(.*?)" height="(.*?)"', chart.svg
+    )
+    x, y, width, height = np.array(bars, dtype=float).T
+    np.testing.assert_allclose(x[1:], x[:-1] + width[:-1] + 1, atol=0.2)  # a gap of 1
+    np.testing.assert_allclose(y + height, 284, atol=0.11)  # down to the axis
+    expected = np.array([int(row[2]) for row in chart.table[1:]]) / 2 / 1.05 * (284 - 10)
+    np.testing.assert_allclose(height, expected, atol=0.051)
 
 
 def test_what_fits_logged_is_drawn_by_epoch_from_one_on():
