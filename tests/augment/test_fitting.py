@@ -132,3 +132,21 @@ def test_threads_and_the_other_objects_change_no_bit(random_curves, coupling):
     np.testing.assert_array_equal(
         fit_processes(curves.take(order), coupling), np.stack(alone)[:, order]
     )
+
+
+def test_the_fit_is_the_one_that_draws_were_made_with(stack, coupling):
+    """It ends on a lattice of logarithms, which a longer search would leave for other draws."""
+    rng = np.random.RandomState(3)  # whose numbers NumPy promises not to change
+    objects = []
+    for n, days in ((1, 1), (5, 3), (30, 4), (40, 25), (40, 90), (60, 300), (60, 1500), (12, 8)):
+        mjd = np.sort(rng.uniform(0, 200, n))
+        flux = 40 * np.sin(mjd / days) + 10 * np.cos(mjd / days * 0.37) + rng.normal(size=n)
+        errors = 1 + rng.uniform(size=n)
+        objects.append((59000 + mjd, np.arange(n) % 4, flux, errors, np.ones(n)))
+    best = [np.argmax(np.abs(flux) / errors) for _, _, flux, errors, _ in objects]
+    typical = [abs(one[2][row]) / 2 for one, row in zip(objects, best, strict=True)]
+    amplitude, scale = fit_processes(stack(objects), coupling)
+    expected = [0.476739, 0.078614, 0.201114, -0.099576, -0.265826, -0.153261, -0.100761, 0.078614]
+    np.testing.assert_allclose(np.log(amplitude / typical), expected, atol=2e-6)
+    expected = [3.392429, 3.381201, 1.774259, 4.107451, 5.294992, 5.83834, 6.02209, 2.607407]
+    np.testing.assert_allclose(np.log(scale), expected, atol=2e-6)

@@ -15,7 +15,7 @@ from lcclassify.nn.normalisation import (
     FeatureTransform,
     SequenceTransform,
 )
-from lcclassify.nn.yeo_johnson import fit_power, yeo_johnson
+from lcclassify.nn.yeo_johnson import fit_power, is_constant, yeo_johnson
 from lcclassify.representations.settings import TRANSFORMS
 
 RNG = np.random.default_rng(7)
@@ -283,3 +283,13 @@ def test_the_power_of_a_very_long_column_is_that_of_every_nth_value(monkeypatch)
     assert fit_power(values) == fit_power(values[::3])
     assert fit_power(values) == pytest.approx(whole, rel=0.1)
     assert fit_power(values) != whole
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1.0, -1e250])
+def test_a_column_is_constant_if_it_varies_no_more_than_its_mean_is_rounded(unit):
+    """Of 1,000 values the mean may be wrong by 1,000 roundings, 2.2e-13 of it."""
+    signs = np.tile([-1.0, 1.0], 500)
+    assert is_constant(unit * (1 + 1e-13 * signs))
+    assert not is_constant(unit * (1 + 1e-12 * signs))
+    assert not is_constant(unit * signs)
+    assert is_constant(np.zeros(1000))
