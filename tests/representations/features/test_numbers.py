@@ -46,6 +46,7 @@ OBJECTS = {
     "faint explosion": (7.0, 45, (0, 1, 2, 3), 0.61, lambda days: explosion((days - 90) / 1.6)),
     "pulsation": (15.0, 400, (0, 1, 2, 3), np.nan, pulsation),
     "eclipses": (12.0, 300, (1, 2), np.nan, eclipses),
+    "noisy pulsation": (8.0, 400, (0, 1, 2, 3), np.nan, pulsation),
     "wandering": (4.0, 600, (0, 1, 2, 3), 1.4, wandering),
     "what fades": (-20.0, 200, (0, 3), 0.0, lambda days: np.tanh(days / 60) - 0.3),
     "nothing": (0.0, 90, (0, 1, 2, 3), np.nan, np.zeros_like),
@@ -57,7 +58,7 @@ def observed():
     """Return the objects as sets get them, a few observations of one night among them."""
     columns, sizes = [], []
     rng = np.random.RandomState(11)  # whose numbers NumPy promises not to change
-    for light, span, bands, _, shape in OBJECTS.values():
+    for name, (light, span, bands, _, shape) in OBJECTS.items():
         size = 3 if span == 3 else 96
         days = np.sort(rng.uniform(0, span, size))
         days[1::12] = days[::12] + 0.02
@@ -65,6 +66,8 @@ def observed():
         band = np.array(bands)[np.arange(size) * 7 // 5 % len(bands)]
         error = rng.uniform(0.6, 1.6, size) * (1 + 0.2 * band)
         colour = 1 + 0.3 * band - 0.002 * band * days
+        if name == "noisy pulsation":  # the more light, the less is known of it
+            error *= np.where(shape(days) > 1.5, 4, 0.5)
         flux = light * colour * shape(days) + error * rng.normal(size=size)
         columns.append((59000 + days, band, flux, error))
         sizes.append(size)
