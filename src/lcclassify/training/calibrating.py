@@ -75,7 +75,7 @@ def recovers(
         shares: of the estimated shares, and of the training set's.
     """
     rng = np.random.default_rng(seed)
-    present = np.flatnonzero(np.bincount(targets, minlength=len(known)) > 0)
+    present = np.unique(targets)
     rows = {k: np.flatnonzero(targets == k) for k in present}
     errors, before = [], []
     for _ in range(_TRIALS):
