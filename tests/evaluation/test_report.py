@@ -67,6 +67,11 @@ def test_per_class_table(supernovae):
         *("2", "1"),
         *("1.0000", "0.5000"),
     ]
+    lines = text.splitlines()
+    header = " ".join(lines[: next(i for i, line in enumerate(lines) if "──" in line)]).split()
+    assert [word for word in header if word in {"class", "objects", "dicted", "recall"}] == [
+        *("class", "objects", "dicted", "recall")
+    ]
     absent = next(line for line in text.splitlines() if line.strip().startswith("SN Ibc"))
     assert re.split(r"\s{2,}", absent.strip())[3:] == ["-"] * 5
 

@@ -222,6 +222,21 @@ def test_linear_head_contains_every_member(form):
         torch.testing.assert_close(found, p[:, chosen], rtol=0, atol=1e-6)
 
 
+def test_a_pool_is_the_equal_one_and_its_changes():
+    """Of the form shared a weight of a member, of the other one of each class for each class."""
+    p = member_probabilities()
+    logs, bias = p.log(), torch.linspace(-1, 1, K)
+    shared, full = LinearStackingHead(3, K), LinearStackingHead(3, K, form="full")
+    change = torch.tensor([0.5, -0.25, 2.0])
+    shared.set_pool(torch.einsum("m,jk->jmk", change, torch.eye(K)), bias)
+    expected = torch.einsum("nmk,m->nk", logs, 1 / 3 + change.double()) + bias
+    torch.testing.assert_close(shared(p).double(), expected, rtol=1e-5, atol=1e-5)
+    change = torch.arange(3.0 * K * K).reshape(K, 3, K) / 50
+    full.set_pool(change, bias)
+    mixed = (logs[:, None] * change).sum((2, 3))
+    torch.testing.assert_close(full(p).double(), logs.mean(1) + mixed + bias, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("head", [StackingHead, LinearStackingHead])
 def test_a_member_that_gives_zero_is_survived(head):
     p = torch.zeros(2, 2, K)
