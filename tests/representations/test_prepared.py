@@ -69,6 +69,24 @@ def test_arrays_of_any_memory_layout_are_saved_as_they_read(tmp_path):
     assert_equal_sets(PreparedSet.load(tmp_path / "set"), original)
 
 
+@pytest.mark.parametrize("more", [0, 3])
+def test_sets_together_are_their_rows_one_after_the_other(more):
+    """In arrays that are large enough."""
+    parts = [make_set(4), make_set(1), make_set(0), make_set(6)]
+    nights = sum(len(part.sequences) for part in parts)
+    whole = PreparedSet.together(iter(parts), 11 + more, nights + more)
+    assert len(whole) == 11
+    assert whole.offsets.tolist() == [0, *np.cumsum([n for part in parts for n in part.lengths])]
+    assert whole.object_ids.to_list() == [i for part in parts for i in part.object_ids]
+    for name in ("features", "context", "sequences"):
+        expected = np.concatenate([getattr(part, name) for part in parts])
+        np.testing.assert_array_equal(getattr(whole, name), expected)
+        assert getattr(whole, name).dtype == expected.dtype
+    assert_equal_sets(PreparedSet.together(parts[:1], 4, nights), parts[0])
+    with pytest.raises(ValueError, match="no set"):
+        PreparedSet.together([], 1, 1)
+
+
 def test_there_is_none(tmp_path):
     assert PreparedSet.load(tmp_path / "nothing") is None
     (tmp_path / "empty").mkdir()

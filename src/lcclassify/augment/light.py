@@ -126,7 +126,7 @@ class LoseSeason:
         if not len(curves.mjd):
             return drawn
         begins = np.concatenate([[True], np.diff(curves.mjd) > self.gap])
-        begins[curves.bounds[:-1][curves.counts > 0]] = True
+        # An object may go on with the number that the one before it ended with.
         season = np.cumsum(begins) - 1
         first = np.where(
             curves.counts > 0, season[np.minimum(curves.bounds[:-1], len(season) - 1)], 0
