@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from lcclassify.nn.devices import device_of, float32_products
+from lcclassify.errors import ConfigError
+from lcclassify.nn.devices import chosen_device, device_of, float32_products
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,28 @@ from lcclassify.nn.devices import device_of, float32_products
 )
 def test_the_device_of_a_trainer(trainer, device):
     assert device_of(trainer) == torch.device(device)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "with_gpu", "without"),
+    [("auto", "cuda", "cpu"), ("cpu", "cpu", "cpu"), ("cuda", "cuda", None), ("gpu", "cuda", None)],
+)
+def test_the_device_chosen_where_there_is_a_gpu_or_none(
+    accelerator, with_gpu, without, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert chosen_device(accelerator) == torch.device(with_gpu)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    if without is None:
+        with pytest.raises(ConfigError, match=f"accelerator={accelerator} needs a GPU"):
+            chosen_device(accelerator)
+    else:
+        assert chosen_device(accelerator) == torch.device(without)
+
+
+def test_an_unknown_accelerator_is_named():
+    with pytest.raises(ConfigError, match="accelerator cannot be 'cud'"):
+        chosen_device("cud")
 
 
 def products():

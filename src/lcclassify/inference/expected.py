@@ -65,7 +65,6 @@ def expected_accuracy(
     own = np.arange(len(probabilities)), probabilities.argmax(axis=1)
     as_trained = float(probabilities[own].mean())
     seen = probabilities * (known > 0)
-    seen /= seen.sum(axis=1, keepdims=True)
     shares = estimate_shares(seen, known)
     moved = seen * np.divide(shares, known, out=np.zeros_like(known), where=known > 0)
     moved /= moved.sum(axis=1, keepdims=True)
