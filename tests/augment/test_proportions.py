@@ -99,6 +99,20 @@ def test_what_is_kept_is_counted_by_class_and_redshift():
     assert found == pytest.approx(np.array([[0.2, 0.4], [0.5, 0.2], [0.8, 0.0]]), abs=0.01)
 
 
+def test_where_nothing_was_tried_all_is_taken_to_be_kept_and_of_few_what_is_of_all():
+    edges = np.array([0.0, 1.0, 2.0, 3.0])
+    # In the second bin ten of a class, half of them kept, and one of another, which is not.
+    redshift = np.r_[np.full(10, 1.0), 1.999]  # a bin begins with its lower edge
+    found = kept_shares(edges, redshift, np.r_[np.zeros(10, int), 1], np.r_[np.full(10, 0.5), 0], 3)
+    np.testing.assert_allclose(found[:, [0, 2]], 1)
+    mean = 5 / 11
+    assert found[2, 1] == pytest.approx(mean, abs=1e-3)
+    assert 0 < found[1, 1] < mean < found[0, 1] < 0.5
+    # Both are as if as many objects more had been kept in the mean share.
+    doubt = found[1, 1] / (mean - found[1, 1])
+    assert found[0, 1] == pytest.approx((5 + doubt * mean) / (10 + doubt), abs=1e-3)
+
+
 def test_bins_have_as_much_of_the_density_each():
     density = DENSITIES["volumetric"]
     edges = redshift_bins(density, 0.05, 1.2)

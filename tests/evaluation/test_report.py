@@ -110,6 +110,9 @@ def test_paper_comparison_shows_published_and_own(make_synthetic, plasticc):
         row = next(line for line in lines if word in line)
         return re.split(r"\s{2,}", row.strip())[1:]
 
+    assert re.split(r"\s{2,}", next(line for line in lines if "this run" in line).strip()) == [
+        *("figure", "published", "this run")
+    ]
     assert cells("2DSubM") == ["0.77307", "0.77123"]
     assert cells("3DSubM") == ["0.76402", "-"]
     assert cells("accuracy, other") == ["-", "0.50000"]
