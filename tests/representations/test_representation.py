@@ -175,6 +175,7 @@ def test_a_state_comes_back_whole_through_yaml_and_json(config, bands, flux_rang
         seed=seed,
     )
     state = fitted.state()
+    assert json.loads(json.dumps(state)) == state  # lists, not tuples
     assert FittedRepresentation.from_state(state) == fitted
     assert FittedRepresentation.from_state(json.loads(json.dumps(state))) == fitted
     assert FittedRepresentation.from_state(yaml.safe_load(yaml.safe_dump(state))) == fitted
