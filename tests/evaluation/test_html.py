@@ -60,7 +60,8 @@ class Page(HTMLParser):
 
 
 def run_account(**more):
-    return RunAccount("a run", [("seed", "0")], ["All was read."], "seed: 0\n", **more)
+    said = ["All was read.", "  Some of it twice."]
+    return RunAccount("a run", [("seed", "0")], said, "seed: 0\n", **more)
 
 
 def objects_of(p, targets, **more):
@@ -118,6 +119,7 @@ def test_texts_of_data_are_text(odd):
 def test_objects_of_a_matrix_are_readable_again(odd):
     metrics, objects = odd
     text = training_html(run_account(), metrics, objects, None, {}, (), {})
+    assert '<li>All was read.</li>\n<li class="under">  Some of it twice.</li>' in text
     stored = json.loads(re.search(r'class="objects">(.*?)</script>', text, re.S)[1])
     assert tuple(stored["names"]) == ODD
     counts = np.zeros((4, 4), dtype=int)
