@@ -12,6 +12,9 @@ def test_two_processes_train_one_network(tmp_path, train_command, dense_words, r
         *(word for word in dense_words if not word.startswith("stacking")),
         "stacking.mode=holdout",
         "model.fit.epochs=6",
+        # Each process draws its own units, and has the statistics of its own half of a batch.
+        "model.network.dropout=0.0",
+        "model.network.batch_norm=false",
         "trainer.strategy=ddp_spawn",
     ]
     done = train_command(*words, "trainer.devices=2", "paths.output_dir=two", folder=tmp_path)
@@ -24,8 +27,7 @@ def test_two_processes_train_one_network(tmp_path, train_command, dense_words, r
         for name in ("one", "two")
     )
     assert [epoch["epoch"] for epoch in two] == [0, 1, 2, 3, 4, 5]
-    # The same steps with the same schedule, on the same rows; dropout and the running
-    # statistics of batch normalisation differ.
+    # The same steps with the same schedule, on the same rows.
     assert [epoch["lr"] for epoch in two] == pytest.approx([epoch["lr"] for epoch in one])
-    assert two[-1]["val/loss"] == pytest.approx(one[-1]["val/loss"], abs=0.15)
+    assert two[-1]["val/loss"] == pytest.approx(one[-1]["val/loss"], rel=0.01)
     assert two[-1]["val/loss"] < two[0]["val/loss"]
