@@ -255,7 +255,7 @@ def bundle(request, submodel, bundle_of, prepared, estimator, detector):
     k = len(TAXONOMY)
     if request.param == "default":
         members = [
-            [submodel({"_target_": DENSE, "units": [12, 8], "embedding": {"frequencies": 4}})],
+            [submodel({"_target_": DENSE, "units": [12, 8]})],
             [submodel({**SMALL, "join_context": True, "context_units": [3]})],
             [submodel("trees")],
         ]
