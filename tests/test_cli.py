@@ -1,6 +1,7 @@
 """The commands: one sentence and an exit code where something is wrong."""
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -79,7 +80,7 @@ def failing(error):
         (["seed.x=3"], "error: 'seed.x' cannot be set: seed has no keys of its own"),
         (
             ["experiment=paperr"],
-            "error: experiment has no choice 'paperr': did you mean 'paper'? known: paper, ",
+            "error: experiment has no choice 'paperr': did you mean 'paper'? known: at_large, ",
         ),
         (
             ["-m", "search=dense", "experiment=paperr"],
@@ -147,7 +148,7 @@ def test_a_key_that_only_swept_choices_have(called):
 )
 def test_errors_of_the_task(called, task, error, sentence):
     task(failing(error))
-    assert called() == (1, "", sentence)
+    assert called("survey=simulated") == (1, "", sentence)
 
 
 def test_debug_shows_the_traceback(called, task):
@@ -193,7 +194,8 @@ def test_ctrl_c(called, task, tmp_path):
     assert code == 130
     assert err == "interrupted; resume with: python /somewhere/train.py resume=here\n"
     task(failing(KeyboardInterrupt()))
-    assert called("paths.output_dir=there") == (130, "", "interrupted\n")
+    code, _, err = called("paths.output_dir=there")
+    assert (code, err) == (130, "interrupted\n")
 
 
 def test_an_installed_command_is_called_by_its_name(monkeypatch):
@@ -273,3 +275,61 @@ def test_files_go_where_they_are_asked_for(called, task, tmp_path):
     assert folders[3].startswith(str(tmp_path / "outputs"))
     assert folders[4] == relative[0]
     assert {path.name for path in tmp_path.iterdir()} == {"one", "many", "outputs"}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], ["experiment=at_large"]),
+        (["seed=3"], ["experiment=at_large", "seed=3"]),
+        (["-m", "seed=0,1"], ["-m", "experiment=at_large", "seed=0,1"]),
+        (["--cfg", "job", "seed=1"], ["--cfg", "job", "experiment=at_large", "seed=1"]),
+        (["--cfg", "job"], ["experiment=at_large", "--cfg", "job"]),
+        (["--info"], ["experiment=at_large", "--info"]),
+        (["--package=x", "seed=1"], ["--package=x", "experiment=at_large", "seed=1"]),
+    ],
+)  # fmt: skip
+def test_who_chooses_nothing_trains_for_the_survey_at_large(words, expected):
+    assert cli.with_experiment(words) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["survey=mine", "--config-dir", "my_conf"],
+        ["seed=1", "model=dense,bigru", "-m"],
+        ["+model@model.members.third=dense"],
+        ["augment=none"],
+        ["~augment"],
+        ["experiment=paper"],
+        ["experiment=null"],
+        ["-m", "search=dense"],
+        ["resume=outputs/first"],
+        ["--config-name=mine", "seed=1"],
+        ["-cn", "mine"],
+    ],
+)
+def test_what_is_chosen_is_taken_as_it_is(words):
+    assert cli.with_experiment(words) == words
+
+
+def test_what_is_trained_by_itself_is_said(called, task):
+    class Result:
+        folder = bundle = report = Path("nowhere")
+        seconds = 1.0
+
+    seen = []
+
+    def run(cfg, overrides, said):
+        seen.append((cfg.augment.name, cfg.model.name, cfg.seed))
+        return Result()
+
+    task(run)
+    code, out, err = called("-m", "seed=3,4")
+    assert (code, err) == (0, "")
+    assert out.count("experiment=at_large, as the command chooses no survey") == 1
+    assert seen == [("gp", "gp_stack", 3), ("gp", "gp_stack", 4)]
+    code, out, err = called("seed=3", "survey=simulated")
+    assert (code, err) == (0, "")
+    assert "at_large" not in out
+    assert seen[2:] == [("light", "stack", 3)]

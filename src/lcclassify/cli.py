@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,10 @@ from lcclassify.terminal import endure_closed_output, substitute_unprintable, te
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
+
+ALONE = "at_large"  # the experiment of `train.py` where the command chooses nothing
+_CHOICES = {"survey", "augment", "model", "experiment", "search", "resume"}
+_OTHER_CONFIG = ("-cn", "--config-name", "-cp", "--config-path")
 
 Task = Callable[[DictConfig, list[str]], Any]  # what a job of a sweep returns
 
@@ -126,9 +130,27 @@ def _without_spinning() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def with_experiment(words: Sequence[str]) -> list[str]:
+    """Return the arguments of `train.py`, with an experiment where they choose nothing.
+
+    What is chosen by groups is taken as it is: `python train.py survey=mine` has the defaults of
+    `conf/train.yaml`, and so has `python train.py model=dense`.
+    """
+    names = {word.lstrip("+~").partition("=")[0].partition("@")[0] for word in words}
+    other_config = any(word.startswith(_OTHER_CONFIG) for word in words)
+    if names & _CHOICES or other_config:
+        return list(words)
+    # Before the first override: Hydra takes all of them together.
+    first = next((n for n, word in enumerate(words) if "=" in word and word[0] != "-"), 0)
+    return [*words[:first], f"experiment={ALONE}", *words[first:]]
+
+
 def train() -> None:
     """Entry point of `train.py` and `lcclassify train`."""
     said: set[str] = set()  # by the runs of a sweep
+    given = sys.argv[1:]
+    sys.argv[1:] = with_experiment(given)
+    is_alone = sys.argv[1:] != given
 
     def task(cfg: DictConfig, overrides: list[str]) -> Any:
         # Hydra's own folder, which follows paths.output_dir and has a subfolder a job.
@@ -147,6 +169,10 @@ def train() -> None:
         from lcclassify.tasks.train import train as run
 
         OmegaConf.update(cfg, "paths.output_dir", folder)
+        line = f"experiment={ALONE}, as the command chooses no survey, augment, model or experiment"
+        if is_alone and line not in said:
+            said.add(line)
+            print(line)
         result = run(cfg, overrides, said=said)
         print(f"run: {_short(result.folder)} ({result.seconds:.0f} s)")
         print(f"bundle: {_short(result.bundle)}")

@@ -12,21 +12,12 @@ from lcclassify.tasks.runs import open_run
 
 
 @pytest.mark.parametrize(
-    ("passes", "draws", "n_objects", "expected"),
-    [
-        (2, None, 100, (2, None)),
-        (2, 10, 100, (2, 5)),
-        (4, 10, 100, (4, 2)),
-        (4, 3, 100, (4, 1)),
-        ("auto", 10, 10_000, (1, 10)),
-        ("auto", 10, 3_600, (3, 3)),
-        ("auto", 10, 100, (10, 1)),
-        ("auto", None, 0, (10, None)),
-    ],
+    ("passes", "n_objects", "expected"),
+    [(2, 100, 2), ("auto", 10_000, 1), ("auto", 3_600, 3), ("auto", 100, 10), ("auto", 0, 10)],
 )
-def test_draws_come_again(passes, draws, n_objects, expected):
-    settings = AugmentSettings(steps={"x": object()}, passes=passes, draws=draws)
-    assert (settings.n_passes(n_objects), settings.n_blocks(n_objects)) == expected
+def test_few_objects_are_drawn_several_times(passes, n_objects, expected):
+    settings = AugmentSettings(steps={"x": object()}, passes=passes)
+    assert settings.n_passes(n_objects) == expected
 
 
 def test_few_objects_become_so_many_an_epoch():
@@ -34,7 +25,7 @@ def test_few_objects_become_so_many_an_epoch():
     assert [settings.n_passes(n) for n in (100, 2_100, 3_600, 5_000, 20_000)] == [10, 3, 2, 1, 1]
 
 
-@pytest.mark.parametrize("key", ["draws", "most_objects", "epoch_objects"])
+@pytest.mark.parametrize("key", ["repeats", "most_objects", "epoch_objects"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, "many", True])
 def test_numbers_that_are_none_are_refused(key, value):
     with pytest.raises(ConfigError, match=rf"augment\.{key}"):

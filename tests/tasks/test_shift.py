@@ -5,7 +5,7 @@ import pytest
 from lcclassify.inference.conditions import Difference, Quantity
 from lcclassify.tasks.shift import Shift
 
-CURE = "augment=gp augment.target=metadata"
+CURE = "experiment=at_large"
 
 
 def shift(distance, **others):

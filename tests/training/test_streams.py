@@ -155,6 +155,16 @@ def test_draws_come_again_after_so_many_epochs(stream):
         assert_equal(cycle.epoch(ROWS, 7, epoch), stream.epoch(ROWS, 7, epoch % 2))
 
 
+@pytest.mark.parametrize(("repeats", "blocks"), [(1, None), (2, 12), (3, 8), (5, 5), (40, 1)])
+def test_a_fit_of_features_sees_each_draw_so_often(stream, repeats, blocks):
+    repeated = replace(stream, repeats=repeats)
+    assert repeated.of_fit(("features",), 24).blocks == blocks
+    assert not repeated.of_fit(("features",), 24).with_sequences
+    assert repeated.of_fit(("features", "sequences"), 24).blocks == blocks
+    assert repeated.of_fit(("sequences",), 24).blocks is None
+    assert repeated.of_fit(("sequences",), 24).with_sequences
+
+
 # --- weights ----------------------------------------------------------------------------
 
 
@@ -230,50 +240,52 @@ def test_epochs_are_the_same_in_any_order(order, stream):
         epochs.close()
 
 
-def test_the_next_epoch_is_drawn_in_the_background(recorded):
-    epochs = epochs_of(recorded)
-    for number in range(4):
+@pytest.mark.parametrize("last", [1, 2, 4])
+def test_epochs_are_drawn_in_the_background(recorded, last):
+    epochs = epochs_of(recorded, last=last)
+    for number in range(last):
         epochs.of(number)
     epochs.close()
     draws = recorded.augmenter.record
-    # Each draw once, all but the first epoch's in one other thread, and nothing beyond the last.
-    assert sorted(number for number, _ in draws) == list(range(8))
-    own = threading.current_thread().name
-    threads = dict(draws)
-    assert [threads[number] == own for number in range(8)] == [True] * 2 + [False] * 6
-    assert len(set(threads.values())) == 2
-    assert threads[7] not in {thread.name for thread in threading.enumerate()}
+    # Each draw once, in other threads, and nothing beyond the last.
+    assert sorted(number for number, _ in draws) == list(range(2 * last))
+    names = {name for _, name in draws}
+    assert threading.current_thread().name not in names
+    assert not names & {thread.name for thread in threading.enumerate()}
 
 
-@pytest.mark.parametrize(("most", "draws"), [(1 << 29, 4), (100, 14)])
-def test_epochs_that_come_again_are_held_if_they_are_small(recorded, monkeypatch, most, draws):
+def test_as_many_epochs_are_drawn_ahead_as_there_are_threads(recorded, monkeypatch):
+    monkeypatch.setattr(streams, "n_cores", lambda: 12)
+    epochs = epochs_of(recorded, last=9)
+    epochs.of(1)
+    epochs._threads.shutdown(wait=True)
+    assert {number for number, _ in recorded.augmenter.record} == set(range(2, 10))
+    assert len({name for _, name in recorded.augmenter.record}) <= 3
+    epochs.close()
+
+
+@pytest.mark.parametrize(("most", "drawn"), [(1 << 29, 5), (100, 13)])
+def test_epochs_that_come_again_are_held_if_they_are_small(recorded, monkeypatch, most, drawn):
     monkeypatch.setattr(streams, "_MOST_HELD", most)
-    epochs = epochs_of(replace(recorded, blocks=2), last=7)
-    for number in range(7):
-        assert_equal(epochs.of(number), recorded.epoch(ROWS, 7, number % 2))
-    assert len(epochs._held) == (2 if draws == 4 else 0)
+    monkeypatch.setattr(streams, "n_cores", lambda: 2)
+    epochs = epochs_of(replace(recorded, blocks=5), last=13)
+    for number in range(13):
+        epochs.of(number)
     epochs.close()
-    assert not epochs._held
-    # As many again, two a comparison, were drawn for the comparisons.
-    assert len(recorded.augmenter.record) == draws + 14
+    assert len(recorded.augmenter.record) == 2 * drawn
+    for number in range(13):
+        assert_equal(epochs.of(number), recorded.epoch(ROWS, 7, number % 5))
+    epochs.close()
 
 
-def test_epochs_that_do_not_come_again_are_not_held(stream):
-    for blocks, last in ((None, 4), (4, 4), (5, 4)):
-        epochs = epochs_of(replace(stream, blocks=blocks), last=last)
-        for number in range(last):
+def test_epochs_that_do_not_come_again_are_not_held(stream, monkeypatch):
+    monkeypatch.setattr(streams, "n_cores", lambda: 2)
+    for blocks in (None, 7, 8):
+        epochs = epochs_of(replace(stream, blocks=blocks), last=7)
+        for number in range(7):
             epochs.of(number)
-        assert not epochs._held
+            assert len(epochs._drawn) == min(2, 6 - number)
         epochs.close()
-
-
-def test_without_a_next_epoch_there_is_no_thread(recorded):
-    before = threading.active_count()
-    epochs = epochs_of(recorded, last=1)
-    epochs.of(0)
-    assert threading.active_count() == before
-    assert [number for number, _ in recorded.augmenter.record] == [0, 1]
-    epochs.close()
 
 
 def test_the_current_epoch_before_any_is_the_first(stream):

@@ -19,6 +19,7 @@ from lcclassify.augment.drawn import Keys
 from lcclassify.augment.proportions import kept_shares, proportionate, redshift_bins
 from lcclassify.augment.redshifts import NEAREST
 from lcclassify.augment.steps import Sample
+from lcclassify.cores import in_threads
 
 if TYPE_CHECKING:
     from lcclassify.augment.elsewhere import FittedElsewhere
@@ -59,15 +60,15 @@ def _in_proportion(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:
     if len(edges) < 3:  # nowhere to choose from
         return fitted
     own, classes = sample.drawn.take(rows), sample.targets[rows]
-    redshifts, kept = [], []
-    for keys in _pilot(len(rows)):
-        proposed = fitted.new_redshifts(rows, keys)
+
+    def pilot(keys: Keys) -> tuple[FloatArray, FloatArray]:
         drawn = fitted.moved_once(own, keys, 0)
         each = fitted.survey.is_found(drawn.curves).astype(np.float64)
         if fitted.acceptances[0] is not None:
             each *= fitted.acceptances[0].probability(*fitted.place(drawn))
-        redshifts.append(proposed)
-        kept.append(each)
+        return fitted.new_redshifts(rows, keys), each
+
+    redshifts, kept = zip(*in_threads(pilot, _pilot(len(rows)), sample.threads), strict=True)
     shares = kept_shares(
         edges,
         np.concatenate(redshifts),
@@ -88,8 +89,11 @@ def _acceptance(
     if not len(rows):
         return None
     own = sample.drawn.take(rows)
-    places = [fitted.place(fitted.apply(own, keys)) for keys in _pilot(len(rows))]
-    redshifts, ratios = zip(*places, strict=True)
+
+    def pilot(keys: Keys) -> tuple[FloatArray, FloatArray]:
+        return fitted.place(fitted.apply(own, keys))
+
+    redshifts, ratios = zip(*in_threads(pilot, _pilot(len(rows)), sample.threads), strict=True)
     return Acceptance.fitted(target, (np.concatenate(redshifts), np.concatenate(ratios)))
 
 

@@ -129,8 +129,11 @@ class ObserveElsewhere:
         photoz, error, _ = sample.photometric
         columns = sample.drawn.columns
         nothing = np.full(len(curves), np.nan)
+        measured = moves
+        if photoz is not None and (others := moves & (redshift != columns[photoz])).any():
+            measured = others  # the rest has no other redshift than the photometric one
         scatter = PhotometricScatter.of(
-            np.where(moves, redshift, np.nan),
+            np.where(measured, redshift, np.nan),
             nothing if photoz is None else columns[photoz],
             nothing if error is None else columns[error],
         )

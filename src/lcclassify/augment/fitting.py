@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from lcclassify.augment.curves import Curves
 from lcclassify.augment.process import ROOT_3, log_likelihood
 from lcclassify.compiled import compiled
+from lcclassify.cores import in_threads
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -66,8 +66,7 @@ def fit_processes(
             scale[first:last],
         )
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fit, range(0, len(curves), _CHUNK)))
+    in_threads(fit, range(0, len(curves), _CHUNK), threads)
     return amplitude, scale
 
 

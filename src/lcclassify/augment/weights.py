@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -9,23 +10,29 @@ import numpy as np
 from lcclassify.augment.augmenter import Augmenter
 from lcclassify.augment.curves import FloatArray
 from lcclassify.augment.elsewhere import FittedElsewhere
+from lcclassify.cores import in_threads
 
 _PILOT: Final = 8  # draws of each object that are looked at before any are used
 _RAREST: Final = 0.05  # weight of an object that the survey would find nowhere
 
 
-def shares_found(augmenter: Augmenter) -> FloatArray:
+def shares_found(augmenter: Augmenter, threads: int = 1) -> FloatArray:
     """Return in which share of draws the survey finds each training object, ``(N,)``.
 
     What it finds nowhere comes out as it is. What no step looks for elsewhere, such as objects
     of one or two observations, counts as found.
+
+    Args:
+        augmenter: Draws the objects.
+        threads: Threads; the result does not depend on it.
     """
     shares = np.ones(len(augmenter.drawn))
     for step in augmenter.steps:
         if isinstance(step, FittedElsewhere):
-            looking = step.touching_all()
-            keys = (augmenter.keys(0, number) for number in range(_PILOT))
-            shares *= np.mean([looking.observed(augmenter.drawn, k)[1] for k in keys], axis=0)
+            observed = partial(step.touching_all().observed, augmenter.drawn)
+            keys = [augmenter.keys(0, number) for number in range(_PILOT)]
+            found = [one for _, one in in_threads(observed, keys, threads)]
+            shares *= np.mean(found, axis=0)
     return shares
 
 

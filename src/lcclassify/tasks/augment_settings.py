@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
 from lcclassify.build import instantiate
 from lcclassify.checks import check_fields, check_whole
 from lcclassify.errors import ConfigError, did_you_mean
@@ -29,21 +33,21 @@ class AugmentSettings:
         passes: Draws of each object in an epoch, or "auto": as many as make an epoch of
             `epoch_objects`, 10 at most.
         epoch_objects: Objects that few training objects become in an epoch with "auto".
-        draws: Different draws of each object that a network of features sees, after which the
-            first ones come again; None for new ones in every epoch, as other networks have.
+        repeats: Epochs in which a network of features sees a draw, all of which come again in
+            the same order; other networks have new ones in every epoch.
         most_objects: Larger training sets are taken as they are; None for no such limit.
         held_out_draws: Draws of each held-out object that the head learns from.
         target: ``none``, or ``metadata``: new redshifts and cadences are those of the
             objects to be classified.
-        redshift: Column of the best redshift; "auto" for the survey's spectroscopic one or
-            else the photometric one; None for none.
+        redshift: Column of the best redshift; "auto" for the survey's spectroscopic one, and
+            the photometric one of objects without; None for none.
     """
 
     name: str = "none"
     steps: Mapping[str, Step] = field(default_factory=dict)
     passes: int | str = 1
     epoch_objects: int = 10_000
-    draws: int | None = None
+    repeats: int = 1
     most_objects: int | None = None
     held_out_draws: int = 0
     target: str = "none"
@@ -53,10 +57,10 @@ class AugmentSettings:
         if self.passes != AUTO:
             check_whole("augment.passes (where it is not auto)", self.passes, 1)
         check_whole("augment.epoch_objects", self.epoch_objects, 1)
+        check_whole("augment.repeats", self.repeats, 1)
         check_whole("augment.held_out_draws", self.held_out_draws, 0)
-        for name in ("draws", "most_objects"):
-            if (value := getattr(self, name)) is not None:
-                check_whole(f"augment.{name} (where it is not null)", value, 1)
+        if self.most_objects is not None:
+            check_whole("augment.most_objects (where it is not null)", self.most_objects, 1)
         if self.target not in TARGETS:
             known = did_you_mean(str(self.target), TARGETS)
             raise ConfigError(f"augment.target is '{self.target}': {known}")
@@ -100,12 +104,23 @@ class AugmentSettings:
             return self.passes
         return min(max(-(-self.epoch_objects // max(n_objects, 1)), 1), _MOST_PASSES)
 
-    def n_blocks(self, n_objects: int) -> int | None:
-        """Return after how many epochs the draws come again."""
-        return None if self.draws is None else max(self.draws // self.n_passes(n_objects), 1)
-
     def column(self, survey: Survey, photometric: str | None) -> str | None:
         """Return the column of the redshift that sources are moved from."""
         if self.redshift != AUTO:
             return self.redshift
         return survey.spectroscopic_redshift or photometric
+
+    def best_redshift(
+        self, redshift: NDArray[np.float64], objects: pl.DataFrame, photometric: str | None
+    ) -> NDArray[np.float64]:
+        """Return the redshift that each object is moved from, ``(N,)``, NaN for none.
+
+        Args:
+            redshift: ``(N,)`` values of `column`.
+            objects: N rows.
+            photometric: Column of the photometric redshift.
+        """
+        if self.redshift != AUTO or photometric is None:
+            return redshift
+        other = objects[photometric].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        return np.where(np.isfinite(redshift), redshift, other)

@@ -102,7 +102,7 @@ def make_stream(
         threads=n_cores(),
     )
     augmenter = Augmenter.fitted(training, sample, list(settings.steps.values()))
-    found = shares_found(augmenter)
+    found = shares_found(augmenter, sample.threads)
     weights = source_weights(found)
     if weights is not None:
         sample.notes.append(
@@ -119,7 +119,7 @@ def make_stream(
         targets,
         settings.n_passes(len(rows)),
         weights,
-        settings.n_blocks(len(rows)),
+        settings.repeats,
     )
     return stream, sample.notes
 

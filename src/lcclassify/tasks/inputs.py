@@ -209,8 +209,9 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
     stream = drawn = None
     if augment.steps:
         with working(console, "fitting what training objects are drawn from"):
+            best = augment.best_redshift(redshift, observed, settings.sequences.redshift)
             stream, notes = make_stream(
-                augment, curves, redshift, split, targets, len(taxonomy), representation
+                augment, curves, best, split, targets, len(taxonomy), representation
             )
         for sentence in notes:
             console.print(f"  {sentence}", highlight=False, soft_wrap=True)

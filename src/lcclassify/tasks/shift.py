@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 _MOST_READ: Final = 50_000  # objects whose probabilities are looked at
 _WARNING: Final = 0.2  # distance of distributions from which a survey is said to be another one
 _CURE: Final = (
-    "A training with augment=gp augment.target=metadata sees its objects as they would look in the "
-    "survey to be classified."
+    "A training with experiment=at_large sees its objects as they would look in the survey to be "
+    "classified."
 )
 
 

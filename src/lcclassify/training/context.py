@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lcclassify.cores import n_cores
 from lcclassify.nn.batching import TensorSet
 from lcclassify.nn.devices import device_of
 from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
@@ -120,7 +121,7 @@ class TrainingContext:
             if self.stream is not None:
                 # Of drawn objects, as all are that the networks will see.
                 seed = derive_seed(self.seed, "transforms", key)
-                tensors = self.stream.epoch(rows, seed, 0)
+                tensors = self.stream.sample(rows, self.stream.passes, seed, threads=n_cores())
                 chosen = torch.arange(len(tensors))
             nights = np.concatenate(
                 [np.arange(*tensors.offsets[row : row + 2].tolist()) for row in chosen.tolist()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from lcclassify.cores import in_threads
 from lcclassify.errors import ConfigError
 from lcclassify.files import replaced_file, write_json
 from lcclassify.nn.batching import TensorSet, length_sorted_batches
@@ -229,9 +229,7 @@ def predict_rows(
             values = probabilities(tensors.batch(torch.as_tensor(rows[batch])))
             return values.to(torch.float64).cpu().numpy()
 
-    side_by_side = threads > 1 and tensors.device.type == "cpu"
-    with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(of, batches) if side_by_side else map(of, batches))
+    parts = in_threads(of, batches, threads if tensors.device.type == "cpu" else 1)
     result = np.zeros((len(rows), *parts[0].shape[1:]))
     for batch, part in zip(batches, parts, strict=True):
         result[batch] = part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -42,15 +42,10 @@ class NetworkFit(MemberFit):
         submodel = self._new_submodel()
         epochs = validation = None
         if self.stream is not None:
-            stream = self.stream.of(submodel.needs)
-            # Features are most of the work, and few draws of them do as well; nights are not.
-            stream = replace(
-                stream,
-                blocks=stream.blocks if "features" in submodel.reads else None,
-                with_sequences="sequences" in submodel.reads,
-            )
+            n_epochs = self.member.fit.epochs
+            stream = self.stream.of(submodel.needs).of_fit(submodel.reads, n_epochs)
             seed = derive_seed(self.seed, "draws")
-            epochs = DrawnEpochs(stream, self.train_rows, seed, self.member.fit.epochs)
+            epochs = DrawnEpochs(stream, self.train_rows, seed, n_epochs)
             if len(self.validation_rows):
                 # A few objects, drawn more often: they stand for many.
                 seed = derive_seed(self.seed, "validation draws")

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from lcclassify.augment.augmenter import Augmenter
+from lcclassify.cores import in_threads, n_cores
 from lcclassify.nn.batching import TensorSet
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.training.seeds import derive_seed
@@ -39,6 +40,7 @@ class DrawnStream:
         passes: Draws of every object in an epoch, on average over a class.
         weights: ``(N,)`` how often each of the augmenter's objects is drawn, relative to others
             of its class; None: equally often.
+        repeats: Epochs in which a fit that reads features sees each draw.
         blocks: After how many epochs the draws come again; None for new ones in every epoch.
         with_features: Whether draws have features; they are most of the work and some networks
             do not read them.
@@ -51,6 +53,7 @@ class DrawnStream:
     targets: IntArray
     passes: int
     weights: FloatArray | None = None
+    repeats: int = 1
     blocks: int | None = None
     with_features: bool = True
     with_sequences: bool = True
@@ -58,6 +61,22 @@ class DrawnStream:
     def of(self, needs: Collection[str]) -> DrawnStream:
         """Return the stream for a network that needs these inputs of a batch only."""
         return replace(self, with_features="features" in needs)
+
+    def of_fit(self, reads: Collection[str], epochs: int) -> DrawnStream:
+        """Return the stream of a fit.
+
+        Features are most of the work, and few draws of them do as well; nights are not.
+
+        Args:
+            reads: What its network learns from: ``features``, ``sequences``.
+            epochs: Of the fit.
+        """
+        repeated = "features" in reads and self.repeats > 1
+        return replace(
+            self,
+            blocks=-(-epochs // self.repeats) if repeated else None,
+            with_sequences="sequences" in reads,
+        )
 
     def tensors(self, rows: IntArray, seed: int, draws: Iterable[int]) -> TensorSet:
         """Return some training objects as drawn, those of the first draw first.
@@ -85,7 +104,9 @@ class DrawnStream:
         """Return the number of the first epoch with the draws of an epoch."""
         return epoch if self.blocks is None else epoch % self.blocks
 
-    def sample(self, rows: IntArray, times: int, seed: int, epoch: int = 0) -> TensorSet:
+    def sample(
+        self, rows: IntArray, times: int, seed: int, epoch: int = 0, threads: int = 1
+    ) -> TensorSet:
         """Return draws of some training objects, as many of each class as `times` of all.
 
         Args:
@@ -93,8 +114,13 @@ class DrawnStream:
             times: Draws of an object, on average over its class.
             seed: Seed of the draws.
             epoch: Another one has other draws.
+            threads: Threads; the result does not depend on it.
         """
-        parts = [self.tensors(own, seed, [n]) for own, n in self.rounds(rows, times, seed, epoch)]
+
+        def drawn(part: tuple[IntArray, int]) -> TensorSet:
+            return self.tensors(part[0], seed, [part[1]])
+
+        parts = in_threads(drawn, self.rounds(rows, times, seed, epoch), threads)
         return TensorSet.concatenated(parts)
 
     def rounds(
@@ -145,7 +171,7 @@ class DrawnStream:
 
 
 class DrawnEpochs:
-    """The epochs of one fit; while it trains on one, the next is drawn in the background.
+    """The epochs of one fit; while it trains on one, the next ones are drawn in the background.
 
     Epochs that come again are held in memory where all of them are small; else they are drawn
     again, to the same bits.
@@ -165,9 +191,8 @@ class DrawnEpochs:
         self.device = torch.device("cpu")
         self._epoch = -1
         self._tensors: TensorSet | None = None
-        self._held: dict[int, TensorSet] = {}
-        self._next: tuple[int, Future[TensorSet]] | None = None
-        self._thread: ThreadPoolExecutor | None = None
+        self._drawn: dict[int, Future[TensorSet]] = {}  # by block
+        self._threads: ThreadPoolExecutor | None = None
 
     @property
     def size(self) -> int:
@@ -182,38 +207,46 @@ class DrawnEpochs:
         return self._tensors
 
     def of(self, epoch: int) -> TensorSet:
-        """Return an epoch's objects, and begin to draw those of the next."""
+        """Return an epoch's objects, and begin to draw those of the next ones."""
         if epoch != self._epoch or self._tensors is None:
-            if self._next is not None and self._next[0] == epoch:
-                tensors = self._next[1].result()
-            else:
-                tensors = self._draw(epoch)
+            n_threads = _n_threads()
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(n_threads, thread_name_prefix="drawing")
+            ahead = range(epoch + 1, min(epoch + 1 + n_threads, self.last))
+            blocks = [self.stream.block(number) for number in (epoch, *ahead)]
+            for block in blocks:
+                if block not in self._drawn:
+                    self._drawn[block] = self._threads.submit(
+                        self.stream.epoch, self.rows, self.seed, block
+                    )
+            tensors = self._drawn[blocks[0]].result()
+            if not self._comes_again(tensors):
+                self._drawn = {block: self._drawn[block] for block in blocks[1:]}
             self._epoch, self._tensors = epoch, tensors.to(self.device)
-            self._next = None
-            if epoch + 1 < self.last:
-                if self._thread is None:
-                    self._thread = ThreadPoolExecutor(1, thread_name_prefix="drawing")
-                self._next = epoch + 1, self._thread.submit(self._draw, epoch + 1)
         return self._tensors
 
     def close(self) -> None:
-        """End the thread."""
-        if self._thread is not None:
-            self._thread.shutdown(wait=True, cancel_futures=True)
-        self._thread = self._next = self._tensors = None
-        self._epoch, self._held = -1, {}
+        """End the threads."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=True, cancel_futures=True)
+        self._threads = self._tensors = None
+        self._epoch, self._drawn = -1, {}
 
-    def _draw(self, epoch: int) -> TensorSet:
-        block = self.stream.block(epoch)
-        drawn = self._held.get(block)
-        if drawn is None:
-            drawn = self.stream.epoch(self.rows, self.seed, epoch)
-            blocks = self.stream.blocks or self.last
-            if block + blocks < self.last and drawn.n_bytes * blocks <= _MOST_HELD:
-                self._held[block] = drawn
-        return drawn
+    def _comes_again(self, tensors: TensorSet) -> bool:
+        """Tell whether epochs are kept, being repeated and small."""
+        blocks = self.stream.blocks
+        return blocks is not None and blocks < self.last and tensors.n_bytes * blocks <= _MOST_HELD
 
     def __getstate__(self) -> dict[str, object]:
         # Another process draws for itself.
-        nothing = {"_thread": None, "_next": None, "_tensors": None}
-        return self.__dict__ | nothing | {"_epoch": -1, "_held": {}}
+        nothing = {"_threads": None, "_tensors": None}
+        return self.__dict__ | nothing | {"_epoch": -1, "_drawn": {}}
+
+
+def _n_threads() -> int:
+    """Return how many epochs a fit draws at a time.
+
+    Drawing takes longer than training on what is drawn. With two cores two fits share them, and
+    the last fit has them for itself; with many cores there are a few fits at a time.
+    """
+    return max(2, n_cores() // 4)
