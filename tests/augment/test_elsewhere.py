@@ -241,6 +241,23 @@ def test_photometric_columns_follow(survey, redshifts, watch, sample_of, redrawn
     np.testing.assert_array_equal(drawn.columns["dust"], columns["dust"][drawn.sources])
 
 
+def test_a_photometric_redshift_is_no_measure_of_its_own_scatter(
+    survey, redshifts, watch, sample_of, redrawn, keys_of
+):
+    sample = sample_of(survey, redshifts, detections=EVERYTHING, cadences=watch())
+    scattered = redshifts * 1.05
+    for without in (np.arange(10) >= 4, np.full(10, True)):  # objects without a spectrum
+        columns = {"photoz": scattered, "dust": sample.drawn.columns["dust"]}
+        known = np.where(without, scattered, redshifts)
+        drawn = replace(sample.drawn, columns=columns)
+        own = replace(sample, redshift=known, drawn=drawn, photometric=("photoz", None, None))
+        settings = ObserveElsewhere(spectra="none", attempts=1)
+        drawn = redrawn(settings, own, copies=50)
+        new = settings.fitted(own).new_redshifts(drawn.sources, keys_of(500))
+        scatter = np.abs(drawn.columns["photoz"] - new)
+        assert (scatter < 1e-12).all() if without.all() else (scatter > 1e-4).all()
+
+
 def test_a_survey_without_photometric_redshifts(survey, redshifts, sample_of, watch, redrawn):
     sample = sample_of(
         survey,

@@ -2,6 +2,8 @@
 
 import io
 
+import numpy as np
+import polars as pl
 import pytest
 from rich.console import Console
 
@@ -23,6 +25,17 @@ def test_few_objects_are_drawn_several_times(passes, n_objects, expected):
 def test_few_objects_become_so_many_an_epoch():
     settings = AugmentSettings(steps={"x": object()}, passes="auto", epoch_objects=5_000)
     assert [settings.n_passes(n) for n in (100, 2_100, 3_600, 5_000, 20_000)] == [10, 3, 2, 1, 1]
+
+
+def test_objects_without_a_spectrum_are_moved_from_their_photometric_redshift():
+    objects = pl.DataFrame({"photoz": [0.1, 0.2, None, 0.4], "spec": [0.15, None, None, np.nan]})
+    spectroscopic = np.array([0.15, np.nan, np.nan, np.nan])
+    best = AugmentSettings().best_redshift(spectroscopic, objects, "photoz")
+    np.testing.assert_array_equal(best, [0.15, 0.2, np.nan, 0.4])
+    best = AugmentSettings(redshift="spec").best_redshift(spectroscopic, objects, "photoz")
+    np.testing.assert_array_equal(best, spectroscopic)
+    best = AugmentSettings().best_redshift(spectroscopic, objects, None)
+    np.testing.assert_array_equal(best, spectroscopic)
 
 
 @pytest.mark.parametrize("key", ["repeats", "most_objects", "epoch_objects"])

@@ -31,6 +31,7 @@ from lcclassify.tasks.kept_curves import KeptCurves, keep_curves
 from lcclassify.tasks.mismatching import cached, mismatched_objects
 from lcclassify.tasks.redshift import truth_column
 from lcclassify.tasks.runs import SPLITS, Run, check_same_data
+from lcclassify.tasks.shift import foretold
 from lcclassify.terminal import working
 from lcclassify.training.mismatch import Mismatched
 from lcclassify.training.seeds import derive_seed
@@ -143,8 +144,11 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
             highlight=False,
             soft_wrap=True,
         )
+    is_aimed = bool(augment.steps) and augment.target != "none"
+    if not is_aimed:
+        _say_what_is_unlike(curves, observed, split, settings.sequences.redshift, console)
     unlabelled = int((~used).sum())
-    if unlabelled and ((augment.steps and augment.target != "none") or run.plan.priors.estimated):
+    if unlabelled and (is_aimed or run.plan.priors.estimated):
         used[:] = True
         console.print(f"  {unlabelled:,} objects without a known class are part of the target.")
     elif unlabelled:
@@ -256,6 +260,17 @@ def _parts_of(curves: LightCurves, objects: pl.DataFrame) -> Iterator[LightCurve
     for part in curves.parts(_PART):
         inside = within(part.objects[OBJECT_ID], objects[OBJECT_ID])
         yield select(part, part.objects.filter(pl.Series(inside)))
+
+
+def _say_what_is_unlike(
+    curves: LightCurves, objects: pl.DataFrame, split: Split, redshift: str | None, console: Console
+) -> None:
+    """Tell, before hours are spent, where training objects should be drawn farther away."""
+    others = np.sort(np.concatenate([split.rows("test"), split.rows("unlabelled")]))
+    ids = objects[OBJECT_ID]
+    found = foretold(curves, ids[split.rows("train")], ids[others], redshift)
+    for sentence in () if found is None else found.advice():
+        console.print(f"  {sentence}", highlight=False, soft_wrap=True)
 
 
 def _say_what_was_read(data: SurveyData, name: str, console: Console) -> None:

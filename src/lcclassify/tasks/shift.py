@@ -23,7 +23,7 @@ from lcclassify.inference.predictions import CLASS_PREFIX, REASON
 from lcclassify.inference.told_apart import ToldApart, merged, sampled, told_apart
 from lcclassify.jobs.result import ChunkedResult
 from lcclassify.parquet import read_parquet
-from lcclassify.schema import OBJECT_ID
+from lcclassify.schema import FLUX, FLUX_ERR, OBJECT_ID, LightCurves
 from lcclassify.tasks.classify_job import COMPARED
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from lcclassify.training.context import TrainingContext
 
 _MOST_READ: Final = 50_000  # objects whose probabilities are looked at
+_FEWEST: Final = 100  # objects that are compared before training, at least
+_MOST_FORETOLD: Final = 20_000  # and at most
+_SIGNIFICANCE: Final = "flux_ratio_sq_max"  # the feature of this name
 _WARNING: Final = 0.2  # distance of distributions from which a survey is said to be another one
 _CURE: Final = (
     "A training with experiment=at_large sees its objects as they would look in the survey to be "
@@ -196,6 +199,41 @@ def shift_of_test(
         here = sampled(kept, inputs.objects[OBJECT_ID][rows], features, names)
         apart = told_apart(kept, here)
     return Shift(found, None, apart, who="The test objects", is_drawn=is_drawn)
+
+
+def foretold(
+    curves: LightCurves, training: pl.Series, others: pl.Series, redshift: str | None
+) -> Shift | None:
+    """Compare objects with the training objects before anything is prepared.
+
+    Args:
+        curves: All light curves.
+        training: Ids of the training objects.
+        others: Ids of the objects to be classified, with a class or without.
+        redshift: Column of the photometric redshift.
+
+    Returns:
+        Differences in significance and redshift; None where there are few objects of either.
+    """
+    if min(len(training), len(others)) < _FEWEST:
+        return None
+    names = [_SIGNIFICANCE, *([] if redshift is None else [redshift])]
+    known, new = (_measured(curves, ids, names) for ids in (training, others))
+    conditions = TrainingConditions.of(known, names, names)
+    compared = quantities(names, (), redshift)
+    found = differences(conditions, conditions.counts(new, names), compared)
+    return Shift(found, None, who="The objects to be classified")
+
+
+def _measured(curves: LightCurves, ids: pl.Series, names: Sequence[str]) -> NDArray[np.float64]:
+    """Return features of some of the objects, ``(n, F)``, NaN where undefined."""
+    ids = ids.gather_every(-(-len(ids) // _MOST_FORETOLD))
+    chosen = curves.observations.filter(pl.col(OBJECT_ID).is_in(ids.implode()))
+    ratio = (pl.col(FLUX) / pl.col(FLUX_ERR)) ** 2
+    significance = chosen.group_by(OBJECT_ID).agg(ratio.max().alias(_SIGNIFICANCE))
+    table = curves.objects.filter(pl.col(OBJECT_ID).is_in(ids.implode()))
+    table = table.join(significance, on=OBJECT_ID, how="left")
+    return table.select(pl.col(names).cast(pl.Float64).fill_null(np.nan)).to_numpy()
 
 
 def _apart(run: ChunkedResult, bundle: Bundle) -> ToldApart | None:
