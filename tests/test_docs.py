@@ -16,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from lcclassify.build import config_dir, instantiate
-from lcclassify.cli import register_resolvers
+from lcclassify.cli import register_resolvers, with_experiment
 from lcclassify.errors import ConfigError
 from lcclassify.tasks.plan import make_plan
 from lcclassify.verbs import VERBS
@@ -71,7 +71,7 @@ def commands() -> list[tuple[str, list[str]]]:
 
 def composed(name: str, words: list[str], folder: Path):
     """Compose a command's configuration; of a sweep, that of its first job."""
-    words = list(words)
+    words = with_experiment(words) if name == "train" else list(words)
     if "--config-dir" in words:
         position = words.index("--config-dir")
         words[position : position + 2] = [f"hydra.searchpath=[file://{folder}]"]
