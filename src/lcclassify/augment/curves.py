@@ -100,9 +100,7 @@ class Curves:
             objects: ``N`` rows, sorted by id.
             passbands: What the indices mean.
         """
-        order = np.lexsort(
-            (self.flux, self.flux_err, self.passband, self.mjd, self.objects)
-        )  # canonical tables are sorted by these, the object first
+        order = self._canonical_order()
         rows = pl.DataFrame(
             {
                 OBJECT_ID: objects[OBJECT_ID].gather(self.objects),
@@ -114,6 +112,23 @@ class Curves:
             }
         )
         return LightCurves(rows, objects, passbands)
+
+    def _canonical_order(self) -> IntArray:
+        """Return the order of rows of canonical tables, by object, time, passband and so on."""
+        columns = (self.flux, self.flux_err, self.passband, self.mjd, self.objects)
+        *_, mjd, objects = columns
+        alike = objects[1:] == objects[:-1]
+        if (alike & (mjd[1:] < mjd[:-1])).any():
+            return np.lexsort(columns)
+        # Nearly always only few rows have the time of another one.
+        tied = np.zeros(len(mjd), dtype=np.bool_)
+        pairs = alike & (mjd[1:] == mjd[:-1])
+        tied[1:] |= pairs
+        tied[:-1] |= pairs
+        rows = np.flatnonzero(tied)
+        order = np.arange(len(mjd))
+        order[rows] = rows[np.lexsort(tuple(column[rows] for column in columns))]
+        return order
 
     def select(self, keep: BoolArray) -> Self:
         """Return some of the observations, ``(M,)``; an object may be left without any."""
