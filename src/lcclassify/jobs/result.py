@@ -156,8 +156,14 @@ class Account:
             path.unlink(missing_ok=True)
             return None
         write_table((read_parquet(file) for file in files), path, "csv")
-        rows = counted(self.run.n_rejects, "row of the files", "rows of the files")
-        self.sentences.append(f"{rows} could not be read: see {path.name}.")
+        told = []
+        if self.run.n_rejects:
+            told.append(counted(self.run.n_rejects, "row of the files", "rows of the files"))
+        # An entry of no row is of a file that could not be opened.
+        counts = pl.concat([read_parquet(file, columns=[REJECT_COUNT]) for file in files])
+        if unopened := int((counts[REJECT_COUNT] == 0).sum()):
+            told.append(counted(unopened, "whole file", "whole files"))
+        self.sentences.append(f"{' and '.join(told)} could not be read: see {path.name}.")
         return path
 
     def counts(self) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
 import polars as pl
@@ -34,11 +35,13 @@ class Opened(NamedTuple):
         observations: Files of one row an observation.
         table: Reads the object table; picklable.
         id_type: Of all ids, Int64 or String; None for that of the object table.
+        unreadable: Why other files of observations are left out.
     """
 
     observations: list[RowFile]
     table: Callable[[], WholeTable]
     id_type: pl.DataType | None = None
+    unreadable: Mapping[Path, str] = MappingProxyType({})
 
 
 def from_snr(limit: float) -> str:
@@ -117,25 +120,32 @@ class Survey(ABC):
         Args:
             labels: As in `read`.
             rows: Observations of a chunk, about. An object is never cut.
-            on_error: ``stop`` raises on a row that cannot be read; ``quarantine`` lists it
-                in the chunk's rejects and continues.
+            on_error: ``stop`` raises on a row or a file of observations that cannot be read;
+                ``quarantine`` lists it in a chunk's rejects and continues.
 
         Raises:
             DataError: If a file is missing, damaged or does not hold what was described.
             ConfigError: If the options contradict each other or the files.
         """
         check_on_error(on_error, rows)
-        opened = self.open(labels, rows)
+        lenient = on_error == "quarantine"
+        opened = self.open(labels, rows, lenient=lenient)
         table = Held(opened.table)
         objects = table.get().objects
         id_type = opened.id_type or (pl.Int64() if objects is None else objects.schema[OBJECT_ID])
         convert = partial(self.convert, id_type)
-        files = FileRows(opened.observations, rows, convert, lenient=on_error == "quarantine")
-        return SurveyChunks(self, labels, files, table)
+        files = FileRows(opened.observations, rows, convert, lenient=lenient)
+        return SurveyChunks(self, labels, files, table, opened.unreadable)
 
     @abstractmethod
-    def open(self, labels: bool, rows: int) -> Opened:
-        """Find the files of the survey and look into them, with arguments as in `chunks`."""
+    def open(self, labels: bool, rows: int, *, lenient: bool) -> Opened:
+        """Find the files of the survey and look into them.
+
+        Args:
+            labels: As in `chunks`.
+            rows: Likewise.
+            lenient: Whether files that cannot be read are left out.
+        """
 
     def convert(
         self, id_type: pl.DataType, frame: pl.DataFrame
@@ -173,7 +183,7 @@ class MemorySurvey(Survey):
 
     root: Path | None = None
 
-    def open(self, labels: bool, rows: int) -> Opened:
+    def open(self, labels: bool, rows: int, *, lenient: bool) -> Opened:
         """Make the tables, once in every process that asks for them."""
         tables: Held[dict[str, pl.DataFrame]] = Held(partial(self.tables, labels))
         place = self.root or Path(self.name)  # as messages call it

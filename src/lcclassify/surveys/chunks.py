@@ -7,7 +7,8 @@ once is all of them together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,8 +33,8 @@ from lcclassify.tables.opening import CHUNK_ROWS as CHUNK_ROWS
 from lcclassify.tables.opening import listed
 from lcclassify.tables.regrouped import Buckets
 from lcclassify.tables.rejects import REJECT_COUNT as REJECT_COUNT
+from lcclassify.tables.rejects import REJECT_REASON, as_rejects, no_rejects
 from lcclassify.tables.rejects import REJECT_SCHEMA as REJECT_SCHEMA
-from lcclassify.tables.rejects import no_rejects
 from lcclassify.tables.sortedids import distinct_sorted, positions, within
 from lcclassify.terminal import tracked
 
@@ -145,6 +146,8 @@ class SurveyChunks:
         labels: As in `Survey.read`.
         rows: The rows of the observation files.
         table: What is known of all objects.
+        unreadable: Why other files of observations are left out; the first chunk's rejects
+            have them.
 
     Attributes:
         taxonomy: The classes of the labels.
@@ -152,13 +155,19 @@ class SurveyChunks:
     """
 
     def __init__(
-        self, survey: Meaning, labels: bool, rows: FileRows, table: Held[WholeTable]
+        self,
+        survey: Meaning,
+        labels: bool,
+        rows: FileRows,
+        table: Held[WholeTable],
+        unreadable: Mapping[Path, str],
     ) -> None:
         self._survey = survey
         self._labels = labels
         self._files = rows
         self._rows: FileRows | Buckets = rows
         self._table = table
+        self._unreadable = dict(unreadable)
         self.taxonomy = table.get().taxonomy
         self.zeropoint = survey.zeropoint
 
@@ -191,10 +200,32 @@ class SurveyChunks:
         own = curves.objects[positions(observed, curves.objects[OBJECT_ID])]
         table = self._table.get()
         if index == 0:
-            report = replace(report, messages=(*report.messages, *table.messages))
+            report = replace(
+                report, messages=(*report.messages, *table.messages, *self._left_out())
+            )
+            rejects = pl.concat([rejects, *self._unreadable_files()])
         if table.objects is not None:
             unobserved = unobserved.clear()
         return Chunk(replace(curves, objects=own), report, rejects, unobserved)
+
+    def _left_out(self) -> list[str]:
+        """Return what is said of files that cannot be read."""
+        if not self._unreadable:
+            return []
+        first = next(iter(self._unreadable.values()))
+        count = len(self._unreadable)
+        files = "file of observations" if count == 1 else "files of observations"
+        return [f"{count:,} {files} cannot be read and left out, such as: {first}."]
+
+    def _unreadable_files(self) -> list[pl.DataFrame]:
+        """Return a reject for each of them, of no row, as none could be counted."""
+        return [
+            as_rejects(
+                os.fsencode(path).decode(errors="replace"),
+                {REJECT_REASON: [reason], REJECT_COUNT: [0]},
+            )
+            for path, reason in self._unreadable.items()
+        ]
 
     def together(self, title: str) -> SurveyData:
         """Read all chunks at once.

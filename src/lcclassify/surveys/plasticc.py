@@ -29,7 +29,7 @@ from lcclassify.surveys.canonical import DETECTION_SNR
 from lcclassify.surveys.chunks import WholeTable
 from lcclassify.surveys.origin import simulated_zeropoint
 from lcclassify.tables.columns import Column
-from lcclassify.tables.opening import open_files, read_columns
+from lcclassify.tables.opening import Unreadable, open_files, read_columns
 
 METADATA: Final = ("hostgal_photoz", "hostgal_photoz_err", "distmod", "mwebv")
 
@@ -140,11 +140,13 @@ class PlasticcSurvey(Survey):
         """Whether the files are PLAsTiCC's own."""
         return self.zeropoint is None
 
-    def open(self, labels: bool, rows: int) -> Opened:
+    def open(self, labels: bool, rows: int, *, lenient: bool) -> Opened:
         """Look into the files."""
         observation_files, object_files = self._files()
-        files = open_files(observation_files, _OBSERVATION_COLUMNS, rows=rows)
-        return Opened(files, partial(self._read_objects, object_files, labels))
+        bad: Unreadable | None = {} if lenient else None
+        files = open_files(observation_files, _OBSERVATION_COLUMNS, rows=rows, unreadable=bad)
+        table = partial(self._read_objects, object_files, labels)
+        return Opened(files, table, unreadable=bad or {})
 
     def _read_objects(self, files: Sequence[Path], labels: bool) -> WholeTable:
         """Read the object table."""

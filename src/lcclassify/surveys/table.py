@@ -35,10 +35,9 @@ from lcclassify.surveys.table_columns import (
 from lcclassify.tables.columnar import ColumnarRows
 from lcclassify.tables.columns import Column
 from lcclassify.tables.ids import cast_ids, common_type
-from lcclassify.tables.opening import has_lists, open_files, read_columns
+from lcclassify.tables.opening import Unreadable, has_lists, open_files, read_columns
 from lcclassify.tables.rowfile import RowFile
 from lcclassify.tables.stated import StatedRows
-from lcclassify.tables.textform import TextForm
 
 
 class TableSurvey(Survey):
@@ -132,6 +131,7 @@ class TableSurvey(Survey):
         self.observations, self.objects, self.overrides = observations, objects, overrides
         self.told = places(observations)
         self.form = options.text_form(separator, comment, names)
+        self._object_form = replace(self.form, names=())
         self.columns = column_names(columns)
         check_columns(self.told, self.columns, has_objects=objects is not None)
         if objects is None and self.columns["objects_id"] is not None:
@@ -166,54 +166,54 @@ class TableSurvey(Survey):
     def _add_column(self, name: str) -> None:
         self.metadata = metadata_names({**self.metadata, name: name})
 
-    def open(self, labels: bool, rows: int) -> Opened:
+    def open(self, labels: bool, rows: int, *, lenient: bool) -> Opened:
         """Look into the files.
 
         With `id_type` auto the ids of the object table decide for all, or else the first ones
         of each file; an id that does not fit is an error.
         """
         named, object_files = self._files()
-        observation_files = [file.path for file in named]
+        paths_of = [file.path for file in named]
         columns = {**observation_columns(self.columns, self.told), **self.cuts.columns()}
-        if not object_files and has_lists(observation_files, columns):
-            if self.told:
-                raise ConfigError("survey.observations: tables of one row an object take no braces")
-            object_files = observation_files
-        if object_files:
-            files = self._opened(named, columns, rows)
-            return Opened(files, partial(self._read_objects, object_files, labels))
+        is_nested = not object_files and has_lists(paths_of, columns, lenient=lenient)
+        if is_nested and self.told:
+            raise ConfigError("survey.observations: tables of one row an object take no braces")
+        if object_files or is_nested:
+            files, bad = self._opened(named, columns, rows, lenient)
+            object_files = object_files or [file.path for file in files]
+            table = partial(self._read_objects, object_files, labels)
+            return Opened(files, table, unreadable=bad)
         if self.overrides is not None:
             raise ConfigError("survey.overrides needs an object table: survey.objects")
         carried = self._object_columns()
-        table = partial(self._carried_classes, observation_files, labels)
         if OBJECT_ID in self.told:
             ids = [pl.Series([file.says[OBJECT_ID] for file in named])]
             del carried[OBJECT_ID]
-            if not carried:  # so that an object of whose file no row can be used is told of
-                table = partial(self._named_objects, ids[0])
-        files = self._opened(named, {**carried, **columns}, rows)
+        files, bad = self._opened(named, {**carried, **columns}, rows, lenient)
+        table = partial(self._carried_classes, [file.path for file in files], labels)
         if OBJECT_ID not in self.told:
             starts = [(file, min(file.end, file.first + file.step)) for file in files]
             ids = [a.read(a.first, stop, lenient=True).frame[OBJECT_ID] for a, stop in starts]
-        return Opened(files, table, self._type_of(ids, OBJECT_ID in self.told))
-
-    @property
-    def _object_form(self) -> TextForm:
-        return replace(self.form, names=())
+        elif not carried:  # so that an object of whose file no row can be used is told of
+            table = partial(self._named_objects, ids[0])
+        return Opened(files, table, self._type_of(ids, OBJECT_ID in self.told), bad)
 
     def _opened(
-        self, files: Sequence[NamedFile], columns: Mapping[str, Column], rows: int
-    ) -> list[RowFile]:
-        opened = open_files([file.path for file in files], columns, self.form, rows=rows)
+        self, files: Sequence[NamedFile], columns: Mapping[str, Column], rows: int, lenient: bool
+    ) -> tuple[list[RowFile], Unreadable]:
+        bad: Unreadable = {}
+        paths_of, note = [file.path for file in files], bad if lenient else None
+        opened = open_files(paths_of, columns, self.form, rows=rows, unreadable=note)
         for file in opened if self.photometry.time_offset else ():
             if isinstance(file, ColumnarRows) and file.has_dates:
                 raise ConfigError(
                     f"survey.time_offset is of numbers, and {file.path} has dates, which become "
                     "MJD by themselves: set it to 0"
                 )
-        if not self.told:
-            return opened
-        return [StatedRows(a, file.says) for a, file in zip(opened, files, strict=True)]
+        if self.told:
+            says = [file.says for file in files if file.path not in bad]
+            opened = [StatedRows(file, own) for file, own in zip(opened, says, strict=True)]
+        return opened, bad
 
     def _type_of(self, ids: Sequence[pl.Series], complete: bool) -> pl.DataType:
         if self.id_type == "auto":

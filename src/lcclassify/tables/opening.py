@@ -21,6 +21,7 @@ from lcclassify.tables.textform import TextForm
 from lcclassify.terminal import tracked
 
 CHUNK_ROWS: Final = 250_000  # observations of a chunk, about: a hundred megabytes
+Unreadable = dict[Path, str]  # why files cannot be read
 _LARGE: Final = 50_000_000  # bytes of files that take a while to be looked through
 
 
@@ -30,6 +31,7 @@ def open_files(
     form: TextForm | None = None,
     *,
     rows: int = CHUNK_ROWS,
+    unreadable: Unreadable | None = None,
 ) -> list[RowFile]:
     """Return files of which any part can be read.
 
@@ -41,9 +43,10 @@ def open_files(
         form: Of the text files; by default without comments, and the separator is found in
             each file.
         rows: Rows of a chunk, about.
+        unreadable: Where to note files that cannot be opened, which are then left out.
 
     Raises:
-        DataError: A file is empty, damaged or lacks a required column.
+        DataError: A file is empty, damaged or lacks a required column; or all files are and do.
         ConfigError: Names of columns are stated for a file that is no text.
     """
     form = form or TextForm()
@@ -52,24 +55,53 @@ def open_files(
     if any(file.stat().st_size > _LARGE and packing(file) for file in files):
         steps = tracked(files, len(files), "looking through compressed files", "files")
     for file in steps:
-        parquet = _is_parquet(file)
-        if form.names and (parquet or format_of(file)):
-            raise ConfigError(
-                f"survey.names is of text files without names of columns, and {file} is none"
-            )
-        if parquet:
-            kind = ListRows if holds_lists(file, columns) else ParquetRows
-            found.append(kind(file, columns, rows))
-        elif format_of(file):
-            found.append(AstropyRows(file, columns, rows))
-        else:
-            found.append(TextRows(file, text_columns(file, columns, form)))
+        try:
+            found.append(_opened(file, columns, form, rows))
+        except (DataError, OSError) as error:
+            if unreadable is None:
+                raise
+            unreadable[file] = str(error)
+            first = error
+    if unreadable and not found:
+        raise first
     return found
 
 
-def has_lists(files: Sequence[Path], columns: Mapping[str, Column]) -> bool:
-    """Say whether files are of one row an object, with wanted columns in lists."""
-    return any(_is_parquet(file) and holds_lists(file, columns) for file in files)
+def _opened(file: Path, columns: Mapping[str, Column], form: TextForm, rows: int) -> RowFile:
+    parquet = _is_parquet(file)
+    if form.names and (parquet or format_of(file)):
+        raise ConfigError(
+            f"survey.names is of text files without names of columns, and {file} is none"
+        )
+    if parquet:
+        kind = ListRows if holds_lists(file, columns) else ParquetRows
+        return kind(file, columns, rows)
+    if format_of(file):
+        return AstropyRows(file, columns, rows)
+    return TextRows(file, text_columns(file, columns, form))
+
+
+def has_lists(
+    files: Sequence[Path], columns: Mapping[str, Column], *, lenient: bool = False
+) -> bool:
+    """Say whether files are of one row an object, with wanted columns in lists.
+
+    Args:
+        files: The files of a table.
+        columns: Wanted columns by their new names.
+        lenient: Whether files that cannot be read say nothing.
+
+    Raises:
+        DataError: A file is empty or damaged.
+    """
+    for file in files:
+        try:
+            if _is_parquet(file) and holds_lists(file, columns):
+                return True
+        except (DataError, OSError):
+            if not lenient:
+                raise
+    return False
 
 
 def _is_parquet(file: Path) -> bool:

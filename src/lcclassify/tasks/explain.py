@@ -183,7 +183,7 @@ def _say(explanation: Explanation, names: tuple[str, ...]) -> None:
     changes = np.nan_to_num(explanation.night_changes)
     best = [j for j in np.argsort(changes, kind="stable")[:_NIGHTS_TOLD] if changes[j] < 0]
     if best:
-        told = ", ".join(f"MJD {explanation.night_mjd[j]:.2f} ({changes[j]:+.2f})" for j in best)
+        told = ", ".join(f"MJD {explanation.night_mjd[j]:.2f} ({changes[j]:+.2g})" for j in best)
         say(f"Nights that speak for it most, by the change of ln p without them: {told}.")
     if explanation.neighbours is None:
         say("The bundle keeps no training objects, of which the nearest ones could be named.")
