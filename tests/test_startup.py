@@ -85,7 +85,7 @@ def test_the_list_of_verbs_may_be_cut():
         ("train", ["survey=snphotcc", "survey.root=/nosuch"], "which does not exist", TABLES),
         (
             "train",
-            ["+model.members.bigru.network.dropuot=1"],
+            ["model=stack", "+model.members.bigru.network.dropuot=1"],
             "did you mean 'dropout'?",
             NETWORKS,
         ),

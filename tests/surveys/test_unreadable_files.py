@@ -102,7 +102,7 @@ def test_where_none_can_be_read_it_is_an_error(survey, tmp_path):
     found = survey("csv")
     for name in NAMES:
         (tmp_path / f"{name}.csv").write_bytes(b"")
-    with pytest.raises(DataError, match=r"d\.csv is empty"):
+    with pytest.raises(DataError, match=r"a\.csv is empty"):
         found.chunks(on_error="quarantine")
 
 

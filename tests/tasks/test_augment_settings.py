@@ -9,6 +9,7 @@ from rich.console import Console
 
 from lcclassify.errors import ConfigError
 from lcclassify.tasks.augment_settings import AugmentSettings
+from lcclassify.tasks.augmenting import best_redshift
 from lcclassify.tasks.inputs import read_inputs
 from lcclassify.tasks.runs import open_run
 
@@ -30,11 +31,11 @@ def test_few_objects_become_so_many_an_epoch():
 def test_objects_without_a_spectrum_are_moved_from_their_photometric_redshift():
     objects = pl.DataFrame({"photoz": [0.1, 0.2, None, 0.4], "spec": [0.15, None, None, np.nan]})
     spectroscopic = np.array([0.15, np.nan, np.nan, np.nan])
-    best = AugmentSettings().best_redshift(spectroscopic, objects, "photoz")
+    best = best_redshift(AugmentSettings(), spectroscopic, objects, "photoz")
     np.testing.assert_array_equal(best, [0.15, 0.2, np.nan, 0.4])
-    best = AugmentSettings(redshift="spec").best_redshift(spectroscopic, objects, "photoz")
+    best = best_redshift(AugmentSettings(redshift="spec"), spectroscopic, objects, "photoz")
     np.testing.assert_array_equal(best, spectroscopic)
-    best = AugmentSettings().best_redshift(spectroscopic, objects, None)
+    best = best_redshift(AugmentSettings(), spectroscopic, objects, None)
     np.testing.assert_array_equal(best, spectroscopic)
 
 

@@ -51,6 +51,7 @@ def open_files(
     """
     form = form or TextForm()
     found: list[RowFile] = []
+    first: Exception | None = None
     steps: Iterable[Path] = files
     if any(file.stat().st_size > _LARGE and packing(file) for file in files):
         steps = tracked(files, len(files), "looking through compressed files", "files")
@@ -60,9 +61,9 @@ def open_files(
         except (DataError, OSError) as error:
             if unreadable is None:
                 raise
+            first = first or error
             unreadable[file] = str(error)
-            first = error
-    if unreadable and not found:
+    if first is not None and not found:
         raise first
     return found
 

@@ -6,10 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-
 from lcclassify.build import instantiate
 from lcclassify.checks import check_fields, check_whole
 from lcclassify.errors import ConfigError, did_you_mean
@@ -109,18 +105,3 @@ class AugmentSettings:
         if self.redshift != AUTO:
             return self.redshift
         return survey.spectroscopic_redshift or photometric
-
-    def best_redshift(
-        self, redshift: NDArray[np.float64], objects: pl.DataFrame, photometric: str | None
-    ) -> NDArray[np.float64]:
-        """Return the redshift that each object is moved from, ``(N,)``, NaN for none.
-
-        Args:
-            redshift: ``(N,)`` values of `column`.
-            objects: N rows.
-            photometric: Column of the photometric redshift.
-        """
-        if self.redshift != AUTO or photometric is None:
-            return redshift
-        other = objects[photometric].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        return np.where(np.isfinite(redshift), redshift, other)

@@ -18,7 +18,7 @@ from lcclassify.augment.weights import shares_found, source_weights
 from lcclassify.cores import n_cores
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import OBJECT_ID, LightCurves
-from lcclassify.tasks.augment_settings import AugmentSettings
+from lcclassify.tasks.augment_settings import AUTO, AugmentSettings
 from lcclassify.training.splits import Split
 from lcclassify.training.streams import DrawnStream
 
@@ -38,6 +38,25 @@ def photometric_columns(
         error if error in metadata else None,
         "distmod" if "distmod" in metadata else None,  # as PLAsTiCC calls it
     )
+
+
+def best_redshift(
+    settings: AugmentSettings,
+    redshift: NDArray[np.float64],
+    objects: pl.DataFrame,
+    photometric: str | None,
+) -> NDArray[np.float64]:
+    """Return the redshift that each object is moved from, ``(N,)``, NaN for none.
+
+    Args:
+        settings: Say which one.
+        redshift: ``(N,)`` values of `AugmentSettings.column`.
+        objects: N rows.
+        photometric: Column of the photometric redshift.
+    """
+    if settings.redshift != AUTO or photometric is None:
+        return redshift
+    return np.where(np.isfinite(redshift), redshift, _column(objects, photometric))
 
 
 def make_stream(

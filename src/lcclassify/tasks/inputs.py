@@ -25,7 +25,7 @@ from lcclassify.surveys.chunks import SurveyData
 from lcclassify.tables.sortedids import distinct_sorted, positions, within
 from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.tasks.augmentation_figures import AugmentationArrays
-from lcclassify.tasks.augmenting import make_stream, select
+from lcclassify.tasks.augmenting import best_redshift, make_stream, select
 from lcclassify.tasks.input_line import input_line
 from lcclassify.tasks.kept_curves import KeptCurves, keep_curves
 from lcclassify.tasks.mismatching import cached, mismatched_objects
@@ -213,7 +213,7 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
     stream = drawn = None
     if augment.steps:
         with working(console, "fitting what training objects are drawn from"):
-            best = augment.best_redshift(redshift, observed, settings.sequences.redshift)
+            best = best_redshift(augment, redshift, observed, settings.sequences.redshift)
             stream, notes = make_stream(
                 augment, curves, best, split, targets, len(taxonomy), representation
             )
