@@ -11,26 +11,37 @@ SKY = ("survey.cadence.wfd_fields=200", "survey.cadence.ddf_fields=10")
 SIZES = ("survey.training=400", "survey.held_out=80", "survey.test=150")
 SMALL = (
     "model.members.dense.fit.epochs=2",
-    "model.members.bigru.fit.epochs=1",
     "model.members.trees.boosting.rounds=3",
-    "model.members.bigru.network.gru_units=[4]",
     "evaluation.figures=false",
 )
+NAMED = (
+    "survey=simulated",
+    "model.members.bigru.fit.epochs=1",
+    "model.members.bigru.network.gru_units=[4]",
+)
+CURE = "experiment=at_large"  # the survey at large is farther and fainter
 
 
-def test_the_default_run_needs_no_data(tmp_path, train_command):
-    words = (*SKY, *SIZES, *SMALL, f"paths.cache_dir={tmp_path}/cache", "paths.output_dir=run")
-    done = train_command(*words, folder=tmp_path)
+@pytest.mark.parametrize(
+    ("choices", "members"),
+    [((), ["dense", "trees", "stack"]), (NAMED, ["dense", "bigru", "trees", "stack"])],
+    ids=["by itself", "a survey by its name"],
+)
+def test_a_run_that_needs_no_data(tmp_path, train_command, choices, members):
+    words = (*SKY, *SIZES, *SMALL, *choices, "paths.output_dir=run")
+    done = train_command(*words, f"paths.cache_dir={tmp_path}/cache", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "simulated: 630 objects" in done.stdout
     assert "80 held-out objects, drawn like the training ones" in done.stdout
     assert "150 test objects" in done.stdout
     assert "arXiv:2006.12333" not in done.stdout  # its scores are not beside PLAsTiCC's
-    cure = "augment=gp augment.target=metadata"  # the survey at large is farther and fainter
-    assert cure in done.stdout
-    assert cure in (tmp_path / "run/report.txt").read_text()
+    said = "experiment=at_large, as the command chooses no survey"
+    assert done.stdout.startswith(said) is (not choices)
+    if choices:  # before it trains, and in the report
+        assert done.stdout.index(CURE) < done.stdout.index("holdout:")
+    assert (CURE in (tmp_path / "run/report.txt").read_text()) is bool(choices)
+    assert ("objects are moved in redshift" in done.stdout) is (not choices)
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
-    members = ["dense", "bigru", "trees", "stack"]
     assert list(metrics["models"]) == list(metrics["held_out"]) == members
 
     predicted = train_command(
@@ -44,7 +55,8 @@ def test_the_default_run_needs_no_data(tmp_path, train_command):
         script="predict.py",
     )
     assert (predicted.returncode, predicted.stderr) == (0, "")
-    assert cure in predicted.stdout
+    assert "unlike the training objects" in predicted.stdout
+    assert (CURE in predicted.stdout) is bool(choices)
     table = pl.read_parquet(tmp_path / "out.parquet")
     assert len(table) == 40
     assert "class_99" in table.columns
