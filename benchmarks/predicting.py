@@ -162,6 +162,7 @@ def paper_sized_comparison(
                 bundle,
                 classifier=paper_sized(bundle, prepared[0], padding),
                 member_names=tuple("abcd"),
+                training_objects=None,
             ),
             precision=precision,
         )
