@@ -77,7 +77,7 @@ def test_one_of_many(survey, tmp_path, kind, bad):
     assert rejects.select("file", "rows", "line", "row").rows() == [(str(path), 0, None, None)]
     assert path.name in rejects["reason"][0]
     told = " ".join(parts[0].report.messages)
-    assert "1 file of observations cannot be read and left out, such as: " in told
+    assert "1 file of observations cannot be read and is left out: " in told
     assert path.name in told
     assert not any("cannot be read" in line for part in parts[1:] for line in part.report.messages)
     assert chunks.taxonomy.classes == (("II", "Ia") if found.columns["label"] else ())

@@ -1,126 +1,20 @@
 """`predict` needs a bundle and files only, says what it did, and damages nothing."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from lcclassify.build import config_dir
-from lcclassify.errors import BundleError, ConfigError, DataError, OutputError
+from lcclassify.errors import ConfigError, DataError
 from lcclassify.evaluation.metrics import evaluate
 from lcclassify.evaluation.published import PLASTICC_CLASSES
-from lcclassify.inference.bundle import Bundle, save
-from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
-from lcclassify.nn.stack import EnsembleClassifier
-from lcclassify.nn.submodel import Submodel
-from lcclassify.representations.representation import Representation
-from lcclassify.schema import Passbands, Taxonomy
-from lcclassify.surveys.canonical import canonicalise
+from lcclassify.inference.bundle import save
+from lcclassify.schema import Taxonomy
 from lcclassify.surveys.table import TableSurvey
-from lcclassify.tasks.predict import predict
 
-ROOT = Path(__file__).parents[2]
-PASSBANDS = Passbands(("g", "r"))
-NETWORKS = {
-    "dense": {"_target_": "lcclassify.nn.dense.DenseNet", "units": [6]},
-    "bigru": {"_target_": "lcclassify.nn.bigru.BiGRUNet", "gru_units": [4], "dense_units": []},
-}
 N_OBJECTS = 40
 BLIND = 11  # the object without a usable flux
-
-
-def config(*overrides):
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return compose("predict", overrides=list(overrides))
-
-
-@pytest.fixture(scope="module")
-def tables():
-    rng = np.random.default_rng(0)
-    n_rows = 900
-    ids = rng.integers(0, N_OBJECTS, n_rows)
-    observations = pl.DataFrame(
-        {
-            "object_id": ids,
-            "mjd": rng.uniform(0, 100, n_rows),
-            "passband": rng.choice(PASSBANDS.names, n_rows).tolist(),
-            "flux": np.where(ids == BLIND, np.nan, rng.normal(10, 30, n_rows)),
-            "flux_err": rng.uniform(1, 3, n_rows),
-        }
-    )
-    objects = pl.DataFrame(
-        {
-            "object_id": np.arange(N_OBJECTS),
-            "label": rng.choice(["Ia", "II"], N_OBJECTS).tolist(),
-            "photoz": rng.uniform(0, 1, N_OBJECTS),
-        }
-    )
-    return observations, objects
-
-
-def make_bundle(tables, classes=("Ia", "II"), networks=NETWORKS):
-    curves, _ = canonicalise(*tables, PASSBANDS, metadata=("photoz",))
-    representation = Representation(name="test").fit(curves, seed=0)
-    prepared = representation.prepare(curves)
-    torch.manual_seed(0)
-    members = [
-        [
-            Submodel(
-                network,
-                features=FeatureTransform.fitted(prepared.features),
-                context=FeatureTransform.fitted(prepared.context),
-                sequences=SequenceTransform.fitted(prepared.sequences, kind="standard"),
-                n_classes=len(classes),
-                max_length=representation.max_length,
-            )
-        ]
-        for network in networks.values()
-    ]
-    return Bundle(
-        representation,
-        Taxonomy(classes),
-        EnsembleClassifier(members, None),
-        tuple(networks),
-        zeropoint=27.5,
-    )
-
-
-@pytest.fixture(scope="module")
-def bundle_folder(tables, tmp_path_factory):
-    return save(make_bundle(tables), tmp_path_factory.mktemp("bundles") / "bundle")
-
-
-@pytest.fixture
-def survey(tables, tmp_path):
-    observations, objects = tables
-    observations.write_csv(tmp_path / "observations.csv")
-    objects.write_csv(tmp_path / "objects.csv")
-    return [
-        "survey=table",
-        f"survey.root={tmp_path}",
-        "survey.observations=observations.csv",
-        "survey.objects=objects.csv",
-        "survey.passbands=[g,r]",
-        "survey.metadata=[photoz]",
-        "survey.columns.label=label",
-        "survey.zeropoint=27.5",
-        "accelerator=cpu",
-    ]
-
-
-@pytest.fixture
-def run(survey, bundle_folder, tmp_path):
-    def one(*overrides, output="out.parquet"):
-        return predict(
-            config(*survey, f"bundle={bundle_folder}", f"output={tmp_path / output}", *overrides)
-        )
-
-    return one
 
 
 def numbers(frame):
@@ -299,8 +193,8 @@ def test_marked_test_objects_alone_are_evaluated(run, tables, tmp_path):
 # --- Kaggle's form ------------------------------------------------------------------
 
 
-def test_submission(run, tables, tmp_path):
-    folder = save(make_bundle(tables, classes=("90", "6")), tmp_path / "kaggle")
+def test_submission(run, make_bundle, tmp_path):
+    folder = save(make_bundle(("90", "6")), tmp_path / "kaggle")
     overrides = (f"bundle={folder}", "survey.class_map={Ia: '90', II: '6'}")
     expected = pl.read_parquet(run(*overrides).output)
     result = run(*overrides, "format=plasticc", output="submission.csv")
@@ -323,10 +217,10 @@ def test_submission(run, tables, tmp_path):
 
 @pytest.mark.parametrize("published", [False, True])
 def test_published_figures_stand_beside_those_of_plasticc_alone(
-    run, tables, tmp_path, capsys, monkeypatch, published
+    run, make_bundle, tmp_path, capsys, monkeypatch, published
 ):
     """The classes do not tell: those of a table or a simulated survey may be the same."""
-    folder = save(make_bundle(tables, classes=PLASTICC_CLASSES), tmp_path / "plasticc")
+    folder = save(make_bundle(PLASTICC_CLASSES), tmp_path / "plasticc")
     monkeypatch.setattr(TableSurvey, "published", published)
     run(f"bundle={folder}", "survey.class_map={Ia: '90', II: '6'}")
     assert ("arXiv:2006.12333" in capsys.readouterr().out) == published
@@ -336,76 +230,3 @@ def test_submission_of_other_classes(run, tmp_path):
     with pytest.raises(ConfigError, match=r"needs PLAsTiCC's classes, and the bundle has .* 'Ia'"):
         run("format=plasticc", output="submission.csv")
     assert not (tmp_path / "submission.csv").exists()
-
-
-# --- bad input ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("overrides", "error", "match"),
-    [
-        (["bundle=nowhere"], BundleError, "bundle='nowhere' must be the folder of a bundle"),
-        (["output=${survey.root}"], ConfigError, "must end in .parquet, .pq, .csv"),
-        (["output=${survey.root}", "format=csv"], OutputError, "but it is a folder"),
-        (["output=${survey.root}/objects.csv/x.csv"], OutputError, "cannot be written"),
-        (["format=fits"], ConfigError, "format cannot be 'fits'"),
-        (["accelerator=tpu"], ConfigError, "accelerator cannot be 'tpu'"),
-        (["batch_size=0"], ConfigError, "batch_size must be an integer of at least 1"),
-        (["survey.passbands=[r,g]"], DataError, "passbands r, g, and the bundle was trained on g"),
-        (["survey.metadata=null"], DataError, "no metadata column 'photoz'"),
-        (["survey.observations=none.csv"], DataError, "none.csv"),
-        (["output=${survey.root}/objects.csv"], ConfigError, "objects.csv' would be written, wh"),
-        (["output=${bundle}/model.csv"], ConfigError, "over '.*/bundle', which is read"),
-        (["evaluate=maybe"], ConfigError, "evaluate must be true or false, got 'maybe'"),
-        (["days=-1"], ConfigError, "days must be a finite number of at least 0, got -1"),
-        (["restart=nein"], ConfigError, "restart must be true or false, got 'nein'"),
-    ],
-)
-def test_arguments_that_cannot_be(run, tmp_path, overrides, error, match):
-    with pytest.raises(error, match=match) as caught:
-        run(*overrides)
-    assert "\n" not in str(caught.value)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["objects.csv", "observations.csv"]
-
-
-@pytest.mark.parametrize("key", ["bundle", "survey", "output"])
-def test_missing_keys_are_named(key):
-    given = {"bundle": "x", "survey": {"_target_": "x"}, "output": "x.csv"}
-    for absent in (given | {key: "???"}, given | {key: None}, given | {key: ""}):
-        with pytest.raises(ConfigError, match=f"^{key} is missing: pass .*{key}="):
-            predict(OmegaConf.create(absent))
-
-
-def test_a_failure_leaves_the_earlier_output(run, monkeypatch, tmp_path):
-    result = run()
-    before = result.output.read_bytes()
-
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
-    with pytest.raises(OutputError, match=r"out.parquet.work/shards' cannot be written: No space"):
-        run()
-    assert result.output.read_bytes() == before
-    assert not list(tmp_path.glob("*.work"))  # nothing was finished that a later run could use
-    assert not list(tmp_path.glob(".*"))
-
-
-@pytest.mark.slow
-def test_command_line(survey, bundle_folder, tmp_path, train_command):
-    """As a user runs it: one sentence and exit code 1, or a file."""
-
-    def command(*words, **options):
-        return train_command(*words, folder=tmp_path, script="predict.py", **options)
-
-    done = command(*survey, f"bundle={bundle_folder}", "output=result/out.csv", new=True)
-    assert done.returncode == 0, done.stderr
-    assert len(pl.read_csv(tmp_path / "result" / "out.csv")) == N_OBJECTS
-    for missing, match in (("bundle", "bundle="), ("output", "output="), ("survey", "survey")):
-        given = [*survey, f"bundle={bundle_folder}", "output=none.csv"]
-        kept = [word for word in given if not word.startswith(missing)]
-        failed = command(*kept)
-        assert failed.returncode == 1
-        assert match in failed.stderr + failed.stdout
-        assert "Traceback" not in failed.stderr
-    assert not (tmp_path / "none.csv").exists()

@@ -214,8 +214,11 @@ class SurveyChunks:
             return []
         first = next(iter(self._unreadable.values()))
         count = len(self._unreadable)
-        files = "file of observations" if count == 1 else "files of observations"
-        return [f"{count:,} {files} cannot be read and left out, such as: {first}."]
+        if count == 1:
+            return [f"1 file of observations cannot be read and is left out: {first}."]
+        return [
+            f"{count:,} files of observations cannot be read and are left out, such as: {first}."
+        ]
 
     def _unreadable_files(self) -> list[pl.DataFrame]:
         """Return a reject for each of them, of no row, as none could be counted."""
