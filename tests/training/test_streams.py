@@ -158,11 +158,20 @@ def test_draws_come_again_after_so_many_epochs(stream):
 @pytest.mark.parametrize(("repeats", "blocks"), [(1, None), (2, 12), (3, 8), (5, 5), (40, 1)])
 def test_a_fit_of_features_sees_each_draw_so_often(stream, repeats, blocks):
     repeated = replace(stream, repeats=repeats)
-    assert repeated.of_fit(("features",), 24).blocks == blocks
-    assert not repeated.of_fit(("features",), 24).with_sequences
-    assert repeated.of_fit(("features", "sequences"), 24).blocks == blocks
-    assert repeated.of_fit(("sequences",), 24).blocks is None
-    assert repeated.of_fit(("sequences",), 24).with_sequences
+    assert repeated.of_fit(("features",), 24, N).blocks == blocks
+    assert not repeated.of_fit(("features",), 24, N).with_sequences
+    assert repeated.of_fit(("features", "sequences"), 24, N).blocks == blocks
+    assert repeated.of_fit(("sequences",), 24, N).blocks is None
+    assert repeated.of_fit(("sequences",), 24, N).with_sequences
+
+
+def test_what_is_too_much_to_be_held_is_always_new(stream):
+    repeated = replace(stream, repeats=2)
+    size = 4 * len(stream.representation.feature_names) * stream.passes * 12
+    most = streams._MOST_HELD // size
+    assert repeated.of_fit(("features",), 24, most).blocks == 12
+    assert repeated.of_fit(("features",), 24, most + 1).blocks is None
+    assert repeated.of_fit(("features",), 1, N).blocks is None
 
 
 # --- weights ----------------------------------------------------------------------------

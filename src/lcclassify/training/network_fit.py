@@ -43,7 +43,8 @@ class NetworkFit(MemberFit):
         epochs = validation = None
         if self.stream is not None:
             n_epochs = self.member.fit.epochs
-            stream = self.stream.of(submodel.needs).of_fit(submodel.reads, n_epochs)
+            stream = self.stream.of(submodel.needs)
+            stream = stream.of_fit(submodel.reads, n_epochs, len(self.train_rows))
             seed = derive_seed(self.seed, "draws")
             epochs = DrawnEpochs(stream, self.train_rows, seed, n_epochs)
             if len(self.validation_rows):

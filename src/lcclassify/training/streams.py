@@ -62,20 +62,22 @@ class DrawnStream:
         """Return the stream for a network that needs these inputs of a batch only."""
         return replace(self, with_features="features" in needs)
 
-    def of_fit(self, reads: Collection[str], epochs: int) -> DrawnStream:
+    def of_fit(self, reads: Collection[str], epochs: int, n_rows: int) -> DrawnStream:
         """Return the stream of a fit.
 
-        Features are most of the work, and few draws of them do as well; nights are not.
+        Features are most of the work, and few draws of them do as well; nights are not. What
+        is too much to be held would be drawn again: new draws cost the same, and teach more.
 
         Args:
             reads: What its network learns from: ``features``, ``sequences``.
             epochs: Of the fit.
+            n_rows: Rows that it trains on.
         """
-        repeated = "features" in reads and self.repeats > 1
+        blocks = -(-epochs // self.repeats)
+        values = blocks * n_rows * self.passes * len(self.representation.feature_names)
+        repeated = "features" in reads and blocks < epochs and 4 * values <= _MOST_HELD
         return replace(
-            self,
-            blocks=-(-epochs // self.repeats) if repeated else None,
-            with_sequences="sequences" in reads,
+            self, blocks=blocks if repeated else None, with_sequences="sequences" in reads
         )
 
     def tensors(self, rows: IntArray, seed: int, draws: Iterable[int]) -> TensorSet:
