@@ -119,7 +119,7 @@ def test_documented_command(tmp_path):
 
 
 @pytest.fixture
-def survey(tmp_path):
+def survey(written):
     observations = pl.DataFrame(
         {
             "object_id": ["b", "a", "a", "a", "b", "lost", "a"],
@@ -130,15 +130,8 @@ def survey(tmp_path):
         }
     )
     objects = pl.DataFrame({"object_id": ["a", "b", "blind"], "photoz": [0.1, None, 0.3]})
-    observations.write_csv(tmp_path / "observations.csv")
-    objects.write_csv(tmp_path / "objects.csv")
     return [
-        "survey=table",
-        f"survey.root={tmp_path}",
-        "survey.observations=observations.csv",
-        "survey.objects=objects.csv",
-        "survey.passbands=[g,r]",
-        "survey.metadata=[photoz]",
+        *written(observations, objects),
         "representation.sequences={bands: [flux], times: [days_since_previous]}",
     ]
 
