@@ -31,12 +31,25 @@ def turned_into_another_error():
         raise KeyError("what a clean-up stumbled over")
 
 
+class Deleted:
+    """Something that ctrl-C meets while it is deleted: Python shows the error and continues."""
+
+    def __del__(self):
+        interrupt()
+
+
+def while_something_is_deleted():
+    Deleted()
+
+
 def dropped():
     with contextlib.suppress(KeyboardInterrupt):
         interrupt()
 
 
-@pytest.mark.parametrize("lose", [interrupt, turned_into_another_error, dropped])
+@pytest.mark.parametrize(
+    "lose", [interrupt, turned_into_another_error, while_something_is_deleted, dropped]
+)
 def test_the_command_ends(lose):
     with pytest.raises(KeyboardInterrupt), heard_interrupts():
         lose()
@@ -131,3 +144,15 @@ print(lost, failed)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "0 0\n")
+
+
+def test_what_is_dropped_while_something_is_deleted_is_not_shown(monkeypatch):
+    shown = []
+    monkeypatch.setattr(sys, "unraisablehook", shown.append)
+    hook = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), heard_interrupts():
+        while_something_is_deleted()
+    assert not shown
+    assert sys.unraisablehook is hook
+    while_something_is_deleted()
+    assert [one.exc_type for one in shown] == [KeyboardInterrupt]

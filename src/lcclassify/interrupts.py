@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 _heard = threading.Event()
@@ -31,10 +32,12 @@ def heard_interrupts() -> Iterator[None]:
         return
     _heard.clear()
     signal.signal(signal.SIGINT, _hear)
+    before, sys.unraisablehook = sys.unraisablehook, _quiet(sys.unraisablehook)
     try:
         with interrupts_kept():
             yield
     finally:
+        sys.unraisablehook = before
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _heard.clear()
 
@@ -56,6 +59,16 @@ def interrupts_kept() -> Iterator[None]:
         raise
     if _heard.is_set():
         raise KeyboardInterrupt
+
+
+def _quiet(show: Callable[[sys.UnraisableHookArgs], object]) -> Callable[..., None]:
+    """Return a hook that shows what was raised while objects were deleted, but for ctrl-C."""
+
+    def hook(dropped: sys.UnraisableHookArgs) -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            show(dropped)
+
+    return hook
 
 
 def _hear(number: int, frame: FrameType | None) -> None:
