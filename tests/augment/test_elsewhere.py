@@ -349,7 +349,8 @@ def test_wavelengths_are_needed_where_something_is_moved(survey, redshifts, samp
         ({"fainter": (0.5,)}, "fainter must be a mean and a deviation"),
         ({"fainter": ("a", 1)}, "fainter must be a finite number, got .a."),
         ({"fainter": 0.5}, "fainter must be a list of numbers, got 0.5"),
-        ({"untouched": 1.5}, "untouched must be"),
+        ({"untouched": 1.5}, r"untouched \(where it is not auto\) must be between 0 and 1"),
+        ({"untouched": "atuo"}, "untouched .* must be between 0 and 1, got 'atuo'"),
     ],
 )
 def test_impossible_settings_are_named(arguments, message):

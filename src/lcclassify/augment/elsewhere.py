@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final, cast
 
 import numpy as np
 
 from lcclassify import hashing
-from lcclassify.augment.acceptance import Acceptance, brightness_of
+from lcclassify.augment.acceptance import Acceptance, place_of
 from lcclassify.augment.aiming import aimed
 from lcclassify.augment.conditions import LEAST_OBSERVATIONS, Conditions
+from lcclassify.augment.coverage import share_untouched
 from lcclassify.augment.curves import BoolArray, FloatArray, IntArray, rows_of
 from lcclassify.augment.darkness import plausible
 from lcclassify.augment.drawn import Drawn, Keys, uniform
 from lcclassify.augment.fainter import dimmed
-from lcclassify.augment.observing import highest_ratios
 from lcclassify.augment.processes import SPECTRA, Processes, Sources
 from lcclassify.augment.redshifts import NEAREST, PhotometricScatter, RedshiftDensity, dimming
 from lcclassify.augment.steps import Sample
@@ -34,6 +35,8 @@ from lcclassify.checks import (
 from lcclassify.cosmology import MAX_REDSHIFT, distance_modulus
 from lcclassify.errors import ConfigError
 from lcclassify.surveys.options import numbers, words
+
+AUTO: Final = "auto"
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class ObserveElsewhere:
         fainter: Mean and standard deviation of what objects of the Galaxy lose, in
             magnitudes; the absolute value is taken.
         untouched: Share of draws that stay as they are: objects like the training ones are
-            part of most surveys, too.
+            part of most surveys, too. "auto": by the share of the target that training objects
+            stand for, and all of them without a target.
         attempts: Draws of an object until one is detected often enough and lies where the
             target's objects lie. Of what was detected but not there the last is taken, and
             what was never detected is left as it is.
@@ -82,7 +86,7 @@ class ObserveElsewhere:
     spectra: str | Sequence[str] = ("shared", "class")
     proportionate: bool = True
     fainter: tuple[float, float] = (0.5, 1.0)
-    untouched: float = 0.0
+    untouched: float | str = 0.0
     attempts: int = 8
 
     def __post_init__(self) -> None:
@@ -90,7 +94,10 @@ class ObserveElsewhere:
             require_positive(**{f"augment: {name}": getattr(self, name)})
         for name in ("before", "after", "dark", "shift"):
             require_not_negative(**{f"augment: {name}": getattr(self, name)})
-        require_share(**{"augment: untouched": self.untouched})
+        if self.untouched != AUTO:
+            require_share(
+                **{"augment: untouched (where it is not auto)": cast(float, self.untouched)}
+            )
         check_whole("augment: attempts", self.attempts, 1)
         single = isinstance(self.spectra, str)
         spectra = words([self.spectra] if single else self.spectra, "augment: spectra")
@@ -106,18 +113,27 @@ class ObserveElsewhere:
             )
         object.__setattr__(self, "fainter", fainter)
 
-    def fitted(self, sample: Sample) -> FittedElsewhere:
-        """Fit a process to each object that has a redshift.
+    def fitted(self, sample: Sample) -> FittedElsewhere | Untouched:
+        """Fit a process to each object that has a redshift, unless all draws stay as they are.
 
         Raises:
-            ConfigError: The survey's passbands have no wavelengths.
+            ConfigError: The survey's passbands have no wavelengths, and `untouched` is a number.
         """
+        untouched = share_untouched(sample) if self.untouched == AUTO else float(self.untouched)
+        if untouched == 1:
+            return Untouched()
         curves = sample.drawn.curves
         redshift = np.where(np.isfinite(sample.redshift), sample.redshift, 0.0)
         enough = curves.counts >= LEAST_OBSERVATIONS
         moves = enough & (redshift > NEAREST) & (redshift < MAX_REDSHIFT)
         dims = enough & ~moves
         if moves.any() and not len(sample.wavelengths):
+            if self.untouched == AUTO:
+                sample.notes.append(
+                    "But the passbands' wavelengths are not known, so all draws stay where they "
+                    "are: set survey.wavelengths (nm)."
+                )
+                return Untouched()
             raise ConfigError(
                 "augment needs the passbands' wavelengths: set survey.wavelengths (nm), or "
                 "augment=light, which does without"
@@ -145,6 +161,7 @@ class ObserveElsewhere:
         return aimed(
             FittedElsewhere(
                 settings=self,
+                untouched=untouched,
                 processes=processes,
                 sources=Sources.of(
                     curves, np.where(moves, redshift, 0.0), sample.wavelengths, self.dark
@@ -172,11 +189,21 @@ class ObserveElsewhere:
 
 
 @dataclass(frozen=True)
+class Untouched:
+    """Objects that are not observed elsewhere: they are where those to be classified are."""
+
+    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
+        """Return the objects as they are."""
+        return drawn
+
+
+@dataclass(frozen=True)
 class FittedElsewhere:
     """What `ObserveElsewhere` knows of N training objects and their survey.
 
     Attributes:
         settings: The step.
+        untouched: Share of draws that stay as they are, see `ObserveElsewhere.untouched`.
         processes: Of the training objects, the sources, one for each kind of spectra.
         sources: What else is known of them.
         moves: ``(N,)`` whether a source is moved in redshift.
@@ -192,6 +219,7 @@ class FittedElsewhere:
     """
 
     settings: ObserveElsewhere
+    untouched: float
     processes: Sequence[Processes]
     sources: Sources
     moves: BoolArray
@@ -211,7 +239,7 @@ class FittedElsewhere:
     def observed(self, drawn: Drawn, keys: Keys) -> tuple[Drawn, BoolArray]:
         """Return the same, and which objects were not looked for in vain, ``(n,)``."""
         found = np.ones(len(drawn), dtype=np.bool_)
-        touched = uniform(keys, "untouched", 0) >= self.settings.untouched
+        touched = uniform(keys, "untouched", 0) >= self.untouched
         kinds = ((self.moves, self.moved_once), (self.dims, self._dimmed))
         for (kind, attempt), acceptance in zip(kinds, self.acceptances, strict=True):
             waiting = np.flatnonzero(kind[drawn.sources] & touched)
@@ -236,13 +264,11 @@ class FittedElsewhere:
 
     def touching_all(self) -> FittedElsewhere:
         """Return the step with no draw that stays as it is but for want of a place."""
-        return replace(self, settings=replace(self.settings, untouched=0.0))
+        return replace(self, untouched=0.0)
 
     def place(self, drawn: Drawn) -> tuple[FloatArray, FloatArray]:
         """Return photometric redshifts and logarithms of the highest ratios, ``(n,)`` each."""
-        photoz = self.photometric[0]
-        redshift = np.zeros(len(drawn)) if photoz is None else drawn.columns[photoz]
-        return redshift, brightness_of(highest_ratios(drawn.curves))
+        return place_of(drawn, self.photometric[0])
 
     def new_redshifts(self, sources: IntArray, keys: Keys, attempt: int = 0) -> FloatArray:
         """Return a redshift for each of n sources that are moved, ``(n,)``."""
