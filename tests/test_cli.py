@@ -86,6 +86,11 @@ def failing(error):
             ["-m", "search=dense", "experiment=paperr"],
             "error: experiment has no choice 'paperr': did you mean 'paper'?",
         ),
+        (
+            ["model.members.bigru.fit.epochs=5"],
+            "error: 'model.members.bigru.fit.epochs' cannot be set: model.members has no key "
+            "'bigru': known: dense, trees; model is what experiment=at_large chooses",
+        ),
         (["experimnt=paper"], "error: 'experimnt' cannot be set: the configuration has no key"),
         (
             ["resume=x", "model.fit.epochs=5"],
@@ -282,6 +287,10 @@ def test_files_go_where_they_are_asked_for(called, task, tmp_path):
     [
         ([], ["experiment=at_large"]),
         (["seed=3"], ["experiment=at_large", "seed=3"]),
+        (
+            ["survey=mine", "--config-dir", "my_conf"],
+            ["experiment=at_large", "survey=mine", "--config-dir", "my_conf"],
+        ),
         (["-m", "seed=0,1"], ["-m", "experiment=at_large", "seed=0,1"]),
         (["--cfg", "job", "seed=1"], ["--cfg", "job", "experiment=at_large", "seed=1"]),
         (["--cfg", "job"], ["experiment=at_large", "--cfg", "job"]),
@@ -296,7 +305,7 @@ def test_who_chooses_nothing_trains_for_the_survey_at_large(words, expected):
 @pytest.mark.parametrize(
     "words",
     [
-        ["survey=mine", "--config-dir", "my_conf"],
+        ["survey=mine", "model=dense", "--config-dir", "my_conf"],
         ["seed=1", "model=dense,bigru", "-m"],
         ["+model@model.members.third=dense"],
         ["augment=none"],
@@ -327,9 +336,9 @@ def test_what_is_trained_by_itself_is_said(called, task):
     task(run)
     code, out, err = called("-m", "seed=3,4")
     assert (code, err) == (0, "")
-    assert out.count("experiment=at_large, as the command chooses no survey") == 1
+    assert out.count("experiment=at_large, as the command chooses no augment") == 1
     assert seen == [("gp", "gp_stack", 3), ("gp", "gp_stack", 4)]
-    code, out, err = called("seed=3", "survey=simulated")
+    code, out, err = called("seed=3", "model=stack")
     assert (code, err) == (0, "")
     assert "at_large" not in out
     assert seen[2:] == [("light", "stack", 3)]

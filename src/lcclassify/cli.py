@@ -26,7 +26,7 @@ EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
 
 ALONE = "at_large"  # the experiment of `train.py` where the command chooses nothing
-_CHOICES = {"survey", "augment", "model", "experiment", "search", "resume"}
+_CHOICES = {"augment", "model", "experiment", "search", "resume"}
 _OTHER_CONFIG = ("-cn", "--config-name", "-cp", "--config-path")
 
 Task = Callable[[DictConfig, list[str]], Any]  # what a job of a sweep returns
@@ -133,8 +133,8 @@ def _without_spinning() -> None:
 def with_experiment(words: Sequence[str]) -> list[str]:
     """Return the arguments of `train.py`, with an experiment where they choose nothing.
 
-    What is chosen by groups is taken as it is: `python train.py survey=mine` has the defaults of
-    `conf/train.yaml`, and so has `python train.py model=dense`.
+    What is chosen by groups is taken as it is: `python train.py model=dense` has the defaults of
+    `conf/train.yaml`. A survey alone is no such choice.
     """
     names = {word.lstrip("+~").partition("=")[0].partition("@")[0] for word in words}
     other_config = any(word.startswith(_OTHER_CONFIG) for word in words)
@@ -169,7 +169,7 @@ def train() -> None:
         from lcclassify.tasks.train import train as run
 
         OmegaConf.update(cfg, "paths.output_dir", folder)
-        line = f"experiment={ALONE}, as the command chooses no survey, augment, model or experiment"
+        line = f"experiment={ALONE}, as the command chooses no augment, model or experiment"
         if is_alone and line not in said:
             said.add(line)
             print(line)

@@ -80,10 +80,19 @@ def _no_key(key: str, absent: str, command: str) -> str:
     parts = key.split(".")
     if parts[0] == "search" and len(parts) == 2:
         return _no_search_key(key, parts[1])
-    hint = f"; where only a swept choice has it: ++{key}=..." if sweep else ""
+    hint = f"; where only a swept choice has it: ++{key}=..." if sweep else _chosen_by(parts[0])
     if any(re.match(r"resume=(?!null$)", word) for word in sys.argv):
         hint = "; a run that is resumed keeps the settings it was begun with"
     return f"'{key}' cannot be set: {_nearest(parts, command)}{hint}"
+
+
+def _chosen_by(group: str) -> str:
+    """Say which experiment chooses a group, if one does that the command does not name itself."""
+    chosen = [word for word in sys.argv if word.startswith("experiment=")]
+    named = any(word.startswith(f"{group}=") for word in sys.argv)
+    if not chosen or named or group not in ("augment", "model"):
+        return ""
+    return f"; {group} is what {chosen[-1]} chooses"
 
 
 def _no_search_key(key: str, name: str) -> str:

@@ -15,7 +15,7 @@ SMALL = (
     "evaluation.figures=false",
 )
 NAMED = (
-    "survey=simulated",
+    "model=stack",
     "model.members.bigru.fit.epochs=1",
     "model.members.bigru.network.gru_units=[4]",
 )
@@ -25,7 +25,7 @@ CURE = "experiment=at_large"  # the survey at large is farther and fainter
 @pytest.mark.parametrize(
     ("choices", "members"),
     [((), ["dense", "trees", "stack"]), (NAMED, ["dense", "bigru", "trees", "stack"])],
-    ids=["by itself", "a survey by its name"],
+    ids=["by itself", "a model by its name"],
 )
 def test_a_run_that_needs_no_data(tmp_path, train_command, choices, members):
     words = (*SKY, *SIZES, *SMALL, *choices, "paths.output_dir=run")
@@ -35,7 +35,7 @@ def test_a_run_that_needs_no_data(tmp_path, train_command, choices, members):
     assert "80 held-out objects, drawn like the training ones" in done.stdout
     assert "150 test objects" in done.stdout
     assert "arXiv:2006.12333" not in done.stdout  # its scores are not beside PLAsTiCC's
-    said = "experiment=at_large, as the command chooses no survey"
+    said = "experiment=at_large, as the command chooses no augment"
     assert done.stdout.startswith(said) is (not choices)
     if choices:  # before it trains, and in the report
         assert done.stdout.index(CURE) < done.stdout.index("holdout:")

@@ -43,6 +43,15 @@ def test_every_object_has_one_role(objects, split):
     assert split.table["object_id"].equals(objects["object_id"])
 
 
+def test_of_many_without_a_class_some_are_taken_at_random(split):
+    rows = split.rows("unlabelled").tolist()
+    assert split.unlabelled_at_random(7, seed=0).tolist() == rows
+    found = [split.unlabelled_at_random(3, seed).tolist() for seed in range(20)]
+    assert all(len(set(one)) == 3 and one == sorted(one) for one in found)
+    assert set().union(*found) == set(rows)
+    assert found[4] == split.unlabelled_at_random(3, 4).tolist()
+
+
 def test_the_unlabelled_are_left_out(objects, split):
     assert classes_of(objects, split.rows("unlabelled")) == {None: 7}
     assert None not in classes_of(

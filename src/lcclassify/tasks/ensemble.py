@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,7 @@ from lcclassify.training.members import (
     held_out_fits,
     refits,
     refitted,
+    settled_mode,
 )
 from lcclassify.training.processes import one_thread, warm_up
 from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
@@ -105,6 +106,9 @@ def train_ensemble(
     with ExitStack() as stack:
         stack.enter_context(removed_at_end(run.folder))
         inputs, prepared = read_inputs(run, console, said)
+        trained = inputs.targets[inputs.split.rows("train")]
+        mode = settled_mode(run.plan.mode, trained, run.plan.split.folds)
+        run = replace(run, plan=replace(run.plan, mode=mode))
         stack.enter_context(one_thread())
         context = stack.enter_context(_context(run, inputs, prepared, workers))
         del prepared  # fits share their own copy

@@ -39,6 +39,7 @@ from lcclassify.training.splits import Split, encode_labels, split_objects
 from lcclassify.training.streams import DrawnStream
 from lcclassify.training.unknown_fit import can_leave_classes_out
 
+_MOST_OF_TARGET: Final = 20_000  # objects without a class that training is aimed at, mostly
 _PART: Final = 50_000  # objects that are prepared at a time
 
 
@@ -147,12 +148,17 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
     is_aimed = bool(augment.steps) and augment.target != "none"
     if not is_aimed:
         _say_what_is_unlike(curves, observed, split, settings.sequences.redshift, console)
-    unlabelled = int((~used).sum())
-    if unlabelled and (is_aimed or run.plan.priors.estimated):
-        used[:] = True
-        console.print(f"  {unlabelled:,} objects without a known class are part of the target.")
-    elif unlabelled:
-        console.print(f"  {unlabelled:,} objects without a known class are left out.")
+    if unlabelled := int((~used).sum()):
+        without = f"{unlabelled:,} objects without a known class"
+        if is_aimed or run.plan.priors.estimated:
+            # Test objects are of the target too, and mostly like the training ones.
+            most = max(_MOST_OF_TARGET, 10 * len(split.rows("test")))
+            aimed_at = split.unlabelled_at_random(most, seed)
+            used[aimed_at] = True
+            some = "" if len(aimed_at) == unlabelled else f"{len(aimed_at):,} of "
+            console.print(f"  {some}{without} are part of the target.")
+        else:
+            console.print(f"  {without} are left out.")
     observed = observed.filter(pl.Series(used))
     split = Split(split.table.filter(pl.Series(used)))
     redshift = np.full(len(observed), np.nan)

@@ -17,7 +17,13 @@ from lcclassify.nn.priors import Priors
 from lcclassify.schema import STACK, InputSizes, PlainConfig
 from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.training.head_settings import HeadSettings
-from lcclassify.training.settings import MODES, AnyMember, TreeSettings, member_from_config
+from lcclassify.training.settings import (
+    AUTO_MODE,
+    MODES,
+    AnyMember,
+    TreeSettings,
+    member_from_config,
+)
 from lcclassify.training.splits import SplitSettings
 
 if TYPE_CHECKING:
@@ -67,7 +73,7 @@ class Plan:
     Attributes:
         seed: The run's seed.
         split: How objects are split.
-        mode: How the head's training data come about, one of `MODES`.
+        mode: How the head's training data come about, one of `MODES` or `AUTO_MODE`.
         cross_validate: Whether mode "holdout" cross-validates every member as well.
         refit: In mode "oof", trainings of every member on all training objects, whose
             networks classify; 0 if the folds' networks classify.
@@ -118,8 +124,8 @@ def make_plan(config: PlainConfig) -> Plan:
     check_keys("stacking", stacking, ("mode", "cross_validate", "refit"))
     check_keys("evaluation", config["evaluation"], ("figures", "test", "report"))
     mode = stacking.get("mode")
-    if mode not in MODES:
-        raise ConfigError(f"stacking.mode is '{mode}': {did_you_mean(str(mode), MODES)}")
+    if mode not in (known := (*MODES, AUTO_MODE)):
+        raise ConfigError(f"stacking.mode is '{mode}': {did_you_mean(str(mode), known)}")
     for where, flag in (
         ("stacking.cross_validate", stacking.get("cross_validate")),
         ("evaluation.figures", config["evaluation"].get("figures")),

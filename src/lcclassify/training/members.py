@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,12 @@ from lcclassify.training.fit import FitResult
 from lcclassify.training.member_fit import MemberFit
 from lcclassify.training.network_fit import NetworkFit
 from lcclassify.training.seeds import derive_seed
-from lcclassify.training.settings import MODES, AnyMember, TreeSettings
+from lcclassify.training.settings import AUTO_MODE, MODES, AnyMember, TreeSettings
 from lcclassify.training.splits import check_folds
 from lcclassify.training.tree_fit import TreeFit
 from lcclassify.training.workers import result_of, run_fits
+
+_FEW: Final = 3_000  # training objects, all of which should be learned from
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -46,6 +49,21 @@ class FittedMember:
     held_out: FloatArray
     drawn: FloatArray
     fits: dict[str, FitResult]
+
+
+def settled_mode(mode: str, targets: IntArray, folds: int) -> str:
+    """Return how the head's training data come about, of `MODES`.
+
+    Args:
+        mode: The same, or `AUTO_MODE`: "oof" where a share that is kept from learning would be
+            missed, and every class has an object for each fold.
+        targets: ``(n,)`` classes of the training objects.
+        folds: Number of folds.
+    """
+    if mode != AUTO_MODE:
+        return mode
+    smallest = np.unique(targets, return_counts=True)[1].min(initial=folds)
+    return "oof" if len(targets) < _FEW and smallest >= folds else "holdout"
 
 
 def held_out_fits(context: TrainingContext, member: AnyMember, mode: str) -> list[MemberFit]:

@@ -12,6 +12,7 @@ from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import PlainConfig
 
 MODES: Final = ("oof", "holdout")  # how the head's training data come about
+AUTO_MODE: Final = "auto"  # one or the other, by the training objects
 SCHEDULES: Final = ("constant", "cosine")
 CHECKPOINTS: Final = ("val/loss", "val/accuracy", "last")
 

@@ -74,6 +74,15 @@ class Split:
         """Positions of the holdout mode's validation objects."""
         return np.flatnonzero(self.table[VALIDATION].to_numpy())
 
+    def unlabelled_at_random(self, most: int, seed: int) -> IntArray:
+        """Return the positions of objects without a class, of many some at random."""
+        rows = self.rows("unlabelled")
+        if len(rows) <= most:
+            return rows
+        random = np.random.default_rng(derive_seed(seed, "unlabelled"))
+        chosen: IntArray = np.sort(random.choice(rows, most, replace=False))
+        return chosen
+
     def save(self, path: Path) -> None:
         """Write the split as Parquet, whole or not at all."""
         with replaced_file(path) as partial:
