@@ -7,7 +7,7 @@ and again in batches of several sizes; some of its probabilities are compared wi
 first training simulates and prepares, the others find that cached.
 
     python benchmarks/gpu.py --workers 1 4
-    python benchmarks/gpu.py --workers auto -- survey=simulated
+    python benchmarks/gpu.py --workers auto -- model=stack
 """
 
 from __future__ import annotations

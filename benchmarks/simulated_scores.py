@@ -2,9 +2,9 @@
 
 Reads the probabilities of finished runs, such as, for three seeds each,
 
-    python train.py survey=simulated seed=0 survey.seed=10 survey.part=test survey.test=12000 \
+    python train.py model=stack seed=0 survey.seed=10 survey.part=test survey.test=12000 \
         split.test_fraction=0.5 paths.output_dir=outputs/representative0
-    python train.py survey=simulated seed=0 survey.seed=10 survey.training=6000 \
+    python train.py model=stack seed=0 survey.seed=10 survey.training=6000 \
         survey.held_out=2000 survey.test=6000 paths.output_dir=outputs/biased0
 
     python benchmarks/simulated_scores.py --representative outputs/representative? \

@@ -153,7 +153,7 @@ def test_a_key_that_only_swept_choices_have(called):
 )
 def test_errors_of_the_task(called, task, error, sentence):
     task(failing(error))
-    assert called("survey=simulated") == (1, "", sentence)
+    assert called("model=stack") == (1, "", sentence)
 
 
 def test_debug_shows_the_traceback(called, task):

@@ -11,7 +11,7 @@ from lcclassify.nn.normalisation import FeatureTransform, SequenceTransform
 from lcclassify.nn.submodel import Submodel
 from lcclassify.schema import UNKNOWN_TARGET
 from lcclassify.training.member_fit import predict_rows
-from lcclassify.training.members import fit_member
+from lcclassify.training.members import fit_member, settled_mode
 
 GRU = {
     "_target_": "lcclassify.nn.bigru.BiGRUNet",
@@ -203,6 +203,23 @@ def test_batches_of_one_object(context, new_member):
 def test_an_unknown_mode(context, member):
     with pytest.raises(ConfigError, match=r"stacking\.mode is 'off'.*did you mean 'oof'"):
         fit_member(context, member, "off")
+
+
+@pytest.mark.parametrize(
+    ("counts", "folds", "mode"),
+    [
+        ((2000, 999), 3, "oof"),
+        ((2000, 1000), 3, "holdout"),  # enough to keep a share from learning
+        ((50, 3), 3, "oof"),
+        ((50, 3), 4, "holdout"),  # a fold would lack a class
+        ((), 3, "oof"),
+    ],
+)
+def test_a_mode_that_the_training_objects_decide(counts, folds, mode):
+    targets = np.repeat(np.arange(len(counts)), counts)
+    assert settled_mode("auto", targets, folds) == mode
+    assert settled_mode("holdout", targets, folds) == "holdout"
+    assert settled_mode("oof", targets, folds) == "oof"
 
 
 def test_no_rows_to_predict(context, member):

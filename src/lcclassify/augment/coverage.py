@@ -39,7 +39,7 @@ def share_untouched(sample: Sample) -> float:
         )
         return 1.0
     # Their classes are not in proportion where they are few of the target.
-    share = 1.0 if covered >= _ALL else covered**2
+    share = 1.0 if covered >= _ALL else covered**3
     sample.notes.append(
         f"By redshift and signal-to-noise ratio the training objects stand for {covered:.0%} of "
         f"the objects to be classified: {share:.0%} of draws stay where they are."
