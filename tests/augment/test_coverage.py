@@ -84,7 +84,7 @@ def own(watched):
 def test_draws_stay_where_the_target_is(watched, own, keys_of):
     sample = aimed_at(watched, own)
     assert share_untouched(sample) == 1
-    assert "stand for 100% of the objects" in sample.notes[0]
+    assert "stand for 100 % of the objects" in sample.notes[0]
     step = ObserveElsewhere(untouched="auto").fitted(sample)
     keys = keys_of(len(sample.drawn))
     assert step.apply(sample.drawn, keys) is sample.drawn

@@ -38,11 +38,12 @@ def share_untouched(sample: Sample) -> float:
             "tell whether these are like those, so all draws stay where they are."
         )
         return 1.0
-    # Their classes are not in proportion where they are few of the target.
+    # Their classes are not in proportion where they are few of the target. The cube is by trial.
     share = 1.0 if covered >= _ALL else covered**3
     sample.notes.append(
-        f"By redshift and signal-to-noise ratio the training objects stand for {covered:.0%} of "
-        f"the objects to be classified: {share:.0%} of draws stay where they are."
+        "By redshift and signal-to-noise ratio the training objects stand for "
+        f"{100 * covered:.0f} % of the objects to be classified: {100 * share:.0f} % of draws stay "
+        "where they are."
     )
     return share
 
