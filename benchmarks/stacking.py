@@ -1,6 +1,6 @@
-"""How the stacking head does beside its members, on out-of-fold probabilities that runs left.
+r"""How the stacking head does beside its members, on out-of-fold probabilities that runs left.
 
-    python train.py model=stack survey=snphotcc survey.root=DIR evaluation.test=false \\
+    python train.py model=stack survey=snphotcc survey.root=DIR evaluation.test=false \
         paths.output_dir=A
     python benchmarks/stacking.py A B C
     python benchmarks/stacking.py A B C --objects 50 200 1000 --repeats 5
