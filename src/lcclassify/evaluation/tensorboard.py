@@ -61,7 +61,7 @@ def log_images(writer: SummaryWriter, images: Iterable[Path]) -> None:
         image = Summary.Image(
             height=height, width=width, colorspace=_RGBA, encoded_image_string=png
         )
-        _add(writer, Summary(value=[Summary.Value(tag=path.stem, image=image)]), 0)
+        _add(writer, Summary(value=[Summary.Value(tag=path.stem, image=image)]))
 
 
 def log_pr_curves(
@@ -138,10 +138,7 @@ class ValidationLog:
 
 
 def log_hparams(
-    writer: SummaryWriter,
-    hparams: Mapping[str, Any],
-    metrics: Mapping[str, float | None],
-    step: int = 0,
+    writer: SummaryWriter, hparams: Mapping[str, Any], metrics: Mapping[str, float | None]
 ) -> None:
     """Record hyperparameters and final metrics for TensorBoard's HPARAMS page.
 
@@ -158,7 +155,6 @@ def log_hparams(
             (PyTorch would show True as the number 1).
         metrics: Final values by tag; those that are None are left out. Take tags that no
             curve of the run uses, such as ``final/accuracy``.
-        step: Step that the metrics belong to.
 
     Raises:
         DataError: If a metric is not finite.
@@ -170,16 +166,16 @@ def log_hparams(
             raise DataError(f"metric '{tag}' must be finite or None, got {value}")
     _, start, end = hparams_summaries(_flat(hparams), final)  # type: ignore[no-untyped-call]
     for summary in (start, end):
-        _add(writer, summary, step)
+        _add(writer, summary)
     for tag, value in final.items():
-        writer.add_scalar(tag, value, step)
+        writer.add_scalar(tag, value, 0)
     writer.flush()
 
 
-def _add(writer: SummaryWriter, summary: Summary, step: int) -> None:
+def _add(writer: SummaryWriter, summary: Summary) -> None:
     if writer.file_writer is None:
         raise OutputError("nothing more can be recorded: the TensorBoard writer is closed")
-    writer.file_writer.add_summary(summary, step)
+    writer.file_writer.add_summary(summary, 0)
 
 
 def _flat(hparams: Mapping[str, Any], prefix: str = "") -> dict[str, int | float | str]:
