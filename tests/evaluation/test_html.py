@@ -146,6 +146,14 @@ def test_a_cell_lists_the_most_confident_and_says_how_many_there_are():
     assert matrix.totals == [900, 0]
 
 
+def test_of_many_classes_a_page_lists_a_bounded_number_of_objects():
+    cell = np.repeat(np.arange(900), LISTED)
+    objects = objects_of(np.eye(30)[cell % 30], cell // 30)
+    listed = matrix_of([[LISTED] * 30] * 30, ["class"] * 30, objects).objects
+    assert len(listed) == 900
+    assert 50_000 < sum(len(each) for each in listed.values()) <= 60_000
+
+
 def luminance(color):
     values = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
@@ -268,6 +276,12 @@ def test_a_hundred_thousand_objects_make_a_small_page():
     counts = np.bincount(p.argmax(axis=1), minlength=15)
     for count in counts:
         assert f"{count:,}" in text
+
+
+def test_without_objects_no_class_has_any():
+    account = PredictionAccount("none", [], [], ("a", "b"), unscored={"no observation": 3})
+    page = Page(prediction_html(account, objects_of(np.zeros((0, 2)), []), {}, ()))
+    assert page.texts.count("0") == 2, page.texts
 
 
 @pytest.mark.parametrize(("n", "shown"), [(1500, None), (9000, "one in")])

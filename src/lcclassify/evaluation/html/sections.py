@@ -102,7 +102,5 @@ def class_summaries(evaluation: Mapping[str, Any]) -> list[str]:
 
 def predicted_counts(objects: ReportObjects, names: Sequence[str]) -> dict[str, float]:
     """Return how many objects each class is given."""
-    counts = (
-        np.bincount(objects.predicted, minlength=len(names)) if len(objects) else [0] * len(names)
-    )
+    counts = np.bincount(objects.predicted, minlength=len(names))
     return {name: float(count) for name, count in zip(names, counts, strict=True)}
