@@ -149,7 +149,7 @@ def test_examples_need_as_many_copies_each(examples):
 def test_shares_of_each_sample_sum_to_one():
     figure = augmentation_samples_figure([samples(), samples(logarithmic=True)])
     linear, logarithmic = shown(figure)
-    assert logarithmic.get_xscale() == "log"
+    assert (linear.get_xscale(), logarithmic.get_xscale()) == ("linear", "log")
     assert linear.get_ylabel() == "share of the sample"
     assert not logarithmic.get_ylabel()  # beside it
     for axes in (linear, logarithmic):

@@ -108,6 +108,13 @@ def test_axes_of_shares_go_from_nothing_to_all_and_hardly_beyond(name, make_synt
         assert 1 <= high < 1.05
 
 
+def test_the_title_stands_in_every_figure(make_synthetic, supernovae):
+    drawn = figures.make_figures(*make_synthetic(3, 60), supernovae, title="of a model")
+    for name, figure in drawn.items():
+        titles = [figure.get_suptitle(), *(axes.get_title() for axes in figure.axes)]
+        assert sum("of a model" in title for title in titles) == 1, name
+
+
 def test_another_number_of_classes_is_refused(supernovae):
     with pytest.raises(DataError, match="3 classes"):
         figures.roc_figure([[0.5, 0.5]], [0], supernovae)
@@ -168,6 +175,13 @@ def test_unknown_monitor_is_refused_with_a_suggestion():
         figures.learning_figure([curve("a", 3)], monitor="val/acuracy")
     with pytest.raises(DataError, match="at least one"):
         figures.learning_figure([])
+
+
+def test_the_lowest_axes_of_every_column_have_their_numbers(make_synthetic):
+    taxonomy = Taxonomy(("a", "b", "c", "d"))
+    drawn = figures.make_figures(*make_synthetic(4, 60), taxonomy)["reliability_per_class"]
+    labelled = [axes.xaxis.get_tick_params()["labelbottom"] for axes in drawn.axes]
+    assert labelled[:4] == [False, True, True, True]  # three above one
 
 
 def test_class_reliability_needs_a_curve_a_name():

@@ -16,7 +16,10 @@ from lcclassify.evaluation.html.curves import (
     top_probability_chart,
 )
 from lcclassify.evaluation.html.further import stack_warnings
+from lcclassify.evaluation.html.sections import evaluated_section, headline
 from lcclassify.evaluation.html.tables import DASH, bar_table, class_table, models_table
+from lcclassify.evaluation.metrics import evaluate
+from lcclassify.schema import Taxonomy
 
 
 def objects_of(p, targets, **quantities):
@@ -99,6 +102,18 @@ def test_reliability_of_the_predicted_class_by_hand():
     across, up = places(chart)
     np.testing.assert_allclose(across, (np.array([0.6, 0.9]) + 0.01) / 1.02, atol=2e-3)
     np.testing.assert_allclose(up, (np.array([0.5, 0.8]) + 0.01) / 1.02, atol=2e-3)
+    # Bars are intervals of one standard deviation, by Wilson's formula; few objects have long ones.
+    share, n = np.array([0.5, 0.8]), np.array([10, 20])
+    half = np.sqrt(share * (1 - share) / n + 1 / (4 * n**2)) / (1 + 1 / n)
+    bars = re.findall(r"M[\d.]+ ([\d.]+)V([\d.]+)", re.search(r'"line" d="(.*?)"', chart.svg)[1])
+    lengths = np.abs(np.diff(np.array(bars, dtype=float))[:, 0]) / (284 - 10) * 1.02
+    np.testing.assert_allclose(lengths, 2 * half, atol=2e-3)
+
+
+def test_a_line_shows_where_probabilities_are_what_they_say(make_synthetic):
+    for chart in reliability_charts(objects_of(*make_synthetic(3, 300)), ["a", "b", "c"]):
+        # From corner to corner.
+        assert re.findall(r'class="guide" d="(.*?)"', chart.svg) == ["M58 284L448 10"]
 
 
 def test_errors_of_the_surest_by_hand():
@@ -182,6 +197,14 @@ def test_what_fits_logged_is_drawn_by_epoch_from_one_on():
     assert learning_charts("net", {}) == []
 
 
+def test_a_set_has_a_chart_of_each_quantity_that_tells_something(make_synthetic):
+    p, targets = make_synthetic(2, 60)
+    objects = objects_of(p, targets, x=np.arange(60.0), same=np.ones(60))
+    models = {"net": evaluate(p, targets, Taxonomy(("a", "b"))).to_dict()}
+    charts = evaluated_section("key", "title", models, objects)["charts"]
+    assert [chart.title for chart in charts if "Accuracy" in chart.title] == ["Accuracy by x"]
+
+
 # --- tables -------------------------------------------------------------------------
 
 
@@ -194,6 +217,10 @@ def evaluated(accuracy, log_loss):
         "objects_per_class": {"a": 1234, "b": 0},
         "confusion": [[925, 309], [0, 0]],
     }
+
+
+def test_the_first_figures_are_those_that_are_defined():
+    assert headline(evaluated(0.75, 0.5)) == [("right", "75.0%"), ("log-loss", "0.500")]
 
 
 def test_the_best_of_each_column_is_marked_if_there_are_several():
