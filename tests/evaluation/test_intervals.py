@@ -78,6 +78,9 @@ def test_what_is_undefined_is_left_out(n_others):
     assert "macro_roc_auc" not in found
     assert np.isfinite(list(found.values())).all()
     assert (found["balanced_accuracy"] == found["accuracy"]) == (n_others == 0)
+    unweighted = Taxonomy(TAXONOMY.classes, weights={"a": 0.0})  # a log-loss of no class
+    rest = intervals(p, targets, unweighted)
+    assert rest == {name: each for name, each in found.items() if name != "weighted_log_loss"}
 
 
 def test_coverage_and_sizes():
