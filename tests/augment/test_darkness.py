@@ -1,5 +1,7 @@
 """When an object is seen to be dark."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from lcclassify.augment.darkness import dark_sides
@@ -26,11 +28,13 @@ def plainly(curves, days):
 
 def test_sums_over_windows(random_curves):
     curves = random_curves([40, 0, 1, 120, 3], span=200.0)
-    for days in (0.5, 12.0, 1e4):
-        before, after = dark_sides(curves, days)
-        expected = plainly(curves, days)
-        assert before.tolist() == expected[0]
-        assert after.tolist() == expected[1]
+    daily = replace(curves, mjd=np.concatenate([np.arange(1.0 * n) for n in curves.counts]))
+    for each in (curves, daily):  # the second with observations where windows end
+        for days in (0.5, 12.0, 1e4):
+            before, after = dark_sides(each, days)
+            expected = plainly(each, days)
+            assert before.tolist() == expected[0]
+            assert after.tolist() == expected[1]
 
 
 def test_an_explosion_is_dark_before_and_long_after(stack):

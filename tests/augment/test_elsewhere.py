@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lcclassify.augment.acceptance import Acceptance
 from lcclassify.augment.elsewhere import ObserveElsewhere
 from lcclassify.augment.observing import Detections, brightest_times
 from lcclassify.cosmology import distance_modulus
@@ -314,6 +315,18 @@ def test_a_target_of_few_objects_changes_redshifts_alone(
     drawn = fitted.apply(sample.drawn.take(np.tile(np.arange(10), 10)), keys_of(100))
     plain = redrawn(settings, replace(sample, target=None), copies=10)
     assert np.median(drawn.columns["photoz"]) > np.median(plain.columns["photoz"]) + 0.05
+
+
+def test_of_many_sources_a_few_draws_each_are_looked_at(explosions, sample_of, watch, monkeypatch):
+    redshift = np.full(400, 0.2)
+    curves, _ = explosions(redshift, every=40.0)
+    sample = sample_of(
+        curves, redshift, target=(redshift, redshift), cadences=watch(40.0), detections=EVERYTHING
+    )
+    looked_at = []
+    monkeypatch.setattr(Acceptance, "fitted", lambda _, drawn: looked_at.append(len(drawn[0])))
+    ObserveElsewhere(spectra="none", attempts=1, proportionate=False).fitted(sample)
+    assert looked_at == [8000]
 
 
 # --- settings ---------------------------------------------------------------------------

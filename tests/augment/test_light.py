@@ -185,6 +185,9 @@ def test_a_whole_season_is_lost(drawn, changed, assert_same):
         assert gone[0] not in season[own & keep]
         lost.add(gone[0])
     assert lost == {0, 1, 2}
+    large = np.flatnonzero(curves.counts > 20)  # which all have three seasons
+    share = np.mean([not keep[each == n].all() for n in large])
+    assert share == pytest.approx(0.8, abs=0.1)
     # Where there is no gap as long, there is one season, which stays.
     np.testing.assert_array_equal(changed(LoseSeason(1.0, 400.0)).curves.flux, curves.flux)
 

@@ -65,6 +65,14 @@ def test_objects_at_one_time_tell_how_errors_grow():
     assert errors.share == pytest.approx(SHARE, rel=0.1, abs=5e-6)
 
 
+def test_errors_under_a_bright_sky_do_not_hide_how_others_grow():
+    bright = 10 ** np.random.default_rng(0).uniform(0, 4, 150)
+    curves = observed(bright, shared_times, lambda n, mjd: np.where(mjd % 2, 1e7, 10.0))
+    scatter = np.exp(0.02 * np.random.default_rng(1).normal(size=len(curves.mjd)))
+    errors = FluxErrors.fitted(replace(curves, flux_err=curves.flux_err * scatter), 2)
+    assert errors.photons == pytest.approx(PHOTONS, rel=0.1)
+
+
 @pytest.mark.parametrize("brightness", [[5000.0], [500.0, 5000.0, 2000.0]])
 def test_objects_that_share_no_time_tell_it_each_by_itself(brightness):
     """Skies of the objects differ, and the brightest is not where the sky is brightest."""

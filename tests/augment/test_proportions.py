@@ -107,10 +107,9 @@ def test_where_nothing_was_tried_all_is_taken_to_be_kept_and_of_few_what_is_of_a
     np.testing.assert_allclose(found[:, [0, 2]], 1)
     mean = 5 / 11
     assert found[2, 1] == pytest.approx(mean, abs=1e-3)
-    assert 0 < found[1, 1] < mean < found[0, 1] < 0.5
-    # Both are as if as many objects more had been kept in the mean share.
-    doubt = found[1, 1] / (mean - found[1, 1])
-    assert found[0, 1] == pytest.approx((5 + doubt * mean) / (10 + doubt), abs=1e-3)
+    # Ten of its own count as much as all: it is as if ten more had been kept in the mean share.
+    assert found[0, 1] == pytest.approx((0.5 + mean) / 2, abs=1e-3)
+    assert found[1, 1] == pytest.approx(10 * mean / 11, abs=1e-3)
 
 
 def test_bins_have_as_much_of_the_density_each():
