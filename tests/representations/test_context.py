@@ -104,7 +104,10 @@ def test_sets_of_features_are_a_context(survey, curves_of, features):
     assert type(fitted).from_state(fitted.state()).context_names == prepared.context_names
 
 
-def test_metadata_with_the_name_of_a_feature_are_refused(survey, curves_of):
+@pytest.mark.parametrize(
+    "used", [{"context": ("metadata", "periodic")}, {"features": ("periodic",)}], ids=list
+)
+def test_metadata_with_the_name_of_a_feature_are_refused(used, survey, curves_of):
     curves = curves_of(*survey(10))
     taken = set_names("periodic", curves.passbands, with_redshift=False)[0]
     curves = replace(curves, objects=curves.objects.rename({"mwebv": taken}))
@@ -112,7 +115,7 @@ def test_metadata_with_the_name_of_a_feature_are_refused(survey, curves_of):
         name="some",
         sequences={"bands": ["relative_flux"], "times": ["days_since_previous"]},
         feature_bands="names",
-        context=("metadata", "periodic"),
+        **used,
     )
     with pytest.raises(ConfigError, match=f"'{taken}' has the name of a feature"):
         settings_.fit(curves, seed=0).prepare(curves)

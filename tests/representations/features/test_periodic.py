@@ -147,6 +147,16 @@ def test_roughness_is_that_of_neighbours_in_phase():
     assert found == pytest.approx(wanted, rel=1e-12)
 
 
+@pytest.mark.parametrize("start", [0, 20])
+@pytest.mark.parametrize(("place", "is_found"), [(15, False), (16, True), (48, True), (49, False)])
+def test_a_second_minimum_is_looked_for_in_the_other_half_of_the_cycle(start, place, is_found):
+    curve, found = np.full(64, 2.0), np.empty(3)
+    curve[start], curve[(start + place) % 64] = 0.0, 1.0
+    folding.double(np.array([7.0, 3, 0, 0, 4, 0, 0, 0, 0]), curve, found)
+    # Depth over the first's, distance, and what the odd harmonics have of the power.
+    assert found.tolist() == [*((0.5, 0.25) if is_found else (0, 0.5)), 9 / 25]
+
+
 # --- known light curves -------------------------------------------------------------
 
 
@@ -261,11 +271,14 @@ def test_an_object_is_the_same_alone():
     curves = [star(np.cos, 0.3 + 0.1 * k, seed=k) for k in range(5)]
     curves.insert(2, supernova())
     curves.insert(3, ([], [], [], []))
+    curves.insert(0, star(np.cos, 0.003, span=0.3))  # fast, and too short to be searched
     data = observed(curves)
     together = periodic.matrix(data, with_redshift=True)
     alone = [periodic.matrix(data.block(k, k + 1), with_redshift=True) for k in range(len(curves))]
     np.testing.assert_array_equal(together, np.concatenate(alone))
-    assert np.isnan(together[3]).all()
+    assert np.isnan(together[4]).all()
+    searched = np.isfinite(together[:, periodic.names(BANDS, with_redshift=True).index("period")])
+    assert searched.tolist() == [False, True, True, False, False, True, True, True]
 
 
 def test_survey_of_one_passband():
