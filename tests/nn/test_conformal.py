@@ -148,8 +148,9 @@ def test_built_again_it_says_the_same():
 
 @pytest.mark.parametrize("value", [0, 1, 90, True, "0.9", float("nan")])
 def test_impossible_levels(value):
-    with pytest.raises(ConfigError, match="between 0 and 1"):
-        check_level(value)
+    for refuses in (check_level, fitted(20).thresholds):
+        with pytest.raises(ConfigError, match="between 0 and 1"):
+            refuses(value)
 
 
 def test_unknown_kinds():

@@ -71,6 +71,21 @@ def test_the_bundle_says_the_same(run, folder):
     assert predictor.bundle.conditions.n_objects > 0
 
 
+def test_sets_weigh_held_out_objects_by_how_frequent_their_classes_are_to_be(
+    run, words, run_train, tmp_path
+):
+    of_training = Predictor.load(run.bundle).bundle.classifier.sets
+    assert of_training.weights.tolist() == [1.0] * len(of_training.weights)
+    keys = ("unknown.fraction=null", "priors={flat_a: 0.5}")
+    bundle = Predictor.load(run_train(tmp_path / "run", *words, *keys).bundle).bundle
+    counts = bundle.provenance["class_counts"]
+    before = counts["flat_a"] / sum(counts.values())
+    is_stated = bundle.classifier.sets.targets.numpy() == bundle.taxonomy.classes.index("flat_a")
+    assert is_stated.any()
+    expected = np.where(is_stated, 0.5 / before, 0.5 / (1 - before))
+    np.testing.assert_allclose(bundle.classifier.sets.weights, expected, rtol=1e-9)
+
+
 def test_the_bundle_keeps_training_objects(run, words, run_train, tmp_path, folder):
     kept = Predictor.load(run.bundle).bundle.training_objects
     split = pl.read_parquet(run.folder / "splits.parquet")
