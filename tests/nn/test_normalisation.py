@@ -185,17 +185,19 @@ def test_a_wide_column_keeps_its_order():
     assert found[-1] > found[0]
 
 
-def test_fallback_power_is_the_most_likely_one(monkeypatch):
+def test_where_no_power_is_safe_the_most_likely_one_is_found_all_the_same():
+    """Of huge values of both signs any power but nearly 1 is beyond numbers."""
+    column = np.random.default_rng(0).normal(size=300) * 1e155
+    assert 0 < abs(fit_power(column) - 1) < 1e-3
+
+
+@pytest.mark.parametrize("one", [1e9, -1e9])
+def test_powers_are_looked_for_as_far_as_scipy_does(one):
+    """Of a column with one value unlike the others no power is extreme enough."""
     from scipy import stats
 
-    column = RNG.lognormal(1, 1, size=500)
-    plain = fit_power(column)
-
-    def fail(*_args, **_kwargs):
-        raise FloatingPointError
-
-    monkeypatch.setattr(stats, "yeojohnson", fail)
-    assert fit_power(column) == pytest.approx(plain, abs=1e-3)
+    column = np.append(np.zeros(299), one)
+    assert fit_power(column) == pytest.approx(stats.yeojohnson_normmax(column), abs=1e-4)
 
 
 def test_a_fitted_transform_is_rebuilt_from_config_and_state():
@@ -274,6 +276,16 @@ def test_the_representation_knows_the_arguments_of_both_transforms():
         known = inspect.signature(function).parameters
         keywords = {name for name, p in known.items() if p.kind is p.KEYWORD_ONLY}
         assert set(TRANSFORMS[kind]) == keywords
+
+
+def test_the_power_of_a_column_of_the_other_sign_is_what_is_left_of_two():
+    """That of a column whose values crowd is beyond the usual powers."""
+    crowded = (1 - 3 * np.random.default_rng(0).normal(0.15, 0.02, 400)) ** (-1 / 3) - 1
+    for column in (crowded, np.random.default_rng(1).lognormal(0, 1, 400)):
+        assert fit_power(-column) == pytest.approx(2 - fit_power(column), abs=1e-5)
+    assert fit_power(crowded) < -2
+    for few in ([], [3.0], [3.0, 3.0]):
+        assert fit_power(np.array(few)) == 1
 
 
 def test_the_power_of_a_very_long_column_is_that_of_every_nth_value(monkeypatch):
