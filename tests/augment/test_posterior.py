@@ -26,22 +26,36 @@ def posteriors(survey, redshifts, sample_of):
     return of
 
 
-def test_one_process_of_the_fluxes_is_its_matrices(posteriors, survey, wavelengths, dense):
-    (means, deviations), step, times = posteriors(3, "none", before=("another step",))
-    own = slice(*survey.bounds[3:5])
+@pytest.mark.parametrize("kind", ["none", "shared"])
+def test_one_process_is_its_matrices(kind, posteriors, survey, redshifts, wavelengths, dense):
+    """Of the fluxes, or of fluxes over the mean spectrum of all."""
+    (means, deviations), step, times = posteriors(3, kind, before=("another step",))
+    own, process = slice(*survey.bounds[3:5]), step.processes[0]
+
+    def shape(mjd, wavelength):
+        stretch = 1 + redshifts[3]
+        phase, kinds = (mjd - step.sources.peak[3]) / stretch, np.full(len(mjd), process.kinds[3])
+        return process.spectra.at(kinds, phase, wavelength / stretch)
+
+    mjd, seen_at = survey.mjd[own], wavelengths[survey.passband[own]]
+    divisor = shape(mjd, seen_at)
+    assert (np.ptp(divisor) > 0.5) == (kind == "shared")
     matrices = dense(
-        survey.mjd[own],
-        wavelengths[survey.passband[own]],
-        survey.flux[own],
-        survey.flux_err[own],
-        step.processes[0].amplitude[3],
-        step.processes[0].scale[3],
+        mjd,
+        seen_at,
+        survey.flux[own] / divisor,
+        survey.flux_err[own] / divisor,
+        process.amplitude[3],
+        process.scale[3],
         step.settings.wavelength_scale,
     )
     for band, wavelength in enumerate(wavelengths):
-        mean, covariance = matrices.posterior(times, np.full(len(times), wavelength))
-        np.testing.assert_allclose(means[band], mean, rtol=1e-6, atol=1e-6)
-        np.testing.assert_allclose(deviations[band], np.sqrt(np.diag(covariance)), rtol=1e-4)
+        everywhere = np.full(len(times), wavelength)
+        mean, covariance = matrices.posterior(times, everywhere)
+        factor = shape(times, everywhere)
+        np.testing.assert_allclose(means[band], factor * mean, rtol=1e-6, atol=1e-6)
+        deviation = factor * np.sqrt(np.diag(covariance))
+        np.testing.assert_allclose(deviations[band], deviation, rtol=1e-4)
 
 
 def test_of_several_kinds_the_deviation_has_how_they_differ(posteriors):
