@@ -146,6 +146,12 @@ def test_learning_curves_mark_each_best_epoch_and_average_common_epochs():
     mean = next(line for line in accuracy.lines if line.get_label() == "validation, mean of 2")
     assert list(mean.get_xdata()) == list(range(6))
     assert mean.get_ydata()[0] == pytest.approx((0.47 + 0.43) / 2)
+    assert upright(accuracy) == []  # one line a run would be too many
+
+
+def upright(axes):
+    """Where lines go from the bottom to the top."""
+    return [float(line.get_xdata()[0]) for line in axes.lines if list(line.get_ydata()) == [0, 1]]
 
 
 def test_best_epoch_ignores_epochs_without_a_value():
@@ -154,6 +160,7 @@ def test_best_epoch_ignores_epochs_without_a_value():
     figure = figures.learning_figure([run], monitor="val/loss", mode="min")
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["validation", "best epoch (1)"]
+    assert upright(figure.axes[0]) == [1]
 
 
 @pytest.mark.parametrize(

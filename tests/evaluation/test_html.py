@@ -20,6 +20,7 @@ from lcclassify.evaluation.html import (
 )
 from lcclassify.evaluation.html.confusion import LISTED, matrix_of
 from lcclassify.evaluation.html.curves import wilson
+from lcclassify.evaluation.html.gallery import class_sections
 from lcclassify.evaluation.html.svg import Axis, Series, xy_chart
 from lcclassify.evaluation.metrics import evaluate
 from lcclassify.schema import Taxonomy
@@ -263,6 +264,18 @@ def test_all_of_the_optional_parts(make_synthetic, supernovae):
         "is worse than that of net alone", "net alone has a lower log-loss than the stack, by",
     ):  # fmt: skip
         assert words in said, words
+
+
+def test_below_a_light_curve_stands_whether_its_class_is_given():
+    objects = objects_of(np.array([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8]]), [0, 0, -1])
+    curves = {one: curve(i) for i, one in enumerate(objects.ids)}
+    sections = class_sections(objects, ["a", "b"], ["", ""], curves, BANDS, by_prediction=True)
+    panels = [panel for each in sections for _, shown in each.kinds for panel in shown]
+    assert {panel.name: panel.lines[:-1] for panel in panels} == {
+        "1000": ["a 0.70, b 0.30", "right"],
+        "1001": ["b 0.60, a 0.40", "true class: a"],
+        "1002": ["b 0.80, a 0.20"],
+    }
 
 
 def test_a_hundred_thousand_objects_make_a_small_page():

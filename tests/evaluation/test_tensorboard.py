@@ -4,6 +4,7 @@ from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from tensorboard.util.tensor_util import make_ndarray
 from torch.utils.tensorboard import SummaryWriter
 
 from lcclassify.errors import DataError, OutputError
@@ -106,6 +107,9 @@ def test_a_class_without_objects_has_no_curve(tmp_path, make_synthetic, supernov
     run = read(tmp_path)
     assert run.Tags()["tensors"] == [f"pr/{names[0]}", f"pr/{names[2]}"]
     assert [event.step for event in run.Tensors(f"pr/{names[0]}")] == [2, 5]
+    # True and false positives where all are taken for the class.
+    first = make_ndarray(run.Tensors(f"pr/{names[0]}")[0].tensor_proto)[:2, 0]
+    assert first.tolist() == [(y == 0).sum(), (y == 2).sum()]
 
 
 def test_the_second_drawing_keeps_the_layout_of_the_first(tmp_path, make_synthetic, supernovae):
