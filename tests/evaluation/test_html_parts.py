@@ -15,7 +15,7 @@ from lcclassify.evaluation.html.curves import (
     roc_chart,
     top_probability_chart,
 )
-from lcclassify.evaluation.html.further import stack_warnings
+from lcclassify.evaluation.html.further import stack_warnings, worth_table
 from lcclassify.evaluation.html.sections import evaluated_section, headline
 from lcclassify.evaluation.html.tables import DASH, bar_table, class_table, models_table
 from lcclassify.evaluation.metrics import evaluate
@@ -266,6 +266,21 @@ def test_bars_are_in_shares_of_the_highest_value():
     assert [(row[1].text, row[1].bar) for row in counts] == [("2,000", 1.0), ("500", 0.25)]
     (nothing,) = bar_table("", ["what", "objects"], {"x": 0}).rows
     assert (nothing[1].text, nothing[1].bar) == ("0", 0.0)
+
+
+def test_members_stand_beside_the_stack_without_each():
+    def scores(log_loss, accuracy):
+        return {"log_loss": log_loss, "accuracy": accuracy}
+
+    gained = {"mean": 0.125, "error": 0.05}
+    net = {"own": scores(0.5, 0.75), "without": scores(0.625, 0.5), "gained": gained}
+    alone = {"own": scores(0.6, 0.7), "without": None, "gained": None}
+    worth = {"n_objects": 60, "stack": scores(0.4, 0.8), "members": {"net": net, "alone": alone}}
+    assert [[cell.text for cell in row] for row in worth_table(worth).rows] == [
+        ["stack", "0.4000", "0.8000", DASH, DASH, DASH],
+        ["net", "0.5000", "0.7500", "0.6250", "0.5000", "+0.1250 ± 0.0500"],
+        ["alone", "0.6000", "0.7000", DASH, DASH, DASH],
+    ]
 
 
 def test_a_member_better_than_the_whole_is_named_with_by_how_much():
