@@ -273,6 +273,17 @@ def test_a_survey_without_photometric_redshifts(survey, redshifts, sample_of, wa
         np.testing.assert_array_equal(values, sample.drawn.columns[name])
 
 
+@pytest.mark.parametrize(("number", "is_moved"), [(2, False), (3, True)])
+def test_three_observations_are_enough_to_move_an_object(
+    number, is_moved, survey, redshifts, sample_of, shorten
+):
+    fitted = ObserveElsewhere(spectra="none").fitted(
+        sample_of(shorten(survey, 4, number), redshifts)
+    )
+    assert fitted.moves.tolist() == [n != 4 or is_moved for n in range(10)]
+    assert not fitted.dims.any()
+
+
 # --- the target -------------------------------------------------------------------------
 
 
