@@ -63,6 +63,18 @@ def described(*curves, passbands=BANDS, redshift=None):
     return dict(zip(names, table[0] if len(curves) == 1 else table.T, strict=True))
 
 
+def test_what_is_long_before_or_after_the_peak_does_not_count():
+    curve = transient(seed=3)
+    peak = curve[0][np.argmax(curve[2])]
+    far = peak + np.array([-400, -160, 310, 900])
+    whole = [
+        np.concatenate([values, more])
+        for values, more in zip(curve, (far, [0, 1, 0, 1], [40.0] * 4, [0.5] * 4), strict=True)
+    ]
+    order = np.argsort(whole[0])
+    assert described([values[order] for values in whole]) == described(curve)
+
+
 def test_a_bazin_function_is_found_again():
     mjd, band, flux, flux_err = transient()
     found = described((mjd, band, flux, flux_err))

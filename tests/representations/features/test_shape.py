@@ -65,6 +65,8 @@ def test_an_object_without_observations_has_nothing_defined(module, observed_of,
     for name, values in table(module, observed, with_redshift=True).items():
         if name != "redshift":
             assert np.isnan(values[[0, 2]]).all(), name
+    alone = module.matrix(observed_of([transient(0)], redshift=[0.3]), with_redshift=True)
+    np.testing.assert_array_equal(module.matrix(observed, with_redshift=True)[1], alone[0])
 
 
 @pytest.mark.parametrize("module", SETS.values(), ids=SETS)
