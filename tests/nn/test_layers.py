@@ -66,3 +66,9 @@ def test_pooling_sees_an_objects_own_nights_only(kind):
         if kind in expected:
             torch.testing.assert_close(pool(states, lengths)[i], expected[kind])
     assert pool(states, lengths).shape == (3, pool.n_out)
+
+
+def test_of_equal_nights_the_first_has_the_gradient_of_the_largest():
+    states = torch.tensor([[[1.0], [2.0], [2.0], [2.0]]], requires_grad=True)
+    TimePooling(1, "max")(states, torch.tensor([4])).backward()
+    assert states.grad.flatten().tolist() == [0, 1, 0, 0]

@@ -175,6 +175,15 @@ def test_what_joins_the_inputs():
     assert torch.equal(joined.context[:, 1:], columns)
 
 
+def test_an_error_that_is_none_is_the_largest_and_zero_is_one():
+    estimator, _ = make_estimator()
+    features = np.array([[0, 0, 0.6, error] for error in (0.0, 0.08, -0.08, np.nan)])
+    redshift, error, limited = estimator.catalogued(features)
+    assert redshift.tolist() == [0.6] * 4
+    np.testing.assert_allclose(error, [0, 0.05, 0.1, 0.1])
+    np.testing.assert_allclose(limited, [0.01, 0.05, 0.1, 0.1])
+
+
 def test_the_photometric_redshift_may_be_in_any_column():
     given = [0.7, 0.05]
     found = []
