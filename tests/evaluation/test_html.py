@@ -3,12 +3,9 @@
 import json
 import re
 from html.parser import HTMLParser
-from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lcclassify.evaluation.html import (
     LightCurve,
@@ -19,9 +16,7 @@ from lcclassify.evaluation.html import (
     training_html,
 )
 from lcclassify.evaluation.html.confusion import LISTED, matrix_of
-from lcclassify.evaluation.html.curves import wilson
 from lcclassify.evaluation.html.gallery import class_sections
-from lcclassify.evaluation.html.svg import Axis, Series, xy_chart
 from lcclassify.evaluation.metrics import evaluate
 from lcclassify.schema import Taxonomy
 
@@ -320,50 +315,3 @@ def test_the_same_again(odd):
     curves = {one: curve(i) for i, one in enumerate(objects.ids[:30])}
     arguments = (run_account(), metrics, objects, None, curves, BANDS, {})
     assert training_html(*arguments) == training_html(*arguments)
-
-
-# --- parts --------------------------------------------------------------------------
-
-
-@given(hits=st.integers(0, 50), more=st.integers(0, 50))
-def test_wilson_ends_are_one_standard_error_away(hits, more):
-    n = hits + more
-    if n == 0:
-        return
-    low, high = wilson(np.array([float(hits)]), np.array([n]))
-    for end in (low[0], high[0]):
-        assert n * (hits / n - end) ** 2 == pytest.approx(end * (1 - end), abs=1e-9)
-    assert -1e-12 <= low[0] <= hits / n + 1e-12
-    assert hits / n - 1e-12 <= high[0] <= 1 + 1e-12
-
-
-@given(
-    low=st.floats(-1e4, 1e4),
-    span=st.floats(1e-3, 1e5),
-    whole=st.booleans(),
-)
-def test_ticks_are_few_distinct_and_inside(low, span, whole):
-    axis = Axis("x", low, low + span, whole=whole)
-    ticks = axis.ticks()
-    assert len(ticks) <= 8
-    assert len({text for _, text in ticks}) == len(ticks)
-    for value, _ in ticks:
-        assert low - 1e-6 * span <= value <= low + span * (1 + 1e-6)
-        assert not whole or value == round(value)
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=40))
-def test_a_path_passes_by_every_point(points):
-    x, y = np.array(points).T
-    chart = xy_chart("t", "s", Axis("x", 0, 1), Axis("y", 0, 1), [Series("", x, y)])
-    path = re.search(r'class="line" d="([^"]*)"', str(chart.svg))[1]
-    places = np.array([one.split() for one in re.findall(r"[ML]([^ML]+)", path)], dtype=float)
-    left, top, width, height = 58, 10, 460 - 58 - 12, 330 - 46 - 10
-    for a, b in zip(left + x * width, top + (1 - y) * height, strict=True):
-        # The distance of a point to a piece of the path.
-        best = np.hypot(*(places - [a, b]).T).min()
-        for start, end in pairwise(places):
-            piece = end - start
-            share = np.clip(np.dot([a, b] - start, piece) / max(np.dot(piece, piece), 1e-12), 0, 1)
-            best = min(best, np.hypot(*(start + share * piece - [a, b])))
-        assert best <= 0.51
