@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from lcclassify.augment.augmenter import Augmenter, as_drawn
 from lcclassify.augment.conditions import Conditions
 from lcclassify.augment.curves import Curves
+from lcclassify.augment.elsewhere import Untouched
+from lcclassify.augment.light import DropObservations, FluxJitter
 from lcclassify.augment.observing import Cadences, Detections, FluxErrors, highest_ratios
 from lcclassify.augment.steps import Sample
 from lcclassify.augment.weights import shares_found, source_weights
 from lcclassify.cores import n_cores
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import OBJECT_ID, LightCurves
-from lcclassify.tasks.augment_settings import AUTO, AugmentSettings
+from lcclassify.tasks.augment_settings import AUTO, TARGETS, AugmentSettings
 from lcclassify.training.splits import Split
 from lcclassify.training.streams import DrawnStream
 
@@ -141,6 +143,20 @@ def make_stream(
         settings.repeats,
     )
     return stream, sample.notes
+
+
+def settled(settings: AugmentSettings, stream: DrawnStream) -> AugmentSettings:
+    """Return the settings by what the steps turned out to do with the training objects.
+
+    Where all draws stay where the objects are, held-out objects are what the target is, as they
+    are: draws of them have more noise, and would teach the head and the prediction sets a harder
+    survey. Nothing is aimed at the target then.
+    """
+    steps = stream.augmenter.steps
+    stay = any(isinstance(step, Untouched) for step in steps)
+    if stay and all(isinstance(s, Untouched | FluxJitter | DropObservations) for s in steps):
+        return replace(settings, held_out_draws=0, target=TARGETS[0])
+    return settings
 
 
 def select(curves: LightCurves, objects: pl.DataFrame) -> LightCurves:

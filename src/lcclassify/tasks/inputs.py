@@ -25,7 +25,7 @@ from lcclassify.surveys.chunks import SurveyData
 from lcclassify.tables.sortedids import distinct_sorted, positions, within
 from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.tasks.augmentation_figures import AugmentationArrays
-from lcclassify.tasks.augmenting import best_redshift, make_stream, select
+from lcclassify.tasks.augmenting import best_redshift, make_stream, select, settled
 from lcclassify.tasks.input_line import input_line
 from lcclassify.tasks.kept_curves import KeptCurves, keep_curves
 from lcclassify.tasks.mismatching import cached, mismatched_objects
@@ -223,6 +223,7 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
             stream, notes = make_stream(
                 augment, curves, best, split, targets, len(taxonomy), representation
             )
+            augment = settled(augment, stream)
         for sentence in notes:
             console.print(f"  {sentence}", highlight=False, soft_wrap=True)
         if config["evaluation"]["figures"]:
