@@ -145,18 +145,19 @@ def make_stream(
     return stream, sample.notes
 
 
-def settled(settings: AugmentSettings, stream: DrawnStream) -> AugmentSettings:
-    """Return the settings by what the steps turned out to do with the training objects.
+def settled(settings: AugmentSettings, stream: DrawnStream) -> tuple[AugmentSettings, DrawnStream]:
+    """Return both by what the steps turned out to do with the training objects.
 
     Where all draws stay where the objects are, held-out objects are what the target is, as they
     are: draws of them have more noise, and would teach the head and the prediction sets a harder
-    survey. Nothing is aimed at the target then.
+    survey. Nothing is aimed at the target then. Trees are grown on draws all the same.
     """
     steps = stream.augmenter.steps
     stay = any(isinstance(step, Untouched) for step in steps)
     if stay and all(isinstance(s, Untouched | FluxJitter | DropObservations) for s in steps):
-        return replace(settings, held_out_draws=0, target=TARGETS[0])
-    return settings
+        settings = replace(settings, held_out_draws=0, target=TARGETS[0])
+        stream = replace(stream, grows_trees=True)
+    return settings, stream
 
 
 def select(curves: LightCurves, objects: pl.DataFrame) -> LightCurves:

@@ -223,7 +223,7 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
             stream, notes = make_stream(
                 augment, curves, best, split, targets, len(taxonomy), representation
             )
-            augment = settled(augment, stream)
+            augment, stream = settled(augment, stream)
         for sentence in notes:
             console.print(f"  {sentence}", highlight=False, soft_wrap=True)
         if config["evaluation"]["figures"]:

@@ -41,6 +41,7 @@ class DrawnStream:
         weights: ``(N,)`` how often each of the augmenter's objects is drawn, relative to others
             of its class; None: equally often.
         repeats: Epochs in which a fit that reads features sees each draw.
+        grows_trees: Whether trees are grown on draws where held-out objects are as they are.
         blocks: After how many epochs the draws come again; None for new ones in every epoch.
         with_features: Whether draws have features; they are most of the work and some networks
             do not read them.
@@ -54,6 +55,7 @@ class DrawnStream:
     passes: int
     weights: FloatArray | None = None
     repeats: int = 1
+    grows_trees: bool = False
     blocks: int | None = None
     with_features: bool = True
     with_sequences: bool = True

@@ -86,12 +86,9 @@ class TreeFit(MemberFit):
 
     @property
     def _is_drawn(self) -> bool:
-        """Whether trees are grown on draws of the training objects.
-
-        Not where held-out objects stay as they are: draws then keep networks from learning
-        objects by heart in many epochs, and trees see noise that none of them will have.
-        """
-        return self.stream is not None and self.held_out_draws > 0
+        """Whether trees are grown on draws of the training objects."""
+        stream = self.stream
+        return stream is not None and (self.held_out_draws > 0 or stream.grows_trees)
 
     def _rows(self, rows: IntArray, draws: str) -> Rows:
         """Return objects as trees take them, drawn anew a few times where they are to be."""
