@@ -244,3 +244,22 @@ def run_train(compose_config):
             return train(compose_config(*words), words, terminal(file=nowhere))
 
     return run
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Return a function that writes two tables, and the overrides that read them."""
+
+    def write(observations, objects):
+        observations.write_csv(tmp_path / "observations.csv")
+        objects.write_csv(tmp_path / "objects.csv")
+        return [
+            "survey=table",
+            f"survey.root={tmp_path}",
+            "survey.observations=observations.csv",
+            "survey.objects=objects.csv",
+            "survey.passbands=[g,r]",
+            "survey.metadata=[photoz]",
+        ]
+
+    return write

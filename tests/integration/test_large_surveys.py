@@ -41,30 +41,10 @@ def objects_of(ids, rng):
 
 
 @pytest.fixture
-def survey(tmp_path):
-    """Write a survey's files, and return the words that read them."""
-
-    def write(observations, objects, folder=tmp_path / "sky"):
-        folder.mkdir(exist_ok=True)
-        observations.write_csv(folder / "observations.csv")
-        objects.write_csv(folder / "objects.csv")
-        return [
-            "survey=table",
-            f"survey.root={folder}",
-            "survey.observations=observations.csv",
-            "survey.objects=objects.csv",
-            "survey.passbands=[g,r]",
-            "survey.metadata=[photoz]",
-        ]
-
-    return write
-
-
-@pytest.fixture
-def sky(survey):
+def sky(written):
     rng = np.random.default_rng(5)
     ids = np.repeat(np.arange(N_OBJECTS) + 1000, rng.integers(1, 55, N_OBJECTS))
-    return survey(observations_of(ids, rng), objects_of(ids, rng))
+    return written(observations_of(ids, rng), objects_of(ids, rng))
 
 
 @pytest.fixture
@@ -145,7 +125,7 @@ def test_ctrl_c_and_changed_inputs(sky, classify, start, wait_for_chunks, tmp_pa
     assert len(error.splitlines()) == 1
     with pytest.raises(ConfigError, match=r"another chunk_rows: .* restart=true"):
         classify(sky, "chunk_rows=500", output="out.parquet")
-    observations = tmp_path / "sky" / "observations.csv"
+    observations = tmp_path / "observations.csv"
     held = observations.read_text()
     observations.write_text(held.replace("59", "58", 1))
     with pytest.raises(ConfigError, match=r"another survey\.observations"):
@@ -207,15 +187,15 @@ def test_dask_gives_the_same_table_and_keeps_its_logs_to_itself(
 
 
 @pytest.mark.compiles
-def test_objects_of_all_sizes_in_any_order(survey, classify, compose_config, tmp_path):
+def test_objects_of_all_sizes_in_any_order(written, classify, compose_config, tmp_path):
     rng = np.random.default_rng(6)
     ids = np.concatenate(
         [np.full(100_000, 7), np.arange(1000) + 10, np.repeat(np.arange(30) + 2000, 40)]
     )
     observations, objects = observations_of(ids, rng), objects_of(ids, rng)
-    result, table = classify(survey(observations, objects), "chunk_rows=5000")
+    result, table = classify(written(observations, objects), "chunk_rows=5000")
     assert (result.n_objects, result.n_scored) == (1031, 1031)
-    shuffled = survey(observations.sample(fraction=1, shuffle=True, seed=1), objects)
+    shuffled = written(observations.sample(fraction=1, shuffle=True, seed=1), objects)
     other, mixed = classify(shuffled, "chunk_rows=5000", output="mixed.parquet")
     assert any("lie apart in the files" in sentence for sentence in other.sentences)
     assert mixed["object_id"].equals(table["object_id"])
@@ -230,7 +210,7 @@ def test_objects_of_all_sizes_in_any_order(survey, classify, compose_config, tmp
 
 def test_corrupt_lines_stop_or_are_listed_and_counted(sky, classify, tmp_path):
     expected = classify(sky)[1]
-    path = tmp_path / "sky" / "observations.csv"
+    path = tmp_path / "observations.csv"
     header, *lines = path.read_text().splitlines()
     rng = random.Random(2)
     bad = sorted(rng.sample(range(len(lines)), len(lines) // 100))

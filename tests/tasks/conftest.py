@@ -93,25 +93,6 @@ def bundle_folder(make_bundle, tmp_path_factory):
 
 
 @pytest.fixture
-def written(tmp_path):
-    """Return a function that writes two tables, and the overrides that read them."""
-
-    def write(observations, objects):
-        observations.write_csv(tmp_path / "observations.csv")
-        objects.write_csv(tmp_path / "objects.csv")
-        return [
-            "survey=table",
-            f"survey.root={tmp_path}",
-            "survey.observations=observations.csv",
-            "survey.objects=objects.csv",
-            "survey.passbands=[g,r]",
-            "survey.metadata=[photoz]",
-        ]
-
-    return write
-
-
-@pytest.fixture
 def survey(tables, written):
     return [
         *written(*tables),
