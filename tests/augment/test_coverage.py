@@ -35,6 +35,7 @@ def test_objects_elsewhere_stand_for_nothing():
     assert share_covered((redshift, brightness + 2), (redshift, brightness)) < 0.4
 
 
+# A bin holds a tenth of the target by either quantity, and may lie on the border of two parts.
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
 def test_a_part_of_the_target(share):
     parts = objects(int(share * N)), objects(N - int(share * N), 0.9)

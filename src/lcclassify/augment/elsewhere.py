@@ -190,7 +190,7 @@ class ObserveElsewhere:
 
 @dataclass(frozen=True)
 class Untouched:
-    """Objects that are not observed elsewhere: they are where those to be classified are."""
+    """The step where no object is observed elsewhere."""
 
     def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
         """Return the objects as they are."""

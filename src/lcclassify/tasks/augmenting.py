@@ -20,7 +20,7 @@ from lcclassify.augment.weights import shares_found, source_weights
 from lcclassify.cores import n_cores
 from lcclassify.representations.representation import FittedRepresentation
 from lcclassify.schema import OBJECT_ID, LightCurves
-from lcclassify.tasks.augment_settings import AUTO, TARGETS, AugmentSettings
+from lcclassify.tasks.augment_settings import AUTO, AugmentSettings
 from lcclassify.training.splits import Split
 from lcclassify.training.streams import DrawnStream
 
@@ -148,14 +148,14 @@ def make_stream(
 def settled(settings: AugmentSettings, stream: DrawnStream) -> tuple[AugmentSettings, DrawnStream]:
     """Return both by what the steps turned out to do with the training objects.
 
-    Where all draws stay where the objects are, held-out objects are what the target is, as they
-    are: draws of them have more noise, and would teach the head and the prediction sets a harder
-    survey. Nothing is aimed at the target then. Trees are grown on draws all the same.
+    Where all draws stay where the objects are, the head learns from held-out objects as they
+    are: draws of them have more noise, and would teach it and the prediction sets a harder
+    survey. Trees are grown on draws all the same.
     """
     steps = stream.augmenter.steps
     stay = any(isinstance(step, Untouched) for step in steps)
     if stay and all(isinstance(s, Untouched | FluxJitter | DropObservations) for s in steps):
-        settings = replace(settings, held_out_draws=0, target=TARGETS[0])
+        settings = replace(settings, held_out_draws=0)
         stream = replace(stream, grows_trees=True)
     return settings, stream
 
