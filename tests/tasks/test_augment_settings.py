@@ -1,6 +1,7 @@
 """How often objects are drawn, and which training sets are taken as they are."""
 
 import io
+import re
 
 import numpy as np
 import polars as pl
@@ -67,3 +68,15 @@ def test_the_default_draws_and_says_so(tmp_path, run_train, stack_words):
     assert "Training objects were drawn anew for every epoch (augment=light)" in text
     few = run_train(tmp_path / "many", *words, "augment.most_objects=10")
     assert "drawn anew" not in (few.folder / "report.txt").read_text()
+
+
+def test_what_the_data_decided_is_in_both_reports(tmp_path, run_train, stack_words):
+    words = [word for word in stack_words if not word.startswith(("augment", "stacking.mode"))]
+    words += ["augment=gp", "augment.target=metadata", "augment.steps.elsewhere.untouched=auto"]
+    result = run_train(tmp_path / "run", *words, "stacking.mode=auto", "evaluation.report=true")
+    said = "all draws stay where they are"
+    assert said in (result.folder / "report.txt").read_text()
+    page = (result.folder / "report.html").read_text()
+    assert said in page
+    facts = re.sub("<[^>]*>", " ", page)
+    assert re.search(r"stacking:?\s+oof\b", facts)

@@ -183,7 +183,7 @@ def train_ensemble(
             run, inputs, classifier, fitted, evaluations, scored.what, steps, conditions, sample
         )
         seconds = time.perf_counter() - started
-        said_of_it = remarks(inputs.augment, steps.sentences(taxonomy))
+        said_of_it = remarks(inputs, steps.sentences(taxonomy))
         page = finish_report(run, inputs, seconds, said_of_it, console)
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds, page)
 

@@ -60,6 +60,7 @@ class TrainingInputs:
         targets: ``(N,) int64``, their classes.
         augment: How training objects are drawn anew, or that they are not, being many.
         stream: Draws training objects anew, or None.
+        notes: What was found out on drawing them, in sentences.
         drawn: What figures show of that, or None.
         redshift: ``(N,)`` the best redshift of each, where one is read to learn from, else NaN.
         account: How the survey was read, in sentences.
@@ -80,6 +81,7 @@ class TrainingInputs:
     targets: NDArray[np.int64]
     augment: AugmentSettings
     stream: DrawnStream | None
+    notes: tuple[str, ...]
     drawn: AugmentationArrays | None
     redshift: NDArray[np.float64]
     account: tuple[str, ...]
@@ -217,6 +219,7 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
             if not augment.steps:
                 del curves, training
     stream = drawn = None
+    notes: list[str] = []
     if augment.steps:
         with working(console, "fitting what training objects are drawn from"):
             best = best_redshift(augment, redshift, observed, settings.sequences.redshift)
@@ -244,6 +247,7 @@ def read_inputs(run: Run, console: Console, said: set[str]) -> tuple[TrainingInp
         targets,
         augment,
         stream,
+        tuple(notes),
         drawn,
         redshift,
         account,

@@ -35,7 +35,6 @@ from lcclassify.evaluation.tensorboard import log_hparams, log_images, log_pr_cu
 from lcclassify.evaluation.worth import StackWorth
 from lcclassify.files import write_text
 from lcclassify.schema import PlainConfig, Taxonomy
-from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.tasks.inputs import TrainingInputs
 from lcclassify.tasks.last_steps import LastSteps, coverage_of
 from lcclassify.tasks.redshift import JoinedRedshifts
@@ -165,7 +164,7 @@ def report(
         advice = [] if worth is None else worth.sentences()
         advice += [] if shift is None else shift.advice()
         text = [
-            *(inputs.line, "", *_spaced(remarks(inputs.augment, steps.sentences(taxonomy)))),
+            *(inputs.line, "", *_spaced(remarks(inputs, steps.sentences(taxonomy)))),
             *([] if redshifts is None else redshifts.sentences()),
             *(text_of(table) for table in tables),
             *advice,
@@ -212,15 +211,16 @@ def report(
     return evaluations
 
 
-def remarks(augment: AugmentSettings, sentences: Sequence[str]) -> list[str]:
+def remarks(inputs: TrainingInputs, sentences: Sequence[str]) -> list[str]:
     """Return how training objects were drawn, and what was made of the probabilities."""
+    augment = inputs.augment
     used = "metadata, brightness and cadences" if augment.target == "metadata" else "nothing"
     drawn = (
         f"Training objects were drawn anew for every epoch (augment={augment.name}); of the "
         f"objects to be classified {used} went into that."
     )
     return [
-        *([drawn] if augment.steps else []),
+        *([drawn, *inputs.notes] if augment.steps else []),
         *sentences,
     ]
 

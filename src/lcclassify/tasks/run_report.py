@@ -153,7 +153,7 @@ def _facts(
         ("seed", value("seed")),
         ("representation", value("representation", "name")),
         ("augmentation", (metrics.get("augmentation") or {}).get("name")),
-        ("stacking", value("stacking", "mode") if members else None),
+        ("stacking", kept.get("stacking", value("stacking", "mode")) if members else None),
     ]
     if (folder / SPLITS).is_file():
         counts = scan_parquet(folder / SPLITS).group_by("role").len().sort("role").collect()

@@ -71,6 +71,7 @@ def keep_for_report(run: Run, inputs: TrainingInputs, seconds: float, remarks: l
         "seconds": round(seconds, 1),
         "sentences": [*inputs.account, inputs.line, *remarks, *kept.sentences],
         "published": inputs.published,
+        "stacking": run.plan.mode,
         "passbands": list(kept.passbands),
         "quantities": kept.names,
     }
