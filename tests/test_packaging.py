@@ -271,3 +271,18 @@ def test_installed_commands_work_from_an_empty_folder(
         "own",
         "run",
     ]
+
+
+def test_what_is_kept_in_git_is_small_text_and_pictures_of_pages():
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if tracked.returncode:
+        pytest.skip("not a checkout")
+    for name in tracked.stdout.rstrip("\0").split("\0"):
+        path = ROOT / name
+        if not path.is_file():  # deleted and not yet committed
+            continue
+        picture = path.suffix == ".png" and name.startswith("docs/images/")
+        assert path.stat().st_size < 150_000, f"{name} is no file for a repository"
+        assert picture or b"\0" not in path.read_bytes(), f"{name} is binary"
