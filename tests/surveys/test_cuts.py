@@ -43,6 +43,7 @@ def survey(folder: Path, form: str = "csv", table: pl.DataFrame = TABLE, **optio
         ({"flags": 0}, [1, 2, 4]),
         ({"flags": [0, "64"]}, [1, 2, 4, 6]),
         ({"flags": "0.0"}, [1, 2, 4]),
+        ({"flags": ["0", "6_4"]}, [1, 2, 4]),  # no number, except to Python
         ({"chi/N": {"max": 3}}, [1, 3, 5, 6]),
         ({"chi/N": {"min": 2, "max": 3.5}}, [5, 6]),
         ({"rejected": False}, [1, 2, 4, 5]),

@@ -213,9 +213,10 @@ def test_ignored_observations_and_objects_are_left_out_and_counted(
         "Left out as IGNORE files say: 2 observations and 1 whole object; 2 lines of them fit no "
         "other observation."
     ]
-    (tmp_path / "V.IGNORE").write_text("\nIGNORE: 7 57000 \n")
-    with pytest.raises(DataError, match=r"V\.IGNORE, line 2"):
-        survey(tmp_path).read()
+    for line in ("IGNORE: 7 57000 ", "IGNORE: 7 5_7000 g"):
+        (tmp_path / "V.IGNORE").write_text(f"\n{line}\n")
+        with pytest.raises(DataError, match=r"V\.IGNORE, line 2"):
+            survey(tmp_path).read()
 
 
 def test_a_line_ignores_the_nearest_observation_alone(tmp_path: Path, snana_pair: Any) -> None:

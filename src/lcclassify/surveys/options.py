@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -58,9 +58,25 @@ def numbers(value: Iterable[object] | None, argument: str) -> tuple[float, ...]:
 def reads_as_number(word: str) -> bool:
     """Say whether a word is a finite number."""
     try:
-        return math.isfinite(float(word))
+        return math.isfinite(plain_number(word, float))
     except ValueError:
         return False
+
+
+def plain_number(word: str, kind: Callable[[str], Any]) -> Any:
+    """Return the number, an int or float, that a word is, read as tables of text are.
+
+    That is without Python's underscores and other digits, and integers of 64 bits only.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if "_" in word or not word.isascii():
+        raise ValueError(word)
+    value = kind(word)
+    if kind is int and not -(2**63) <= value < 2**63:
+        raise ValueError(word)
+    return value
 
 
 def _items(value: Iterable[object] | None, argument: str, wanted: str) -> Iterable[object]:

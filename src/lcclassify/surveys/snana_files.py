@@ -17,6 +17,7 @@ import polars as pl
 from lcclassify.errors import DataError
 from lcclassify.schema import FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND
 from lcclassify.surveys import paths
+from lcclassify.surveys.options import plain_number
 from lcclassify.surveys.report import counted
 
 # Columns of the parsed tables beside those of `lcclassify.schema`. The observations of an
@@ -109,7 +110,7 @@ def ignored(content: bytes, where: str) -> list[Ignored]:
         keyword, *words = text.split() or [""]
         try:
             if keyword == "IGNORE:":
-                place = (float(words[1]), words[2]) if words[1:] else (None, "")
+                place = (plain_number(words[1], float), words[2]) if words[1:] else (None, "")
                 found.append((words[0], *place))
         except (IndexError, ValueError) as fault:
             said = "must be followed by an SNID, or by SNID, MJD and passband"

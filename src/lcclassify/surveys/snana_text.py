@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
 
 from lcclassify.errors import DataError
 from lcclassify.schema import MJD, OBJECT_ID
+from lcclassify.surveys.options import plain_number
 from lcclassify.surveys.snana_files import (
     COLUMNS,
     N_OBS,
@@ -78,7 +80,7 @@ def _words(header: dict[str, str], key: str, where: str | None = None) -> list[s
 def _number(header: dict[str, str], key: str, where: str) -> float:
     words = _words(header, key, where)
     try:
-        return float(_plain(float)(words[0]))
+        return float(plain_number(words[0], float))
     except (ValueError, IndexError) as fault:
         said = f"'{key}:' must hold a number, got '{' '.join(words)}'"
         raise DataError(f"{where}: {said}") from fault
@@ -119,8 +121,11 @@ def parse(content: bytes, where: str) -> tuple[dict[str, str], dict[str, list[An
     columns: dict[str, list[Any]] = {new: [] for new in positions}
     for new, position in positions.items():
         name, kind = COLUMNS[new]
+        read: Callable[[str], Any] = str
+        if kind is not str:
+            read = partial(plain_number, kind=kind)
         try:
-            columns[new].extend(map(_plain(kind), [words[position] for words in rows]))
+            columns[new].extend(map(read, [words[position] for words in rows]))
         except ValueError as fault:
             row = len(columns[new])  # of the first that is no number
             raise DataError(
@@ -137,23 +142,6 @@ def parse(content: bytes, where: str) -> tuple[dict[str, str], dict[str, list[An
     if not any(end in text for end in _ENDS):
         raise DataError(f"{where}, line {last}: the file ends without 'END:'; is it truncated?")
     return header, columns
-
-
-def _plain(kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return what reads a word as text files of tables are read.
-
-    That is without Python's other digits, and integers below 2^63 only.
-    """
-
-    def read(word: str) -> Any:
-        if "_" in word or not word.isascii():
-            raise ValueError(word)
-        value = kind(word)
-        if kind is int and not -(2**63) <= value < 2**63:
-            raise ValueError(word)
-        return value
-
-    return kind if kind is str else read
 
 
 def _line(text: str, position: int) -> int:
