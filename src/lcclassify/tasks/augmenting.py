@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lcclassify.augment.augmenter import Augmenter, as_drawn
 from lcclassify.augment.conditions import Conditions
 from lcclassify.augment.curves import Curves
-from lcclassify.augment.elsewhere import Untouched
+from lcclassify.augment.elsewhere import FittedElsewhere, Untouched
 from lcclassify.augment.light import DropObservations, FluxJitter
 from lcclassify.augment.observing import Cadences, Detections, FluxErrors, highest_ratios
 from lcclassify.augment.steps import Sample
@@ -158,6 +158,13 @@ def settled(settings: AugmentSettings, stream: DrawnStream) -> tuple[AugmentSett
         settings = replace(settings, held_out_draws=0)
         stream = replace(stream, grows_trees=True)
     return settings, stream
+
+
+def is_moved(stream: DrawnStream | None) -> bool:
+    """Tell whether draws of training objects are moved to where those to be classified are."""
+    return stream is not None and any(
+        isinstance(step, FittedElsewhere) for step in stream.augmenter.steps
+    )
 
 
 def select(curves: LightCurves, objects: pl.DataFrame) -> LightCurves:

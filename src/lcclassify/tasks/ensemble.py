@@ -21,6 +21,7 @@ from lcclassify.nn.priors import wanted_shares
 from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID
+from lcclassify.tasks.augmenting import is_moved
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
 from lcclassify.tasks.kept_curves import removed_at_end
@@ -52,6 +53,7 @@ from lcclassify.training.members import (
     FittedMember,
     collected,
     held_out_fits,
+    members_for,
     refits,
     refitted,
     settled_mode,
@@ -106,9 +108,7 @@ def train_ensemble(
     with ExitStack() as stack:
         stack.enter_context(removed_at_end(run.folder))
         inputs, prepared = read_inputs(run, console, said)
-        trained = inputs.targets[inputs.split.rows("train")]
-        mode = settled_mode(run.plan.mode, trained, run.plan.split.folds)
-        run = replace(run, plan=replace(run.plan, mode=mode))
+        run, inputs = _settled(run, inputs, console)
         stack.enter_context(one_thread())
         context = stack.enter_context(_context(run, inputs, prepared, workers))
         del prepared  # fits share their own copy
@@ -186,6 +186,19 @@ def train_ensemble(
         said_of_it = remarks(inputs, steps.sentences(taxonomy))
         page = finish_report(run, inputs, seconds, said_of_it, console)
     return TrainResult(run.folder, folder, evaluations, scored.what, seconds, page)
+
+
+def _settled(run: Run, inputs: TrainingInputs, console: Console) -> tuple[Run, TrainingInputs]:
+    """Return a run whose plan holds what depends on its training objects, and words on it."""
+    plan = run.plan
+    trained = inputs.targets[inputs.split.rows("train")]
+    moved = is_moved(inputs.stream)
+    members, notes = members_for(plan.members, len(trained), moved=moved)
+    for sentence in notes:
+        console.print(f"  {sentence}", highlight=False, soft_wrap=True)
+    mode = settled_mode(plan.mode, trained, plan.split.folds)
+    settled = replace(run, plan=replace(plan, mode=mode, members=members))
+    return settled, replace(inputs, notes=(*inputs.notes, *notes))
 
 
 @contextmanager

@@ -220,7 +220,8 @@ def remarks(inputs: TrainingInputs, sentences: Sequence[str]) -> list[str]:
         f"objects to be classified {used} went into that."
     )
     return [
-        *([drawn, *inputs.notes] if augment.steps else []),
+        *([drawn] if augment.steps else []),
+        *inputs.notes,
         *sentences,
     ]
 

@@ -66,6 +66,30 @@ def settled_mode(mode: str, targets: IntArray, folds: int) -> str:
     return "oof" if len(targets) < _FEW and smallest >= folds else "holdout"
 
 
+def members_for(
+    members: Sequence[AnyMember], n_objects: int, *, moved: bool
+) -> tuple[tuple[AnyMember, ...], tuple[str, ...]]:
+    """Return the members that are for so many training objects, and sentences on the others.
+
+    Raises:
+        ConfigError: None is left.
+    """
+    kept = tuple(one for one in members if one.only_if.holds(n_objects, moved=moved))
+    if len(kept) == len(members):
+        return kept, ()
+    drawn = "moved" if moved else "not moved"
+    if not kept:
+        raise ConfigError(
+            f"no member of the model is for {n_objects:,} training objects that are {drawn}: "
+            "change or leave out what their only_if says"
+        )
+    left_out = ", ".join(one.name for one in members if one not in kept)
+    return kept, (
+        f"Members: {', '.join(one.name for one in kept)}; not for {n_objects:,} training objects "
+        f"that are {drawn}: {left_out}.",
+    )
+
+
 def held_out_fits(context: TrainingContext, member: AnyMember, mode: str) -> list[MemberFit]:
     """Return the fits of a member that teach the head.
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 from lcclassify.checks import check_below_one, check_complete, check_fields, check_whole, is_number
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import PlainConfig
+from lcclassify.training.only_if import OnlyIf
 
 MODES: Final = ("oof", "holdout")  # how the head's training data come about
 AUTO_MODE: Final = "auto"  # one or the other, by the training objects
@@ -126,6 +127,7 @@ class MemberSettings:
         optimizer: Plain configuration of the optimiser.
         fit: Settings of its fits.
         replicas: Fits with different seeds whose probabilities are averaged.
+        only_if: For which training objects it is.
     """
 
     name: str
@@ -134,6 +136,7 @@ class MemberSettings:
     optimizer: PlainConfig
     fit: FitSettings
     replicas: int = 1
+    only_if: OnlyIf = field(default_factory=OnlyIf)
 
     def __post_init__(self) -> None:
         _check_name_and_replicas(self.name, self.replicas)
@@ -152,6 +155,7 @@ class MemberSettings:
             ("network", "loss", "optimizer", "fit"),
         )
         values["fit"] = FitSettings.from_config(values["fit"])
+        values["only_if"] = OnlyIf.from_config(values.get("only_if"))
         if name is not None:
             values["name"] = name
         return cls(**values)
@@ -227,12 +231,14 @@ class TreeSettings:
         boosting: How they are grown.
         loss: Plain configuration of the loss: a cross-entropy, its classes weighted or not.
         replicas: Fits with different seeds whose probabilities are averaged.
+        only_if: For which training objects it is.
     """
 
     name: str
     boosting: Boosting
     loss: PlainConfig
     replicas: int = 1
+    only_if: OnlyIf = field(default_factory=OnlyIf)
 
     def __post_init__(self) -> None:
         _check_name_and_replicas(self.name, self.replicas)
@@ -247,6 +253,7 @@ class TreeSettings:
         values = check_fields("model", config, cls)
         check_complete(f"the model '{name or values.get('name')}'", values, ("boosting", "loss"))
         values["boosting"] = Boosting.from_config(values["boosting"])
+        values["only_if"] = OnlyIf.from_config(values.get("only_if"))
         if name is not None:
             values["name"] = name
         return cls(**values)
