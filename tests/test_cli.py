@@ -87,9 +87,10 @@ def failing(error):
             "error: experiment has no choice 'paperr': did you mean 'paper'?",
         ),
         (
-            ["model.members.bigru.fit.epochs=5"],
-            "error: 'model.members.bigru.fit.epochs' cannot be set: model.members has no key "
-            "'bigru': known: dense, trees; model is what experiment=at_large chooses",
+            ["model.members.gru.fit.epochs=5"],
+            "error: 'model.members.gru.fit.epochs' cannot be set: model.members has no key 'gru': "
+            "did you mean 'bigru'? known: dense, dense_twin, dense_small, bigru, trees; model is "
+            "what experiment=at_large chooses",
         ),
         (["experimnt=paper"], "error: 'experimnt' cannot be set: the configuration has no key"),
         (
