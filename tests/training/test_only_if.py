@@ -1,5 +1,6 @@
 """Members of a stack that are for some training objects only."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,63 +13,67 @@ from lcclassify.errors import ConfigError
 from lcclassify.tasks.augmenting import is_moved
 from lcclassify.training.head_settings import HeadSettings
 from lcclassify.training.members import members_for
-from lcclassify.training.only_if import OnlyIf
-from lcclassify.training.settings import FitSettings, MemberSettings, TreeSettings
+from lcclassify.training.settings import (
+    FitSettings,
+    MemberSettings,
+    TreeSettings,
+    member_from_config,
+)
 
-NETWORK = MemberSettings("any", {}, {}, {}, FitSettings(1, 1))
-FEW = replace(NETWORK, name="few", only_if=OnlyIf(most_objects=10))
-STAY = replace(NETWORK, name="stay", only_if=OnlyIf(moved=False))
-MOVED = replace(NETWORK, name="moved", only_if=OnlyIf(moved=True, most_objects=10))
+ANY = MemberSettings("any", {}, {}, {}, FitSettings(1, 1))
+MOVED, FEW, MANY = (replace(ANY, name=word, only_if=(word,)) for word in ("moved", "few", "many"))
+STAY = replace(ANY, name="stay", only_if=("few", "many"))
 
 
 @pytest.mark.parametrize(
-    ("n_objects", "moved", "names"),
+    ("n_objects", "moved", "names", "said"),
     [
-        (10, False, ["any", "few", "stay"]),
-        (11, False, ["any", "stay"]),
-        (10, True, ["any", "few", "moved"]),
-        (11, True, ["any"]),
+        (2_999, False, ["any", "few", "stay"], "2,999 .* stay where they are, are few; not moved,"),
+        (3_000, False, ["any", "many", "stay"], "3,000 .* are many; not moved, few"),
+        (2_999, True, ["any", "moved"], "draws .* are moved; not few, many, stay"),
+        (3_000, True, ["any", "moved"], "draws .* are moved; not few, many, stay"),
     ],
 )
-def test_who_is_trained_follows_from_number_and_place(n_objects, moved, names):
-    kept, (said,) = members_for((NETWORK, FEW, STAY, MOVED), n_objects, moved=moved)
+def test_who_is_trained_follows_from_the_training_objects(n_objects, moved, names, said):
+    kept, sentences = members_for((ANY, MOVED, FEW, MANY, STAY), n_objects, moved=moved)
     assert [member.name for member in kept] == names
-    assert f"Members: {', '.join(names)}; not for {n_objects} training objects" in said
-    assert ("not moved" in said) is (not moved)
+    assert len(sentences) == 1
+    assert re.match(rf"Members: {', '.join(names)}, because {said}", sentences[0]), sentences
 
 
 def test_nothing_is_said_of_a_stack_that_is_for_any_objects():
-    assert members_for((NETWORK,), 5, moved=True) == ((NETWORK,), ())
+    assert members_for((ANY, STAY), 5, moved=False) == ((ANY, STAY), ())
 
 
 def test_a_stack_of_which_nothing_is_left_is_refused():
-    with pytest.raises(ConfigError, match=r"no member .* 1,000 training objects .* not moved"):
-        members_for((FEW, MOVED), 1000, moved=False)
+    with pytest.raises(ConfigError, match=r"no member .* training objects that are many"):
+        members_for((FEW, MOVED), 9_000, moved=False)
 
 
+@pytest.mark.parametrize("model", ["dense", "trees"])
 @pytest.mark.parametrize(
-    ("config", "message"),
+    ("value", "message"),
     [
-        ({"most": 3}, "only_if has no key 'most'"),
-        (3, "only_if must be a mapping"),
-        ({"most_objects": 0}, r"only_if\.most_objects"),
-        ({"most_objects": 2.5}, r"only_if\.most_objects"),
-        ({"moved": "no"}, r"only_if\.moved .* must be true or false"),
+        ("few", "only_if must be null or a list of moved, few, many, got 'few'"),
+        ([], "only_if must be null or a list"),
+        (3, "only_if must be null or a list"),
+        (["fw"], "only_if of the model 'x' cannot be 'fw': did you mean 'few'"),
+        ([True], "only_if of the model 'x' cannot be 'True'"),
     ],
 )
-def test_what_it_cannot_say(config, message):
+def test_what_it_cannot_say(compose_config, model, value, message):
+    config = to_plain(compose_config(f"model={model}"))["model"]
     with pytest.raises(ConfigError, match=message):
-        OnlyIf.from_config(config)
+        member_from_config(config | {"only_if": value}, "x")
 
 
 def test_both_kinds_of_members_have_it_and_heads_do_not(compose_config):
     model = to_plain(compose_config("model=stack"))["model"]["members"]
-    stated = {"only_if": {"most_objects": 7, "moved": None}}
     for kind, name in ((MemberSettings, "dense"), (TreeSettings, "trees")):
-        assert kind.from_config(model[name] | stated).only_if == OnlyIf(None, 7)
-        assert kind.from_config(model[name] | {"only_if": None}).only_if == OnlyIf()
+        assert kind.from_config(model[name] | {"only_if": ["few"]}).only_if == ("few",)
+        assert kind.from_config(model[name]).only_if == ()
     with pytest.raises(ConfigError, match=r"model\.head\.only_if"):
-        HeadSettings.from_config(model["dense"] | stated)
+        HeadSettings.from_config(model["dense"] | {"only_if": ["few"]})
 
 
 def test_what_is_moved():

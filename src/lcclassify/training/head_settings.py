@@ -10,7 +10,6 @@ from typing import Any, Final
 from lcclassify.checks import check_complete, check_fields, check_keys, check_whole, is_number
 from lcclassify.errors import ConfigError
 from lcclassify.schema import PlainConfig
-from lcclassify.training.only_if import OnlyIf
 from lcclassify.training.settings import FitSettings, MemberSettings
 
 LINEAR: Final = "lcclassify.nn.stack.LinearStackingHead"
@@ -98,7 +97,7 @@ class HeadSettings:
             trained = MemberSettings.from_config(plain)
             if trained.replicas != 1:
                 raise ConfigError("model.head.replicas must be 1: a head is a single fit")
-            if trained.only_if != OnlyIf():
+            if trained.only_if:
                 raise ConfigError("model.head.only_if cannot be: a head is for any objects")
             return cls(
                 trained.name,

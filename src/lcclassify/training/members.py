@@ -16,12 +16,12 @@ from lcclassify.training.fit import FitResult
 from lcclassify.training.member_fit import MemberFit
 from lcclassify.training.network_fit import NetworkFit
 from lcclassify.training.seeds import derive_seed
-from lcclassify.training.settings import AUTO_MODE, MODES, AnyMember, TreeSettings
+from lcclassify.training.settings import AUTO_MODE, MODES, OCCASIONS, AnyMember, TreeSettings
 from lcclassify.training.splits import check_folds
 from lcclassify.training.tree_fit import TreeFit
 from lcclassify.training.workers import result_of, run_fits
 
-_FEW: Final = 3_000  # training objects, all of which should be learned from
+_FEW: Final = 3_000  # training objects below which all should be learned from
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -69,24 +69,31 @@ def settled_mode(mode: str, targets: IntArray, folds: int) -> str:
 def members_for(
     members: Sequence[AnyMember], n_objects: int, *, moved: bool
 ) -> tuple[tuple[AnyMember, ...], tuple[str, ...]]:
-    """Return the members that are for so many training objects, and sentences on the others.
+    """Return the members that are for a run's training objects, and sentences on the others.
+
+    Args:
+        members: Of the model, each with what it is for.
+        n_objects: Number of training objects.
+        moved: Whether draws of them are moved to where the objects to be classified are.
 
     Raises:
         ConfigError: None is left.
     """
-    kept = tuple(one for one in members if one.only_if.holds(n_objects, moved=moved))
-    if len(kept) == len(members):
-        return kept, ()
-    drawn = "moved" if moved else "not moved"
+    occasion = "moved" if moved else "few" if n_objects < _FEW else "many"
+    kept = tuple(one for one in members if occasion in (one.only_if or OCCASIONS))
     if not kept:
         raise ConfigError(
-            f"no member of the model is for {n_objects:,} training objects that are {drawn}: "
-            "change or leave out what their only_if says"
+            f"no member of the model is for training objects that are {occasion}: "
+            "change what their only_if says"
         )
+    if len(kept) == len(members):
+        return kept, ()
     left_out = ", ".join(one.name for one in members if one not in kept)
+    why = "draws of training objects are moved"
+    if not moved:
+        why = f"{n_objects:,} training objects, whose draws stay where they are, are {occasion}"
     return kept, (
-        f"Members: {', '.join(one.name for one in kept)}; not for {n_objects:,} training objects "
-        f"that are {drawn}: {left_out}.",
+        f"Members: {', '.join(one.name for one in kept)}, because {why}; not {left_out}.",
     )
 
 

@@ -7,15 +7,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from lcclassify.checks import check_below_one, check_complete, check_fields, check_whole, is_number
+from lcclassify.checks import (
+    check_below_one,
+    check_choice,
+    check_complete,
+    check_fields,
+    check_whole,
+    is_number,
+)
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import PlainConfig
-from lcclassify.training.only_if import OnlyIf
 
 MODES: Final = ("oof", "holdout")  # how the head's training data come about
 AUTO_MODE: Final = "auto"  # one or the other, by the training objects
 SCHEDULES: Final = ("constant", "cosine")
 CHECKPOINTS: Final = ("val/loss", "val/accuracy", "last")
+# What training objects can be like: draws of them are moved to where the objects to be classified
+# are; or they stay, and are few or many.
+OCCASIONS: Final = ("moved", "few", "many")
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,7 @@ class MemberSettings:
         optimizer: Plain configuration of the optimiser.
         fit: Settings of its fits.
         replicas: Fits with different seeds whose probabilities are averaged.
-        only_if: For which training objects it is.
+        only_if: For which of `OCCASIONS` it is; none for all.
     """
 
     name: str
@@ -136,10 +145,10 @@ class MemberSettings:
     optimizer: PlainConfig
     fit: FitSettings
     replicas: int = 1
-    only_if: OnlyIf = field(default_factory=OnlyIf)
+    only_if: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_name_and_replicas(self.name, self.replicas)
+        _check_member(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], name: str | None = None) -> MemberSettings:
@@ -155,7 +164,7 @@ class MemberSettings:
             ("network", "loss", "optimizer", "fit"),
         )
         values["fit"] = FitSettings.from_config(values["fit"])
-        values["only_if"] = OnlyIf.from_config(values.get("only_if"))
+        values["only_if"] = _occasions(values.get("only_if"))
         if name is not None:
             values["name"] = name
         return cls(**values)
@@ -231,17 +240,17 @@ class TreeSettings:
         boosting: How they are grown.
         loss: Plain configuration of the loss: a cross-entropy, its classes weighted or not.
         replicas: Fits with different seeds whose probabilities are averaged.
-        only_if: For which training objects it is.
+        only_if: For which of `OCCASIONS` it is; none for all.
     """
 
     name: str
     boosting: Boosting
     loss: PlainConfig
     replicas: int = 1
-    only_if: OnlyIf = field(default_factory=OnlyIf)
+    only_if: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_name_and_replicas(self.name, self.replicas)
+        _check_member(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], name: str | None = None) -> TreeSettings:
@@ -253,7 +262,7 @@ class TreeSettings:
         values = check_fields("model", config, cls)
         check_complete(f"the model '{name or values.get('name')}'", values, ("boosting", "loss"))
         values["boosting"] = Boosting.from_config(values["boosting"])
-        values["only_if"] = OnlyIf.from_config(values.get("only_if"))
+        values["only_if"] = _occasions(values.get("only_if"))
         if name is not None:
             values["name"] = name
         return cls(**values)
@@ -272,7 +281,20 @@ def member_from_config(config: Mapping[str, Any], name: str | None = None) -> An
     return kind.from_config(config, name)
 
 
-def _check_name_and_replicas(name: object, replicas: object) -> None:
-    check_whole(f"replicas of the model '{name}'", replicas, 1)
+def _occasions(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple) or not value:
+        raise ConfigError(
+            f"only_if must be null or a list of {', '.join(OCCASIONS)}, got {value!r}"
+        )
+    return tuple(str(word) for word in value)
+
+
+def _check_member(member: AnyMember) -> None:
+    name = member.name
+    check_whole(f"replicas of the model '{name}'", member.replicas, 1)
     if not isinstance(name, str) or not name or set(name) & set("/\\ "):
         raise ConfigError(f"a model's name must be a plain word, got '{name}'")
+    for word in member.only_if:
+        check_choice(f"only_if of the model '{name}'", word, OCCASIONS)
