@@ -73,10 +73,14 @@ def test_the_default_draws_and_says_so(tmp_path, run_train, stack_words):
 def test_what_the_data_decided_is_in_both_reports(tmp_path, run_train, stack_words):
     words = [word for word in stack_words if not word.startswith(("augment", "stacking.mode"))]
     words += ["augment=gp", "augment.target=metadata", "augment.steps.elsewhere.untouched=auto"]
-    result = run_train(tmp_path / "run", *words, "stacking.mode=auto", "evaluation.report=true")
-    said = "all draws stay where they are"
-    assert said in (result.folder / "report.txt").read_text()
+    words += ["stacking.mode=auto", "evaluation.report=true", "model.members.bigru.only_if=[many]"]
+    result = run_train(tmp_path / "run", *words)
+    text = (result.folder / "report.txt").read_text()
     page = (result.folder / "report.html").read_text()
-    assert said in page
+    for said in ("all draws stay where they are", "Members: dense, because 90 training objects"):
+        assert said in text
+        assert said in page
+    assert list(result.evaluations) == ["dense", "stack"]
+    assert sorted(path.name for path in (result.folder / "fits").iterdir()) == ["dense", "head"]
     facts = re.sub("<[^>]*>", " ", page)
     assert re.search(r"stacking:?\s+oof\b", facts)
