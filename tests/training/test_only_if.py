@@ -23,38 +23,55 @@ from lcclassify.training.settings import (
 ANY = MemberSettings("any", {}, {}, {}, FitSettings(1, 1))
 MOVED, FEW, MANY = (replace(ANY, name=word, only_if=(word,)) for word in ("moved", "few", "many"))
 STAY = replace(ANY, name="stay", only_if=("few", "many"))
+BLIND = replace(ANY, name="blind", only_if=("few_without_redshift",))
 
 
 @pytest.mark.parametrize(
     ("n_objects", "moved", "names", "said"),
     [
-        (2_999, False, ["any", "few", "stay"], "2,999 .* stay where they are, are few; not moved,"),
+        (2_999, False, ["any", "few", "stay"], "2,999 .* stay, are few; not moved, many, blind"),
         (3_000, False, ["any", "many", "stay"], "3,000 .* are many; not moved, few"),
-        (2_999, True, ["any", "moved"], "draws .* are moved; not few, many, stay"),
-        (3_000, True, ["any", "moved"], "draws .* are moved; not few, many, stay"),
+        (2_999, True, ["any", "moved"], "draws .* are moved; not few, many, stay, blind"),
+        (3_000, True, ["any", "moved"], "draws .* are moved; not few, many, stay, blind"),
     ],
 )
 def test_who_is_trained_follows_from_the_training_objects(n_objects, moved, names, said):
-    kept, sentences = members_for((ANY, MOVED, FEW, MANY, STAY), n_objects, moved=moved)
+    stack = (ANY, MOVED, FEW, MANY, STAY, BLIND)
+    kept, sentences = members_for(stack, n_objects, moved=moved, with_redshift=True)
     assert [member.name for member in kept] == names
     assert len(sentences) == 1
     assert re.match(rf"Members: {', '.join(names)}, because {said}", sentences[0]), sentences
 
 
+def test_few_without_redshift_are_few_as_well():
+    stack = (ANY, MOVED, FEW, MANY, BLIND)
+    for n_objects, moved, names in (
+        (10, False, ["any", "few", "blind"]),
+        (3_000, False, ["any", "many"]),
+        (10, True, ["any", "moved"]),
+    ):
+        kept, (said,) = members_for(stack, n_objects, moved=moved, with_redshift=False)
+        assert [member.name for member in kept] == names
+        assert ("and without redshift" in said) is not moved
+
+
 def test_nothing_is_said_of_a_stack_that_is_for_any_objects():
-    assert members_for((ANY, STAY), 5, moved=False) == ((ANY, STAY), ())
+    assert members_for((ANY, STAY), 5, moved=False, with_redshift=True) == ((ANY, STAY), ())
 
 
 def test_a_stack_of_which_nothing_is_left_is_refused():
     with pytest.raises(ConfigError, match=r"no member .* training objects that are many"):
-        members_for((FEW, MOVED), 9_000, moved=False)
+        members_for((FEW, MOVED), 9_000, moved=False, with_redshift=True)
 
 
 @pytest.mark.parametrize("model", ["dense", "trees"])
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("few", "only_if must be null or a list of moved, few, many, got 'few'"),
+        (
+            "few",
+            "only_if must be null or a list of moved, few, few_without_redshift, many, got 'few'",
+        ),
         ([], "only_if must be null or a list"),
         (3, "only_if must be null or a list"),
         (["fw"], "only_if of the model 'x' cannot be 'fw': did you mean 'few'"),

@@ -193,7 +193,10 @@ def _settled(run: Run, inputs: TrainingInputs, console: Console) -> tuple[Run, T
     plan = run.plan
     trained = inputs.targets[inputs.split.rows("train")]
     moved = is_moved(inputs.stream)
-    members, notes = members_for(plan.members, len(trained), moved=moved)
+    redshift = inputs.representation.redshift
+    members, notes = members_for(
+        plan.members, len(trained), moved=moved, with_redshift=redshift is not None
+    )
     for sentence in notes:
         console.print(f"  {sentence}", highlight=False, soft_wrap=True)
     mode = settled_mode(plan.mode, trained, plan.split.folds)

@@ -67,7 +67,7 @@ def settled_mode(mode: str, targets: IntArray, folds: int) -> str:
 
 
 def members_for(
-    members: Sequence[AnyMember], n_objects: int, *, moved: bool
+    members: Sequence[AnyMember], n_objects: int, *, moved: bool, with_redshift: bool
 ) -> tuple[tuple[AnyMember, ...], tuple[str, ...]]:
     """Return the members that are for a run's training objects, and sentences on the others.
 
@@ -75,12 +75,14 @@ def members_for(
         members: Of the model, each with what it is for.
         n_objects: Number of training objects.
         moved: Whether draws of them are moved to where the objects to be classified are.
+        with_redshift: Whether redshifts are among the inputs.
 
     Raises:
         ConfigError: None is left.
     """
     occasion = "moved" if moved else "few" if n_objects < _FEW else "many"
-    kept = tuple(one for one in members if occasion in (one.only_if or OCCASIONS))
+    found = {occasion, f"{occasion}_without_redshift" if not with_redshift else occasion}
+    kept = tuple(one for one in members if found & set(one.only_if or OCCASIONS))
     if not kept:
         raise ConfigError(
             f"no member of the model is for training objects that are {occasion}: "
@@ -91,7 +93,8 @@ def members_for(
     left_out = ", ".join(one.name for one in members if one not in kept)
     why = "draws of training objects are moved"
     if not moved:
-        why = f"{n_objects:,} training objects, whose draws stay where they are, are {occasion}"
+        blind = "" if with_redshift else " and without redshift"
+        why = f"{n_objects:,} training objects, whose draws stay, are {occasion}{blind}"
     return kept, (
         f"Members: {', '.join(one.name for one in kept)}, because {why}; not {left_out}.",
     )

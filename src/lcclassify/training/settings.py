@@ -23,8 +23,8 @@ AUTO_MODE: Final = "auto"  # one or the other, by the training objects
 SCHEDULES: Final = ("constant", "cosine")
 CHECKPOINTS: Final = ("val/loss", "val/accuracy", "last")
 # What training objects can be like: draws of them are moved to where the objects to be classified
-# are; or they stay, and are few or many.
-OCCASIONS: Final = ("moved", "few", "many")
+# are; or they stay, and are few, without a redshift or in any case, or many.
+OCCASIONS: Final = ("moved", "few", "few_without_redshift", "many")
 
 
 @dataclass(frozen=True)
