@@ -19,12 +19,16 @@ NAMED = (
     "model.members.bigru.fit.epochs=1",
     "model.members.bigru.network.gru_units=[4]",
 )
+ALONE = ("model.members.dense_twin.fit.epochs=1",)
 CURE = "experiment=at_large"  # the survey at large is farther and fainter
 
 
 @pytest.mark.parametrize(
     ("choices", "members"),
-    [((), ["dense", "trees", "stack"]), (NAMED, ["dense", "bigru", "trees", "stack"])],
+    [
+        (ALONE, ["dense", "dense_twin", "trees", "stack"]),
+        (NAMED, ["dense", "bigru", "trees", "stack"]),
+    ],
     ids=["by itself", "a model by its name"],
 )
 def test_a_run_that_needs_no_data(tmp_path, train_command, choices, members):
@@ -36,11 +40,12 @@ def test_a_run_that_needs_no_data(tmp_path, train_command, choices, members):
     assert "150 test objects" in done.stdout
     assert "arXiv:2006.12333" not in done.stdout  # its scores are not beside PLAsTiCC's
     said = "experiment=at_large, as the command chooses no augment"
-    assert done.stdout.startswith(said) is (not choices)
-    if choices:  # before it trains, and in the report
+    alone = choices is ALONE
+    assert done.stdout.startswith(said) is alone
+    if not alone:  # before it trains, and in the report
         assert done.stdout.index(CURE) < done.stdout.index("holdout:")
-    assert (CURE in (tmp_path / "run/report.txt").read_text()) is bool(choices)
-    assert ("objects are moved in redshift" in done.stdout) is (not choices)
+    assert (CURE in (tmp_path / "run/report.txt").read_text()) is not alone
+    assert ("objects are moved in redshift" in done.stdout) is alone
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     assert list(metrics["models"]) == list(metrics["held_out"]) == members
 
@@ -56,7 +61,7 @@ def test_a_run_that_needs_no_data(tmp_path, train_command, choices, members):
     )
     assert (predicted.returncode, predicted.stderr) == (0, "")
     assert "unlike the training objects" in predicted.stdout
-    assert (CURE in predicted.stdout) is bool(choices)
+    assert (CURE in predicted.stdout) is not alone
     table = pl.read_parquet(tmp_path / "out.parquet")
     assert len(table) == 40
     assert "class_99" in table.columns
