@@ -60,7 +60,8 @@ class TrainingInputs:
         targets: ``(N,) int64``, their classes.
         augment: How training objects are drawn anew, or that they are not, being many.
         stream: Draws training objects anew, or None.
-        notes: What was found out on drawing them, in sentences.
+        notes: What follows from the training objects for how they are drawn and what is
+            trained on them, in sentences.
         drawn: What figures show of that, or None.
         redshift: ``(N,)`` the best redshift of each, where one is read to learn from, else NaN.
         account: How the survey was read, in sentences.

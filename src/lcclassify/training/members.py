@@ -81,7 +81,7 @@ def members_for(
         ConfigError: None is left.
     """
     occasion = "moved" if moved else "few" if n_objects < _FEW else "many"
-    found = {occasion, f"{occasion}_without_redshift" if not with_redshift else occasion}
+    found = {occasion} if with_redshift else {occasion, f"{occasion}_without_redshift"}
     kept = tuple(one for one in members if found & set(one.only_if or OCCASIONS))
     if not kept:
         raise ConfigError(
