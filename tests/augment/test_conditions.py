@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from lcclassify.augment.elsewhere import ObserveElsewhere
@@ -117,3 +118,78 @@ def test_cadences_of_all_objects_serve(survey, redshifts, sample_of, redrawn):
 def _times(curves, n):
     rows = slice(curves.bounds[n], curves.bounds[n + 1])
     return curves.mjd[rows], curves.passband[rows]
+
+
+@pytest.mark.parametrize("vets", [True, False])
+def test_noise_is_detected_where_the_survey_detects_it(
+    vets, explosions, stack, sample_of, watch, redrawn
+):
+    """Told by the training objects' own observations from before and after their light."""
+    redshifts = np.full(30, 0.2)
+    near, peaks = explosions(redshifts, seed=5)
+    rng = np.random.default_rng(6)
+    n_dark = 300  # of an object, a season before the explosion
+    mjd = peaks[:, None] - np.sort(rng.uniform(100, 300, (len(peaks), n_dark)))[:, ::-1]
+    parts = []
+    detections = Detections(3.5, 1.0, False)
+    for n in range(len(near)):
+        own = near.take(np.array([n]))
+        flux = np.concatenate([rng.normal(0, 2, n_dark), own.flux])
+        error = np.concatenate([np.full(n_dark, 2.0), own.flux_err])
+        detected = rng.random(len(flux)) < detections.probability(flux, error)
+        if vets:
+            detected[:n_dark] = False
+        band = np.concatenate([np.arange(n_dark) % 4, own.passband])
+        parts.append((np.concatenate([mjd[n], own.mjd]), band, flux, error, detected))
+    curves = stack(parts)
+    cadence = replace(watch(), sky=np.full(len(watch().mjd), 4.0))
+    sample = sample_of(curves, redshifts, detections=detections, cadences=cadence)
+    settings = ObserveElsewhere(spectra="none", shift=0.0)
+    assert settings.fitted(sample).survey.detections.vetted == vets
+    drawn = redrawn(settings, sample, copies=3)
+    curves = drawn.curves
+    early = curves.mjd < 60000 - 150  # long before the light, whatever the stretch
+    assert early.sum() > 10_000
+    expected = detections.probability(curves.flux[early], curves.flux_err[early]).sum()
+    assert expected > 50
+    share = curves.detected[early].sum() / expected
+    assert share < 0.1 if vets else share > 0.7
+
+
+def test_what_is_of_the_sky_comes_with_the_cadence(
+    survey, redshifts, sample_of, change_sample, redrawn
+):
+    sample = sample_of(survey, redshifts, detections=EVERYTHING)
+    place = np.arange(10) + 0.5
+    columns = {"dust": place, "mass": place}
+    lenders = Cadences.of(survey, sample.survey.errors, columns)
+    drawn = replace(sample.drawn, columns={**sample.drawn.columns, "mass": place + 100})
+    sample = change_sample(sample, cadences=lenders, drawn=drawn)
+    settings = ObserveElsewhere(spectra="none", attempts=1, line_of_sight=["dust", "none_such"])
+    found = redrawn(settings, sample, copies=20)
+    np.testing.assert_array_equal(found.columns["mass"], found.sources + 100.5)
+    for n in range(len(found)):
+        times = found.curves.take(np.array([n])).mjd
+        lender = int(found.columns["dust"][n])
+        assert np.isin(times, _times(survey, lender)[0]).all()
+    assert len(np.unique(found.columns["dust"])) == 10
+    assert "none_such" not in found.columns
+
+
+@pytest.mark.parametrize(("n_galaxies", "apart"), [(120, True), (90, False)])
+def test_a_source_in_a_galaxy_is_observed_as_such_sources_are(
+    n_galaxies, apart, redshifts, survey, sample_of, change_sample, watch, redrawn
+):
+    """If there are enough of them: stars lie where dust is."""
+    one = watch()
+    n = n_galaxies + 60
+    photoz = np.where(np.arange(n) < n_galaxies, 0.3, 0.0)
+    cadences = replace(
+        one.take(np.zeros(n, dtype=np.int64)),
+        columns={"photoz": photoz, "dust": np.where(photoz > 0, 0.1, 9.0)},
+    )
+    sample = sample_of(survey, redshifts, detections=EVERYTHING)
+    sample = change_sample(sample, cadences=cadences)
+    settings = ObserveElsewhere(spectra="none", attempts=1, line_of_sight=("dust",))
+    dust = redrawn(settings, sample, copies=40).columns["dust"]
+    assert set(dust.tolist()) == ({0.1} if apart else {0.1, 9.0})

@@ -214,3 +214,39 @@ def test_cadences_are_of_objects_that_were_observed(random_curves):
     np.testing.assert_array_equal(cadences.peak, brightest_times(curves)[[0, 2, 4]])
     expected = errors.sky(curves.passband, curves.flux, curves.flux_err)
     np.testing.assert_array_equal(cadences.sky, expected)
+
+
+@pytest.mark.parametrize(
+    ("found", "n", "vetted"), [(0.0, 5000, True), (1.0, 5000, False), (0.0, 300, False)]
+)
+def test_whether_noise_alone_is_ever_detected(found, n, vetted):
+    """By observations of nothing, if there are enough for some to be expected."""
+    rng = np.random.default_rng(1)
+    flux, error = rng.normal(0, 2, n), np.full(n, 2.0)
+    detections = Detections(3.0, 0.8, False)
+    probability = detections.probability(flux, error)
+    told = detections.with_dark(flux, error, rng.random(n) < found * probability)
+    assert told == replace(detections, vetted=vetted)
+
+
+def test_a_survey_that_vets_detects_what_is_real():
+    plain = Detections(3.0, 0.8, True)
+    true = np.array([0.0, 1.9, -1.9, 2.1, -2.1, 40.0])
+    flux, error = np.array([9.0, 9.0, 9.0, 9.0, -9.0, 40.0]), np.full(6, 2.0)
+    probability = plain.probability(flux, error)
+    assert (probability > 0.9).all()
+    np.testing.assert_array_equal(plain.probability(flux, error, true), probability)
+    vetting = replace(plain, vetted=True)
+    expected = np.where(np.abs(true) > error, probability, 0.0)
+    np.testing.assert_array_equal(vetting.probability(flux, error, true), expected)
+    # Where nobody knows what is real, as of objects that are dimmed, the ratio has to do.
+    np.testing.assert_array_equal(vetting.probability(flux, error), probability)
+
+
+def test_cadences_keep_what_is_told_of_their_objects(random_curves):
+    curves = random_curves([4, 0, 7], n_bands=2)
+    errors = FluxErrors(PHOTONS, SHARE, np.array([1e-3, 1e-3]))
+    cadences = Cadences.of(curves, errors, {"dust": np.array([0.1, 0.2, np.nan])})
+    np.testing.assert_array_equal(cadences.columns["dust"], [0.1, np.nan])
+    taken = cadences.take(np.array([1, 0, 0]))
+    np.testing.assert_array_equal(taken.columns["dust"], [np.nan, 0.1, 0.1])

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lcclassify.augment.elsewhere import Untouched
+from lcclassify.augment.coverage import Untouched
 from lcclassify.augment.light import DropObservations, FluxJitter, Truncate
 from lcclassify.tasks.augment_settings import AugmentSettings
 from lcclassify.tasks.augmenting import settled

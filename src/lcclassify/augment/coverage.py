@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,10 +16,20 @@ from lcclassify.augment.acceptance import (
     place_of,
 )
 from lcclassify.augment.curves import FloatArray
+from lcclassify.augment.drawn import Drawn, Keys
 from lcclassify.augment.steps import Sample
 
 _ALL: Final = 0.95  # share of the target from which nothing needs to be observed elsewhere
 _SHUFFLES: Final = 20  # of two samples, for what they have in common by chance
+
+
+@dataclass(frozen=True)
+class Untouched:
+    """The step of `ObserveElsewhere` where no object is observed elsewhere."""
+
+    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
+        """Return the objects as they are."""
+        return drawn
 
 
 def share_untouched(sample: Sample) -> float:

@@ -17,7 +17,7 @@ from lcclassify import hashing
 from lcclassify.augment.acceptance import Acceptance, place_of
 from lcclassify.augment.aiming import aimed
 from lcclassify.augment.conditions import LEAST_OBSERVATIONS, Conditions
-from lcclassify.augment.coverage import share_untouched
+from lcclassify.augment.coverage import Untouched, share_untouched
 from lcclassify.augment.curves import BoolArray, FloatArray, IntArray, rows_of
 from lcclassify.augment.darkness import plausible
 from lcclassify.augment.drawn import Drawn, Keys, uniform
@@ -32,7 +32,7 @@ from lcclassify.checks import (
     require_positive,
     require_share,
 )
-from lcclassify.cosmology import MAX_REDSHIFT, distance_modulus
+from lcclassify.cosmology import MAX_REDSHIFT
 from lcclassify.errors import ConfigError
 from lcclassify.surveys.options import numbers, words
 
@@ -64,6 +64,7 @@ class ObserveElsewhere:
             draw takes one at random: nobody knows the light beyond what was seen.
         proportionate: Whether new redshifts are such that classes have their proportions at all
             of them, see `lcclassify.augment.proportions`.
+        line_of_sight: Metadata that come with the cadence, being of the place in the sky.
         fainter: Mean and standard deviation of what objects of the Galaxy lose, in
             magnitudes; the absolute value is taken.
         untouched: Share of draws that stay as they are: objects like the training ones are
@@ -85,6 +86,7 @@ class ObserveElsewhere:
     wavelength_scale: float = 600.0
     spectra: str | Sequence[str] = ("shared", "class")
     proportionate: bool = True
+    line_of_sight: Sequence[str] = ("mwebv", "ebv", "ra", "dec", "decl", "gal_l", "gal_b")
     fainter: tuple[float, float] = (0.5, 1.0)
     untouched: float | str = 0.0
     attempts: int = 8
@@ -106,6 +108,8 @@ class ObserveElsewhere:
         for word in spectra:
             check_choice("augment: spectra", word, SPECTRA)
         object.__setattr__(self, "spectra", spectra)
+        sight = words(self.line_of_sight, "augment: line_of_sight")
+        object.__setattr__(self, "line_of_sight", sight)
         fainter = numbers(self.fainter, "augment: fainter")
         if len(fainter) != 2 or fainter[1] < 0:
             raise ConfigError(
@@ -158,14 +162,14 @@ class ObserveElsewhere:
             f"redshift above {NEAREST:g} are dimmed, {int((~enough).sum()):,} with fewer than "
             f"{LEAST_OBSERVATIONS} observations are left as they are."
         )
+        sources = Sources.of(curves, np.where(moves, redshift, 0.0), sample.wavelengths, self.dark)
+        unlit = sources.dark[0] & sources.dark[1] & moves[curves.objects]
         return aimed(
             FittedElsewhere(
                 settings=self,
                 untouched=untouched,
                 processes=processes,
-                sources=Sources.of(
-                    curves, np.where(moves, redshift, 0.0), sample.wavelengths, self.dark
-                ),
+                sources=sources,
                 moves=moves,
                 dims=dims,
                 density=self._density(sample),
@@ -174,7 +178,8 @@ class ObserveElsewhere:
                 acceptances=(None, None),
                 scatter=scatter,
                 photometric=sample.photometric,
-                survey=sample.survey,
+                survey=sample.survey.vetting(curves.select(unlit)),
+                lenders=sample.survey.beyond_the_galaxy(photoz),
             ),
             sample,
         )
@@ -186,15 +191,6 @@ class ObserveElsewhere:
         if self.proportionate:
             return RedshiftDensity.volumetric()
         return RedshiftDensity.of_target(sample.target[0])
-
-
-@dataclass(frozen=True)
-class Untouched:
-    """The step where no object is observed elsewhere."""
-
-    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
-        """Return the objects as they are."""
-        return drawn
 
 
 @dataclass(frozen=True)
@@ -216,6 +212,7 @@ class FittedElsewhere:
         scatter: Of photometric redshifts.
         photometric: Names of columns, as in `Sample`.
         survey: What objects are observed under.
+        lenders: Whose cadences objects have that are moved; None for anyone's.
     """
 
     settings: ObserveElsewhere
@@ -231,6 +228,7 @@ class FittedElsewhere:
     scatter: PhotometricScatter
     photometric: tuple[str | None, str | None, str | None]
     survey: Conditions
+    lenders: IntArray | None
 
     def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
         """Return every object observed elsewhere, see `ObserveElsewhere.attempts`."""
@@ -289,7 +287,7 @@ class FittedElsewhere:
         sources = drawn.sources
         own, new = self.sources.redshift[sources], self.new_redshifts(sources, keys, attempt)
         stretch = (1 + new) / (1 + own)
-        lent = self.survey.lent(keys, attempt)
+        lent = self.survey.lent(keys, attempt, self.lenders)
         # The source's time of every observation, its best one being there where the other
         # object was at its best.
         days = self.settings.shift * (2 * uniform(keys, "peak", attempt) - 1)
@@ -324,19 +322,10 @@ class FittedElsewhere:
         curves = self.survey.observed(
             bounds, lent.mjd[known], passband, true, lent.sky[known], keys, attempt
         )
-        columns = dict(drawn.columns)
-        photoz, error, modulus = self.photometric
-        if photoz is not None:
-            photometric, reported = self.scatter.drawn(new, uniform(keys, "photoz", attempt))
-            was_known = np.isfinite(columns[photoz])
-            columns[photoz] = np.where(was_known, photometric, columns[photoz])
-            if error is not None:
-                both = np.isfinite(columns[error]) & np.isfinite(reported)
-                columns[error] = np.where(both, reported, columns[error])
-            if modulus is not None:
-                columns[modulus] = np.where(
-                    np.isfinite(columns[modulus]), distance_modulus(columns[photoz]), np.nan
-                )
+        sight = [name for name in self.settings.line_of_sight if name in lent.columns]
+        columns = {**drawn.columns, **{name: lent.columns[name] for name in sight}}
+        lot = uniform(keys, "photoz", attempt)
+        columns |= self.scatter.columns(drawn.columns, self.photometric, new, lot)
         return replace(drawn, curves=curves, columns=columns)
 
     def _dimmed(self, drawn: Drawn, keys: Keys, attempt: int) -> Drawn:

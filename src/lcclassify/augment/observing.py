@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from lcclassify.augment.curves import BoolArray, Curves, FloatArray, IntArray, r
 _MOST_ROWS: Final = 200_000  # of which detections are fitted
 _LEAST_OF_GROUP: Final = 5
 _ENOUGH_ROWS: Final = 500
+_VETTED: Final = 0.5  # of the detections that noise alone would be
 _DARKEST: Final = 0.25  # of the lowest tenth's variance; below it a sky would be a fault
 
 
@@ -110,11 +112,13 @@ class Detections:
         half: Ratio at which half of the observations are detected.
         width: Width of the rise; a sharp limit has a tiny one.
         of_either_sign: Whether negative fluxes are detected as well.
+        vetted: Whether noise alone is never one, however high its ratio.
     """
 
     half: float
     width: float
     of_either_sign: bool
+    vetted: bool = False
 
     @classmethod
     def fitted(cls, curves: Curves) -> Self:
@@ -131,11 +135,25 @@ class Detections:
         _, shape, of_either_sign = min(fits, key=lambda fit: fit[0])
         return cls(*shape, of_either_sign)
 
-    def probability(self, flux: FloatArray, flux_err: FloatArray) -> FloatArray:
+    def with_dark(self, flux: FloatArray, flux_err: FloatArray, detected: BoolArray) -> Self:
+        """Return the same for a survey whose observations of nothing, ``(D,)``, are known.
+
+        Where far fewer of them are detected than those of something with the same ratios are,
+        the survey vets its detections.
+        """
+        expected = replace(self, vetted=False).probability(flux, flux_err).sum()
+        few = detected.sum() < _VETTED * expected
+        return replace(self, vetted=bool(few and expected >= _LEAST_OF_GROUP))
+
+    def probability(
+        self, flux: FloatArray, flux_err: FloatArray, true_flux: FloatArray | None = None
+    ) -> FloatArray:
         """Return the probability of a detection, ``(M,)``."""
         snr = flux / flux_err
         values = np.abs(snr) if self.of_either_sign else snr
         found: FloatArray = ndtr((values - self.half) / self.width)
+        if self.vetted and true_flux is not None:
+            found = np.where(np.abs(true_flux) > flux_err, found, 0.0)
         return found
 
 
@@ -193,6 +211,7 @@ class Cadences:
         passband: ``(R,)``.
         sky: ``(R,)`` variance without the object's flux.
         peak: ``(D,)`` time at which the object was seen best.
+        columns: Metadata of the objects by name, ``(D,)`` each.
     """
 
     bounds: IntArray
@@ -200,6 +219,7 @@ class Cadences:
     passband: NDArray[np.uint8]
     sky: FloatArray
     peak: FloatArray
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.peak)
@@ -214,11 +234,16 @@ class Cadences:
             passband=self.passband[rows],
             sky=self.sky[rows],
             peak=self.peak[objects],
+            columns={name: values[objects] for name, values in self.columns.items()},
         )
 
     @classmethod
-    def of(cls, curves: Curves, errors: FluxErrors) -> Self:
-        """Return the cadences of the objects that have observations."""
-        seen = curves.take(np.flatnonzero(curves.counts > 0))
+    def of(
+        cls, curves: Curves, errors: FluxErrors, columns: Mapping[str, FloatArray] | None = None
+    ) -> Self:
+        """Return the cadences of the objects that have observations, with their metadata."""
+        rows = np.flatnonzero(curves.counts > 0)
+        seen = curves.take(rows)
         sky = errors.sky(seen.passband, seen.flux, seen.flux_err)
-        return cls(seen.bounds, seen.mjd, seen.passband, sky, brightest_times(seen))
+        own = {name: values[rows] for name, values in (columns or {}).items()}
+        return cls(seen.bounds, seen.mjd, seen.passband, sky, brightest_times(seen), own)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
 
 from lcclassify.augment.curves import FloatArray, IntArray
-from lcclassify.cosmology import MAX_REDSHIFT, luminosity_distance
+from lcclassify.cosmology import MAX_REDSHIFT, distance_modulus, luminosity_distance
 
 NEAREST: Final = 0.001  # below it motions decide the redshift, not distances
 _GRID: Final = np.linspace(0.0, MAX_REDSHIFT, 1201)
@@ -175,3 +176,31 @@ class PhotometricScatter:
         # What falls below zero is turned back.
         photometric = np.abs(redshift + self.deviation[donor] * stretch)
         return np.maximum(photometric, NEAREST), self.error[donor] * stretch
+
+    def columns(
+        self,
+        columns: Mapping[str, FloatArray],
+        names: tuple[str | None, str | None, str | None],
+        redshift: FloatArray,
+        lot: FloatArray,
+    ) -> dict[str, FloatArray]:
+        """Return what a catalogue says of objects at other redshifts, where it said something.
+
+        Args:
+            columns: Their metadata, ``(n,)`` each.
+            names: Of the photometric redshift, its error and the distance modulus, or None.
+            redshift: ``(n,)`` true ones.
+            lot: ``(n,)`` numbers between 0 and 1.
+        """
+        photoz, error, modulus = names
+        if photoz is None:
+            return {}
+        photometric, reported = self.drawn(redshift, lot)
+        found = {photoz: np.where(np.isfinite(columns[photoz]), photometric, columns[photoz])}
+        if error is not None:
+            both = np.isfinite(columns[error]) & np.isfinite(reported)
+            found[error] = np.where(both, reported, columns[error])
+        if modulus is not None:
+            known = np.isfinite(columns[modulus])
+            found[modulus] = np.where(known, distance_modulus(found[photoz]), np.nan)
+        return found

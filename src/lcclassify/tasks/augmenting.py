@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from lcclassify.augment.augmenter import Augmenter, as_drawn
 from lcclassify.augment.conditions import Conditions
+from lcclassify.augment.coverage import Untouched
 from lcclassify.augment.curves import Curves
-from lcclassify.augment.elsewhere import FittedElsewhere, Untouched
+from lcclassify.augment.elsewhere import FittedElsewhere
 from lcclassify.augment.light import DropObservations, FluxJitter
 from lcclassify.augment.observing import Cadences, Detections, FluxErrors, highest_ratios
 from lcclassify.augment.steps import Sample
@@ -115,7 +116,11 @@ def make_stream(
         survey=Conditions(
             errors=errors,
             detections=Detections.fitted(seen),
-            cadences=Cadences.of(everything.take(lenders), errors),
+            cadences=Cadences.of(
+                everything.take(lenders),
+                errors,
+                {name: _column(curves.objects, name)[lenders] for name in curves.metadata_columns},
+            ),
             # A survey's own trigger: what hardly any of its objects lack, two at most.
             least_detections=int(min(2, np.quantile(detections, 0.02))),
             n_bands=n_bands,
