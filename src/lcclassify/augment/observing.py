@@ -141,7 +141,7 @@ class Detections:
         Where far fewer of them are detected than those of something with the same ratios are,
         the survey vets its detections.
         """
-        expected = replace(self, vetted=False).probability(flux, flux_err).sum()
+        expected = self.probability(flux, flux_err).sum()
         few = detected.sum() < _VETTED * expected
         return replace(self, vetted=bool(few and expected >= _LEAST_OF_GROUP))
 
