@@ -74,7 +74,11 @@ def score(name: str, words: list[str], seed: int, options: argparse.Namespace) -
         split = options.folder / "splits.parquet"
         command = [
             *(sys.executable, str(Path(__file__).parents[1] / "train.py")),
-            *("experiment=snphotcc_half", f"survey.root={Path(options.root).absolute()}"),
+            *(
+                "survey=snphotcc",
+                "split.test_fraction=0.5",
+                f"survey.root={Path(options.root).absolute()}",
+            ),
             *("model=bigru", "model.fit.checkpoint=last", f"seed={seed}"),
             *("stacking.mode=holdout", f"split.validation_fraction={options.held_out}"),
             *("evaluation.test=false", "evaluation.figures=false", "tensorboard=false"),

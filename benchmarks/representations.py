@@ -62,7 +62,11 @@ def score(words: list[str], options: argparse.Namespace) -> tuple[float, float, 
         run = Path(folder) / "run"
         command = [
             *(sys.executable, str(Path(__file__).parents[1] / "train.py")),
-            *("experiment=snphotcc_half", f"survey.root={Path(options.root).absolute()}"),
+            *(
+                "survey=snphotcc",
+                "split.test_fraction=0.5",
+                f"survey.root={Path(options.root).absolute()}",
+            ),
             *("model=bigru", f"model.fit.epochs={options.epochs}", f"seed={options.seed}"),
             *(f"split.folds={options.folds}", "evaluation.figures=false", "tensorboard=false"),
             *(f"paths.output_dir={run}", *words),

@@ -13,7 +13,8 @@ that does nothing but keep one core busy runs beside every second one of the run
     python benchmarks/training.py
     python benchmarks/training.py --ways before now --before ../release
     python benchmarks/training.py --busy --ways now
-    python benchmarks/training.py -- experiment=snphotcc_half survey.root=../shared/data/snphotcc
+    python benchmarks/training.py -- \
+        model=stack survey=snphotcc survey.root=../shared/data/snphotcc split.test_fraction=0.5
 """
 
 from __future__ import annotations

@@ -253,7 +253,7 @@ def test_all_of_the_optional_parts(make_synthetic, supernovae):
     assert expected <= set(page.values("href"))
     said = " ".join(" ".join(page.texts).split())
     for words in (
-        "0.6124 to 0.8124", "90.0%", "91.2%", "87.6%", "0.5124 to 0.9124", "1.31", "SN II",
+        "0.6124\u20130.8124", "90.0%", "91.2%", "87.6%", "0.5124\u20130.9124", "1.31", "SN II",
         "It is fainter.", "22.25",
         "AUC of 0.875", "70.0% (65.0% to 75.0%)", "Unlike the training set.", "Epoch kept: 2.",
         "is worse than that of net alone", "net alone has a lower log-loss than the stack, by",

@@ -286,7 +286,7 @@ def test_the_best_of_each_column_is_marked_if_there_are_several():
     assert [cell.best for cell in accuracy] == [True, False, True]
     assert [cell.best for cell in log_loss] == [False, True, False]
     assert {(cell.text, cell.best, cell.why) for cell in auc} == {(DASH, False, "one class")}
-    assert [cell.note for cell in accuracy] == ["", "0.4500 to 0.5500", ""]
+    assert [cell.note for cell in accuracy] == ["", "0.4500\u20130.5500", ""]
     assert [row[0].best for row in table.rows] == [False] * 3
     assert table.note.endswith("without objects: b.")
     alone = models_table({"one": models["one"]}, "")
@@ -299,7 +299,7 @@ def test_a_class_has_its_objects_its_predictions_and_bars():
     assert [a[name].text for name in ("class", "objects", "predicted")] == ["a A", "1,234", "925"]
     assert [b[name].text for name in ("class", "objects", "predicted")] == ["b B", "0", "309"]
     recall = a["recall"]
-    assert (recall.text, recall.bar, recall.note) == ("0.7500", 0.75, "0.7000 to 0.8000")
+    assert (recall.text, recall.bar, recall.note) == ("0.7500", 0.75, "0.7000\u20130.8000")
     assert (b["recall"].text, b["recall"].bar, b["recall"].note) == (DASH, None, "")
     assert a["ROC AUC"].bar is None
 

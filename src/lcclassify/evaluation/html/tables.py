@@ -164,7 +164,7 @@ def bar_table(
 
 def _ends(intervals: Mapping[str, Any] | None, metric: str) -> str:
     ends = (intervals or {}).get(metric)
-    return f"{ends[0]:.4f}–{ends[1]:.4f}" if ends else ""
+    return f"{ends[0]:.4f}\u2013{ends[1]:.4f}" if ends else ""
 
 
 def _header(text: str) -> str:
