@@ -85,8 +85,10 @@ def test_what_is_missing_is_a_difference():
         for one in differences(training, counted(training, without), COMPARED)
     }
     assert found["redshift"].distance == pytest.approx(0.35)
+    assert found["redshift"].sentence() == ("redshift: 35 % have none, 0 % of the training objects")
     nothing = differences(training, counted(training, np.full((5, 3), np.nan)), COMPARED)
     assert all(one.distance == 1 for one in nothing)
+    assert "100 % have none" in str(nothing[0].sentence())
 
 
 def test_through_a_bundle():

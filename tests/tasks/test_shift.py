@@ -24,6 +24,8 @@ def shift(distance, **others):
         above=0.0,
         distance=distance,
         median=0.1,
+        undefined=0.0,
+        undefined_before=0.0,
     )
     return Shift([difference], None, **others)
 

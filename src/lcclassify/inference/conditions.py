@@ -169,6 +169,8 @@ class Difference:
         distance: Largest difference of the cumulated distributions (Kolmogorov-Smirnov),
             as far as 41 quantiles tell it; of undefined values where that is more.
         median: Of the classified objects, as a share of training objects below it.
+        undefined: Share of the objects without a value.
+        undefined_before: Share of the training objects without one.
     """
 
     quantity: Quantity
@@ -176,6 +178,8 @@ class Difference:
     above: float
     distance: float
     median: float
+    undefined: float
+    undefined_before: float
 
     def sentence(self) -> str | None:
         """Return what an astronomer should know, or None if it is nothing."""
@@ -184,7 +188,13 @@ class Difference:
             for share, word in ((self.below, self.quantity.low), (self.above, self.quantity.high))
             if share >= _TOLD
         ]
-        if not parts and self.distance >= _OTHER:
+        missing = abs(self.undefined - self.undefined_before)
+        if missing >= max(_OTHER, self.distance):
+            parts.append(
+                f"{100 * self.undefined:.0f} % have none, "
+                f"{100 * self.undefined_before:.0f} % of the training objects"
+            )
+        elif not parts and self.distance >= _OTHER:
             word = self.quantity.low if self.median < 0.5 else self.quantity.high
             share = self.median if self.median < 0.5 else 1 - self.median
             parts = [f"half are {word} than {100 * (1 - share):.0f} % of the training objects"]
@@ -206,11 +216,12 @@ def differences(
     found = []
     for name, counted in counts.items():
         edges = training.quantiles[name]
-        total, undefined = sum(counted), counted[-1]
-        defined = total - undefined
+        total = sum(counted)
+        defined = total - counted[-1]
         if total == 0 or name not in compared:
             continue
-        distance = abs(undefined / total - training.undefined[name])
+        undefined = counted[-1] / total
+        distance = abs(undefined - training.undefined[name])
         below = above = 0.0
         median = 0.5
         if defined and len(edges):
@@ -222,7 +233,11 @@ def differences(
             distance = max(distance, float(np.abs(cumulated - expected).max()))
             below, above = counted[0] / total, counted[-2] / total
             median = float(np.interp(0.5, np.maximum.accumulate(cumulated), _QUANTILES))
-        found.append(Difference(compared[name], below, above, distance, median))
+        found.append(
+            Difference(
+                compared[name], below, above, distance, median, undefined, training.undefined[name]
+            )
+        )
     return sorted(found, key=lambda one: -max(one.distance, one.below + one.above))
 
 

@@ -119,6 +119,7 @@ class Shift:
                     "distance": one.distance,
                     "below_training": one.below,
                     "above_training": one.above,
+                    "missing": one.undefined,
                 }
                 for one in self.differences
             ],

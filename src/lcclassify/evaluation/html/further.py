@@ -15,6 +15,7 @@ _SHIFTED: Final = {
     "distance": "distance of distributions, 0 to 1",
     "below_training": "share below all training objects",
     "above_training": "share above all training objects",
+    "missing": "share without a value",
 }
 
 ADVICE: Final = (
