@@ -1,0 +1,81 @@
+"""Metadata that objects to be classified lack, though the training objects have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from lcclassify.augment.curves import FloatArray
+from lcclassify.augment.drawn import Drawn, Keys, uniform
+from lcclassify.augment.steps import Sample
+from lcclassify.checks import require_share
+
+_FEWEST: Final = 0.01  # share of draws for which nothing is done
+
+
+@dataclass(frozen=True)
+class LoseMetadata:
+    """Takes metadata from draws until they lack them as often as the objects to be classified.
+
+    A classifier that always had a photometric redshift does not know what to make of an object
+    without one. Its error and distance modulus go with it.
+
+    Attributes:
+        least: Share of the draws that lose each in any case.
+    """
+
+    least: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_share(**{"augment: least": self.least})
+
+    def fitted(self, sample: Sample) -> LosesMetadata:
+        """Return the step with the probabilities of the columns; none without a target."""
+        photoz, *others = sample.photometric
+        with_it = tuple(name for name in others if name is not None)
+        survey = sample.survey.cadences.columns
+        found = {}
+        for name, values in sample.drawn.columns.items():
+            if name in with_it or name not in survey:
+                continue
+            had, wanted = 1 - _missing(values), _missing(survey[name])
+            # Of those that have a value some lose it.
+            probability = max(1 - (1 - wanted) / had, self.least) if had > 0 else 0.0
+            if probability >= _FEWEST:
+                found[name] = probability
+        if found:
+            listed = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found.items())
+            sample.notes.append(
+                f"Of the draws that have metadata so many lose them: {listed}, as the objects to "
+                "be classified lack them."
+            )
+        return LosesMetadata(found, {photoz: with_it} if photoz in found else {})
+
+
+@dataclass(frozen=True)
+class LosesMetadata:
+    """What `LoseMetadata` knows of a survey.
+
+    Attributes:
+        probability: By column, of a draw that has a value to lose it.
+        with_it: Further columns that are lost with one.
+    """
+
+    probability: Mapping[str, float] = field(default_factory=dict)
+    with_it: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def apply(self, drawn: Drawn, keys: Keys) -> Drawn:
+        """Return the objects, some without some metadata."""
+        columns = dict(drawn.columns)
+        for name, probability in self.probability.items():
+            lost = uniform(keys, f"{name} lost") < probability
+            for column in (name, *self.with_it.get(name, ())):
+                columns[column] = np.where(lost, np.nan, columns[column])
+        return replace(drawn, columns=columns)
+
+
+def _missing(values: FloatArray) -> float:
+    return float(np.mean(~np.isfinite(values))) if len(values) else 1.0
