@@ -146,3 +146,14 @@ def test_what_python_alone_takes_for_a_number_is_none(tmp_path: Path, word: str)
     (tmp_path / "a.DAT").write_text(text(photoz=word), encoding="utf-8")
     with pytest.raises(DataError, match="'HOSTGAL_PHOTOZ:' must hold a number, got"):
         survey(tmp_path, metadata={"photoz": "HOSTGAL_PHOTOZ"}).read()
+
+
+def test_fluxes_of_another_zeropoint_become_those_of_the_usual_one(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_text(text(7).replace("NVAR", "ZP_FLUXCAL: 31.4\nNVAR"))
+    (tmp_path / "b.dat").write_text(text(8).replace("NVAR", "ZP_FLUXCAL: 27.50\nNVAR"))
+    nano, usual = [row[3:5] for row in flat(survey(tmp_path).read())][::2]
+    assert usual == (10.5, 1.0)
+    assert nano == pytest.approx((10.5 / 10**1.56, 1 / 10**1.56))
+    (tmp_path / "a.dat").write_text(text(7).replace("NVAR", "ZP_FLUXCAL: AB\nNVAR"))
+    with pytest.raises(DataError, match=r"a\.dat: 'ZP_FLUXCAL:' must hold a number, got 'AB'"):
+        survey(tmp_path).read()

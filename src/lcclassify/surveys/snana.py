@@ -21,7 +21,7 @@ from lcclassify.surveys.base import MemorySurvey, from_snr
 from lcclassify.surveys.canonical import DETECTION_SNR
 from lcclassify.surveys.labels import of_no_object
 from lcclassify.surveys.report import counted
-from lcclassify.surveys.snana_files import HEAD, N_OBS, PHOTFLAG, WHERE
+from lcclassify.surveys.snana_files import HEAD, N_OBS, PHOTFLAG, WHERE, ZEROPOINT
 from lcclassify.surveys.snana_fits import read_pair
 from lcclassify.surveys.snana_text import read_texts
 from lcclassify.tables.ids import cast_ids, common_type
@@ -29,7 +29,6 @@ from lcclassify.terminal import tracked
 
 OTHERS: Final = "*"  # key of class_map for all types without one
 _MEMBERS: Final = 21_319  # files of SNPhotCC, to estimate the time left of an archive
-ZEROPOINT: Final = 27.5  # FLUXCAL = 10 ** (-0.4 mag + 11)
 
 
 class SnanaSurvey(MemorySurvey):

@@ -26,6 +26,9 @@ N_OBS: Final = "n_obs"
 WHERE: Final = "where"  # file, and row where it holds several objects
 PHOTFLAG: Final = "photflag"
 
+ZEROPOINT: Final = 27.5  # FLUXCAL = 10 ** (-0.4 mag + 11), unless a header says otherwise
+ZP_KEY: Final = "ZP_FLUXCAL"  # of the header: the zero-point of its object's FLUXCAL
+
 # Name in the files and kind of the columns of observations; all but PHOTFLAG must be there.
 COLUMNS: Final[Mapping[str, tuple[str, type[str | float | int]]]] = {
     MJD: ("MJD", float),
@@ -101,6 +104,13 @@ def contents(files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
             kind = "gzip" if _TEXT.search(file.name) else "tar"
             reason = str(fault).split(":\n")[0]  # tarfile lists every format it tried
             raise DataError(f"{file} is truncated or not a {kind} archive: {reason}") from fault
+
+
+def flux_factor(zeropoint: float) -> float:
+    """Return what brings FLUXCAL of a zero-point to the usual one; 1 where none is stated."""
+    if not zeropoint > 0:  # NaN, or a number that marks what is missing
+        return 1.0
+    return float(10 ** (0.4 * (ZEROPOINT - round(zeropoint, 4))))  # files hold single precision
 
 
 def ignored(content: bytes, where: str) -> list[Ignored]:

@@ -11,9 +11,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lcclassify.errors import DataError, did_you_mean
-from lcclassify.schema import MJD, OBJECT_ID, PASSBAND
+from lcclassify.schema import FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND
 from lcclassify.surveys.report import counted
-from lcclassify.surveys.snana_files import COLUMNS, N_OBS, PHOTFLAG, SYNONYMS, WHERE, photometry_of
+from lcclassify.surveys.snana_files import (
+    COLUMNS,
+    N_OBS,
+    PHOTFLAG,
+    SYNONYMS,
+    WHERE,
+    ZP_KEY,
+    flux_factor,
+    photometry_of,
+)
 from lcclassify.tables.astropyfile import read_astropy, undamaged
 
 _END: Final = -777  # MJD of the row that SNANA writes behind each light curve
@@ -34,9 +43,9 @@ def read_pair(
         DataError: If a file is damaged, lacks a column or contradicts the other.
     """
     texts = [OBJECT_ID, *filter(None, [label])]
-    keys = (*texts[1:], *numbers, _FIRST, _LAST)
+    keys = (*texts[1:], *numbers, _FIRST, _LAST, ZP_KEY)
     names = {OBJECT_ID: "SNID", N_OBS: "NOBS", **dict(zip(keys, keys, strict=True))}
-    optional = (N_OBS, *(key for key, must in numbers.items() if not must))
+    optional = (N_OBS, ZP_KEY, *(key for key, must in numbers.items() if not must))
     objects = _columns(head, names, texts, optional)
     phot = photometry_of(head)
     names = {new: name for new, (name, _) in COLUMNS.items()}
@@ -48,8 +57,12 @@ def read_pair(
     taken, objects[N_OBS] = _rows_of(objects, rows[MJD], places, phot)
     left = len(rows[MJD]) - len(taken) - int((np.delete(rows[MJD], taken) == _END).sum())
     said = counted(left, "observation", "observations")
+    rows = {name: values[taken] for name, values in rows.items()}
+    if ZP_KEY in objects:
+        factors = [flux_factor(zeropoint) for zeropoint in objects[ZP_KEY]]
+        rows |= {name: rows[name] * np.repeat(factors, objects[N_OBS]) for name in (FLUX, FLUX_ERR)}
     return (
-        pl.DataFrame({name: values[taken] for name, values in rows.items()}),
+        pl.DataFrame(rows),
         pl.DataFrame({**objects, WHERE: places}).drop(_FIRST, _LAST),
         [f"{said} of {phot.name} left out: of no object of {head.name}."] if left else [],
     )

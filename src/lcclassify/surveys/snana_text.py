@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from lcclassify.errors import DataError
-from lcclassify.schema import MJD, OBJECT_ID
+from lcclassify.schema import FLUX, FLUX_ERR, MJD, OBJECT_ID
 from lcclassify.surveys.options import plain_number
 from lcclassify.surveys.snana_files import (
     COLUMNS,
@@ -18,7 +18,9 @@ from lcclassify.surveys.snana_files import (
     PHOTFLAG,
     SYNONYMS,
     WHERE,
+    ZP_KEY,
     Ignored,
+    flux_factor,
     ignored,
 )
 
@@ -58,6 +60,9 @@ def read_texts(
         if label is not None:
             words = _words(header, label)
             row[label] = " ".join(words if label in _SENTENCES else words[:1]) or None
+        if header.get(ZP_KEY):
+            factor = flux_factor(_number(header, ZP_KEY, where))
+            columns |= {name: [factor * one for one in columns[name]] for name in (FLUX, FLUX_ERR)}
         rows.append(row | {WHERE: where, N_OBS: len(columns[MJD])})
         for name, column in values.items():
             column += columns.get(name, [None] * len(columns[MJD]))
