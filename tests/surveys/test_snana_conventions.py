@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lcclassify.errors import DataError
 from lcclassify.surveys.base import SurveyData
 from lcclassify.surveys.snana import SnanaSurvey
 
@@ -42,3 +43,22 @@ def test_fluxes_of_another_zeropoint_become_those_of_the_usual_one(
     assert found[2:] == expected[2:]
     for row, usual in zip(found[:2], expected[:2], strict=True):
         assert row[3:5] == pytest.approx(usual[3:5], rel=1e-6)
+
+
+def test_letters_of_filters_are_not_taken_for_the_filters(tmp_path: Path, snana_pair: Any) -> None:
+    names = ["CSP-g/b", "CSP-r/g", "CFA3K-V/r"]
+    curve = [(57000.0 + day, name, 5.0, 2.0) for day, name in enumerate(names)]
+    snana_pair(tmp_path, "V", {"SNID": [1], "SNTYPE": [1]}, [curve])
+
+    def bands(*passbands: str, **aliases: str) -> list[str]:
+        read = survey(tmp_path, passbands=passbands, passband_aliases=aliases).read()
+        return [passbands[row[2]] for row in flat(read)]
+
+    assert bands("g", "r", "V") == ["g", "r", "V"]
+    assert bands("b", "g", "r") == ["b", "g", "r"]
+    assert bands(*names) == names
+    assert bands("g", "r", "i", **{"CFA3K-V/r": "i"}) == ["g", "r", "i"]
+    with pytest.raises(DataError, match="unknown passband 'C"):
+        bands("g", "r", "i")
+    with pytest.raises(DataError, match=r"'CFA3K-V/r' .* may mean V or r: .*passband_aliases"):
+        bands("g", "r", "V", "b")

@@ -40,7 +40,7 @@ class SnanaSurvey(MemorySurvey):
     Args:
         root: A version's folder, a folder of versions, or an archive of text files.
         passbands: The passbands in order: the last character or the part behind a dash of the
-            names in the files (``DES-g``), or the names themselves.
+            names in the files (``DES-g``), or the names themselves; of ``CSP-g/b`` g or b.
         version: Name of the only version to read; None reads all that are found.
         passband_aliases: Other spellings of passbands and what they mean.
         wavelengths: Effective wavelength of each passband in nanometres.
@@ -171,15 +171,35 @@ class SnanaSurvey(MemorySurvey):
                 )
             detected = (pl.col(PHOTFLAG) & self.photflag) != 0
             observations = observations.with_columns(detected.alias(DETECTED))
-        words = {word: self._passband(word) for word in observations[PASSBAND].unique()}
+        words = self._bands(observations[PASSBAND].unique().sort().to_list())
         observations = observations.with_columns(pl.col(PASSBAND).replace(words))
         return observations, tables["objects"], tables["messages"]["message"].to_list()
 
-    def _passband(self, word: str) -> str:
-        for form in (word, word.rpartition("-")[2], word[-1:]):
-            if form in self.aliases or form in self.passbands.names:
-                return self.aliases.get(form, form)
-        return word  # `canonicalise` names an object with it
+    def _bands(self, words: list[str]) -> dict[str, str]:
+        """Return the passband of each name in the files; `canonicalise` refuses what is none.
+
+        Of ``CSP-g/b`` all names are known by the filter, g, or all by the file's letter for it,
+        b: among letters for many filters g may well stand for another one.
+        """
+        known = {
+            name: self.aliases.get(name, name) for name in (*self.passbands.names, *self.aliases)
+        }
+        behind = {word: word.rpartition("-")[2] for word in words}
+        of_file = [word for word in words if "/" in word and not {word, behind[word]} & {*known}]
+        filters = {word: word.partition("/")[0].rpartition("-")[2] for word in of_file}
+        letters = {word: word.rpartition("/")[2] for word in of_file}
+        ways = [way for way in (filters, letters) if known.keys() >= {*way.values()}]
+        for word in of_file:
+            if len(meant := {known[way[word]] for way in ways}) > 1:
+                raise DataError(
+                    f"passband '{word}' under {self.root} may mean {' or '.join(sorted(meant))}: "
+                    "survey.passband_aliases must say which"
+                )
+        found = ways[0] if ways else {word: word for word in of_file}
+        for word in {*words} - {*of_file}:
+            forms = (word, behind[word], word[-1:])
+            found[word] = next((form for form in forms if form in known), word)
+        return {word: known.get(form, form) for word, form in found.items()}
 
     def _types(self, objects: pl.DataFrame) -> pl.Series:
         """Return the type of each object in words, null where it has none."""
