@@ -62,3 +62,40 @@ def test_letters_of_filters_are_not_taken_for_the_filters(tmp_path: Path, snana_
         bands("g", "r", "i")
     with pytest.raises(DataError, match=r"'CFA3K-V/r' .* may mean V or r: .*passband_aliases"):
         bands("g", "r", "V", "b")
+
+
+def test_what_macos_puts_beside_files_is_none_of_them(tmp_path: Path, snana_pair: Any) -> None:
+    folder = tmp_path / "V"
+    snana_pair(folder, "V", HEAD, CURVES)
+    (folder / "V.LIST").write_text("V_HEAD.FITS\n")
+    expected = flat(survey(tmp_path).read())
+    for file in [*folder.iterdir(), folder, tmp_path / "V.tar.gz"]:
+        file.with_name(f"._{file.name}").write_bytes(b"\0\5\x16\7\0\2")
+    assert flat(survey(tmp_path).read()) == expected
+    (folder / "V.LIST").unlink()
+    assert flat(survey(tmp_path).read()) == expected
+
+
+def test_a_head_file_alone_stands_for_its_pair(tmp_path: Path, snana_pair: Any) -> None:
+    snana_pair(tmp_path, "V", HEAD, CURVES)
+    snana_pair(tmp_path, "W", {**HEAD, "SNID": [1, 2, 3]}, CURVES)
+    (tmp_path / "V.IGNORE").write_text("IGNORE: 7\n")
+    one = survey(tmp_path / "V_HEAD.FITS", cache_dir=tmp_path / "cache")
+    assert one.read().light_curves.objects["object_id"].to_list() == [11, 300]
+    before = one.fingerprint()
+    for file in tmp_path.glob("V_*"):
+        file.unlink()
+    snana_pair(tmp_path, "V", HEAD, [*CURVES[:2], [(*row[:2], 5.0, 1.0) for row in CURVES[2]]])
+    assert one.fingerprint() != before
+    assert [row[3] for row in flat(one.read())] == [20.0, 5.0, 5.0, 5.0]
+
+
+def test_redshifts_by_the_name_of_another_age(tmp_path: Path, snana_pair: Any) -> None:
+    for old, new in (("REDSHIFT_CMB", "REDSHIFT_FINAL"), ("REDSHIFT_FINAL", "REDSHIFT_CMB")):
+        snana_pair(tmp_path / old, "V", {**HEAD, old: [0.5, -9.0, 1.5]}, CURVES)
+        objects = survey(tmp_path / old, metadata={"z": new}).read().light_curves.objects
+        assert objects["z"].to_list() == [0.5, None, 1.5]
+    both = {"REDSHIFT_CMB": [0.5, 0.25, 1.5], "REDSHIFT_FINAL": [0.0, 0.0, 0.0]}
+    snana_pair(tmp_path / "both", "V", {**HEAD, **both}, CURVES)
+    objects = survey(tmp_path / "both", metadata={"z": "REDSHIFT_CMB"}).read().light_curves.objects
+    assert objects["z"].to_list() == [0.5, 0.25, 1.5]

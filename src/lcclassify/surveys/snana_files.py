@@ -9,7 +9,7 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from os.path import isfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Final, cast
 
 import polars as pl
@@ -38,7 +38,14 @@ COLUMNS: Final[Mapping[str, tuple[str, type[str | float | int]]]] = {
     PHOTFLAG: ("PHOTFLAG", int),
 }
 # Names of one thing in files of different age.
-SYNONYMS: Final = {"SNTYPE": "TYPE", "DEC": "DECL", "DECL": "DEC", "BAND": "FLT"}
+SYNONYMS: Final = {
+    "SNTYPE": "TYPE",
+    "BAND": "FLT",
+    "DEC": "DECL",
+    "DECL": "DEC",
+    "REDSHIFT_FINAL": "REDSHIFT_CMB",
+    "REDSHIFT_CMB": "REDSHIFT_FINAL",
+}
 HEAD: Final = re.compile(r"HEAD(?=\.fits(\.gz)?$)", re.IGNORECASE)
 _TEXT: Final = re.compile(r"\.(dat|txt)(\.gz)?$", re.IGNORECASE)
 # IGNORE files round times to single precision, a 256th of a day, and then to 0.001 days.
@@ -55,9 +62,12 @@ def find(root: Path, version: str | None) -> list[Path]:
     """
     source = paths.existing(root, "survey.root")
     if source.is_file():
+        if HEAD.search(source.name):
+            ignoring = [file for file in _visible(source.parent) if file.suffix == ".IGNORE"]
+            return [*ignoring, source, photometry_of(source)]
         return [source]
-    archives = sorted(each for end in ("tar.gz", "tgz") for each in source.glob(f"*.{end}"))
-    folders = sorted(entry for entry in source.iterdir() if entry.is_dir())
+    archives = [entry for entry in _visible(source) if entry.name.endswith((".tar.gz", ".tgz"))]
+    folders = [entry for entry in _visible(source) if entry.is_dir()]
     tried = [[source], folders]
     if version is not None:
         tried = [[source / version] if source / version in folders else [source]]
@@ -92,7 +102,9 @@ def contents(files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
                 continue
             with tarfile.open(file, "r:*") as archive:
                 for member in archive:
-                    if member.isfile() and member.name.endswith((".DAT", ".IGNORE")):
+                    hidden = PurePosixPath(member.name).name.startswith(".")
+                    wanted = member.name.endswith((".DAT", ".IGNORE")) and not hidden
+                    if member.isfile() and wanted:
                         packed = archive.extractfile(member)
                         if packed is not None:
                             yield f"{file}: {member.name}", packed.read()
@@ -158,7 +170,7 @@ def without_ignored(
 
 def _in_folder(folder: Path, version: str | None, ending: str) -> list[Path]:
     """Return what LIST files name, or else the FITS pairs, or else the text files."""
-    files = sorted(entry for entry in folder.iterdir() if entry.is_file())
+    files = [entry for entry in _visible(folder) if entry.is_file()]
     if version is not None and folder.name != version:
         own = re.compile(rf"{re.escape(version)}(\.(LIST|IGNORE)|(-\d+)?[_.]HEAD\..*)", re.I)
         files = [file for file in files if own.fullmatch(file.name)]
@@ -168,6 +180,11 @@ def _in_folder(folder: Path, version: str | None, ending: str) -> list[Path]:
     named = named or [file for file in files if HEAD.search(file.name)] or texts
     phots = [photometry_of(file) for file in named if HEAD.search(file.name)]
     return [*beside, *named, *phots] if named else []
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Return what is in a folder, but not what macOS puts beside each file (``._V_HEAD.FITS``)."""
+    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
 
 
 def _listed(file: Path) -> list[Path]:
