@@ -77,6 +77,11 @@ def failing(error):
             "error: 'survey.colums.flux' cannot be set: survey has no key 'colums': did you mean "
             "'columns'?",
         ),
+        (
+            ["survey=snana", "survey.metadata={z: REDSHIFT_FINAL}"],
+            "error: 'survey.metadata' cannot be set: survey.metadata has no key 'z': known: "
+            "hostgal_photoz, hostgal_photoz_err, mwebv; +survey.metadata.z=... adds one, ",
+        ),
         (["seed.x=3"], "error: 'seed.x' cannot be set: seed has no keys of its own"),
         (
             ["experiment=paperr"],

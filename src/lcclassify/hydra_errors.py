@@ -15,6 +15,8 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from lcclassify.build import config_dir
 from lcclassify.errors import LcclassifyError, did_you_mean
 
+# Mappings to which a command may add names of its own.
+_OPEN = ("survey.metadata", "survey.class_map")
 # Groups that have no key before one of their choices is made.
 _GROUPS = {"train": ("survey", "experiment", "search"), "report": (), "export": ()}
 
@@ -80,6 +82,10 @@ def _no_key(key: str, absent: str, command: str) -> str:
     parts = key.split(".")
     if parts[0] == "search" and len(parts) == 2:
         return _no_search_key(key, parts[1])
+    where = absent.rpartition(".")[0]
+    if where in _OPEN and (key in (absent, where)):
+        added = f"+{absent}=... adds one, {where}.NAME=null leaves one out"
+        return f"'{key}' cannot be set: {_nearest(absent.split('.'), command)}; {added}"
     hint = f"; where only a swept choice has it: ++{key}=..." if sweep else _chosen_by(parts[0])
     if any(re.match(r"resume=(?!null$)", word) for word in sys.argv):
         hint = "; a run that is resumed keeps the settings it was begun with"

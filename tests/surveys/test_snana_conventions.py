@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lcclassify.errors import DataError
+from lcclassify.errors import ConfigError, DataError
 from lcclassify.surveys.base import SurveyData
 from lcclassify.surveys.snana import SnanaSurvey
 
@@ -99,3 +99,11 @@ def test_redshifts_by_the_name_of_another_age(tmp_path: Path, snana_pair: Any) -
     snana_pair(tmp_path / "both", "V", {**HEAD, **both}, CURVES)
     objects = survey(tmp_path / "both", metadata={"z": "REDSHIFT_CMB"}).read().light_curves.objects
     assert objects["z"].to_list() == [0.5, 0.25, 1.5]
+
+
+def test_one_of_the_inputs_may_be_the_redshift(tmp_path: Path) -> None:
+    metadata = {"z": "REDSHIFT_FINAL", "mwebv": "MWEBV"}
+    assert survey(tmp_path, metadata=metadata).redshift is None
+    assert survey(tmp_path, metadata=metadata, redshift="z").redshift == "z"
+    with pytest.raises(ConfigError, match=r"survey\.redshift .*'REDSHIFT_FINAL'"):
+        survey(tmp_path, metadata=metadata, redshift="REDSHIFT_FINAL")

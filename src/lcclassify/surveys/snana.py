@@ -48,6 +48,7 @@ class SnanaSurvey(MemorySurvey):
         class_map: Class of a type, null for no label, ``*`` for all other types; the classes
             are its distinct values in their order. None takes the types as classes.
         metadata: Columns of the object table: new name of a key of the header; null is none.
+        redshift: The one of them that is the redshift, for rest-frame times.
         missing: Values of keys of the header that stand for a missing one.
         spectroscopic_redshift: Key of the best redshift of training objects, for augmentation.
         detection_photflag: Bits of PHOTFLAG of which a detection has one; None takes the next.
@@ -74,6 +75,7 @@ class SnanaSurvey(MemorySurvey):
         label_column: str | None = "SNTYPE",
         class_map: Mapping[Any, str | None] | None = None,
         metadata: Mapping[str, str | None] | None = None,
+        redshift: str | None = None,
         missing: Sequence[float] = (-9,),
         spectroscopic_redshift: str = "REDSHIFT_HELIO",
         detection_photflag: int | None = None,
@@ -96,6 +98,9 @@ class SnanaSurvey(MemorySurvey):
         for key in self.metadata.values():
             if key.startswith("SIM_") or key in (label_column, "SNTYPE", "TYPE"):
                 raise ConfigError(f"survey.metadata cannot contain '{key}', which is truth")
+        if redshift is not None:
+            what = "survey.redshift (a name of survey.metadata)"
+            self.redshift = check_choice(what, redshift, self.metadata)
         self.missing = options.numbers(missing, "survey.missing")
         self._redshift = spectroscopic_redshift
         # Keys of the header that are parsed, and whether every object must have them.
