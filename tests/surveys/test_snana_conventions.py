@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.surveys.base import SurveyData
@@ -107,3 +108,25 @@ def test_one_of_the_inputs_may_be_the_redshift(tmp_path: Path) -> None:
     assert survey(tmp_path, metadata=metadata, redshift="z").redshift == "z"
     with pytest.raises(ConfigError, match=r"survey\.redshift .*'REDSHIFT_FINAL'"):
         survey(tmp_path, metadata=metadata, redshift="REDSHIFT_FINAL")
+
+
+def test_a_column_that_is_absent_is_told_with_what_asks_for_it(
+    tmp_path: Path, snana_pair: Any
+) -> None:
+    snana_pair(tmp_path, "V", HEAD, CURVES)
+    with pytest.raises(DataError, match=r"no column 'MWEBV' \(of survey\.metadata, where null"):
+        survey(tmp_path, metadata={"mwebv": "MWEBV"}).read()
+    with pytest.raises(DataError, match=r"no column 'SIM_TYPE_NAME' \(survey\.label_column, null"):
+        survey(tmp_path, label_column="SIM_TYPE_NAME").read()
+    for key in ("SIMSED_DM15", "LCLIB_AMPLITUDE"):
+        with pytest.raises(ConfigError, match=key):
+            survey(tmp_path, metadata={"x": key})
+
+
+def test_a_masked_type_is_no_label(tmp_path: Path, snana_pair: Any) -> None:
+    snana_pair(tmp_path, "V", HEAD, CURVES)
+    with fits.open(tmp_path / "V_HEAD.FITS", mode="update") as units:
+        units[1].header["TNULL5"] = 29
+        assert units[1].columns[4].name == "SNTYPE"
+    objects = survey(tmp_path).read().light_curves.objects
+    assert objects["label"].to_list() == ["1", None, "101"]

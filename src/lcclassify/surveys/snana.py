@@ -28,6 +28,7 @@ from lcclassify.tables.ids import cast_ids, common_type
 from lcclassify.terminal import tracked
 
 OTHERS: Final = "*"  # key of class_map for all types without one
+_TRUTH: Final = ("SIM_", "SIMSED_", "LCLIB_")  # what keys begin with that only simulations have
 _MEMBERS: Final = 21_319  # files of SNPhotCC, to estimate the time left of an archive
 
 
@@ -96,7 +97,7 @@ class SnanaSurvey(MemorySurvey):
         given = options.mapping(metadata, "survey.metadata")
         self.metadata = {name: key for name, key in given.items() if key is not None}
         for key in self.metadata.values():
-            if key.startswith("SIM_") or key in (label_column, "SNTYPE", "TYPE"):
+            if key.startswith(_TRUTH) or key in (label_column, "SNTYPE", "TYPE"):
                 raise ConfigError(f"survey.metadata cannot contain '{key}', which is truth")
         if redshift is not None:
             what = "survey.redshift (a name of survey.metadata)"

@@ -46,10 +46,13 @@ def read_pair(
     keys = (*texts[1:], *numbers, _FIRST, _LAST, ZP_KEY)
     names = {OBJECT_ID: "SNID", N_OBS: "NOBS", **dict(zip(keys, keys, strict=True))}
     optional = (N_OBS, ZP_KEY, *(key for key, must in numbers.items() if not must))
-    objects = _columns(head, names, texts, optional)
+    asked = dict.fromkeys(numbers, "of survey.metadata, where null for its name leaves it out")
+    if label is not None:
+        asked[label] = "survey.label_column, null for no labels"
+    objects = _columns(head, names, texts, optional, asked)
     phot = photometry_of(head)
     names = {new: name for new, (name, _) in COLUMNS.items()}
-    rows = _columns(phot, names, (PASSBAND,), (PHOTFLAG,))
+    rows = _columns(phot, names, (PASSBAND,), (PHOTFLAG,), {})
     places = [f"{head}, row {row}" for row in range(1, len(objects[_FIRST]) + 1)]
     blank = np.flatnonzero(objects[OBJECT_ID] == "")
     if len(blank):
@@ -69,9 +72,21 @@ def read_pair(
 
 
 def _columns(
-    file: Path, wanted: Mapping[str, str], texts: Sequence[str], optional: Sequence[str]
+    file: Path,
+    wanted: Mapping[str, str],
+    texts: Sequence[str],
+    optional: Sequence[str],
+    asked: Mapping[str, str],
 ) -> _Columns:
-    """Return columns of a file's first table by new name: text, Int64 or Float64."""
+    """Return columns of a file's first table by new name: text, Int64 or Float64.
+
+    Args:
+        file: A FITS file.
+        wanted: Names in the file by the new ones.
+        texts: New names of columns of text, or of integers that are names.
+        optional: Those that the file may lack.
+        asked: For what others are read, for the message.
+    """
     table = read_astropy(file)
     names = list(table.dtype.names)
     found: _Columns = {}
@@ -82,13 +97,15 @@ def _columns(
                     values = np.array(table[written])
                     absent = values == table.columns[written].null
                     if np.any(absent) and values.dtype.kind in "iu":
-                        values = np.where(absent, np.nan, values)
+                        text = new in texts
+                        values = np.where(absent, "" if text else np.nan, values)
                     found[new] = values
     for new, name in wanted.items():
         if new not in found and new not in optional:
-            raise DataError(f"{file} has no column '{name}'; {did_you_mean(name, names)}")
+            why = f" ({asked[new]})" if new in asked else ""
+            raise DataError(f"{file} has no column '{name}'{why}; {did_you_mean(name, names)}")
     for new, values in found.items():
-        kinds, kind = ("Uiu", "text") if new in texts else ("fiub", "numbers")
+        kinds, kind = ("Uiu", "text or integers") if new in texts else ("fiub", "numbers")
         if new in _WHOLE:
             kinds, kind = "iu", "integers"
         if values.ndim != 1 or values.dtype.kind not in kinds:
