@@ -130,3 +130,21 @@ def test_a_masked_type_is_no_label(tmp_path: Path, snana_pair: Any) -> None:
         assert units[1].columns[4].name == "SNTYPE"
     objects = survey(tmp_path).read().light_curves.objects
     assert objects["label"].to_list() == ["1", None, "101"]
+
+
+def test_observations_are_left_out_by_their_photflag(tmp_path: Path, snana_pair: Any) -> None:
+    snana_pair(tmp_path, "V", HEAD, CURVES, PHOTFLAG=[0, 4096, 1024, 5120, 2, 6])
+    expected = flat(survey(tmp_path, detection_photflag=4096).read())
+    options = {"detection_photflag": 4096, "rejected_photflag": 1024 + 2}
+    data = survey(tmp_path, **options).read()
+    assert flat(data) == expected[:2]
+    assert data.report.sentences() == [
+        "2 objects have no usable observation.",
+        "Left out by survey.rejected_photflag: 4 observations.",
+    ]
+    assert survey(tmp_path, **options).fingerprint() != survey(tmp_path).fingerprint()
+    with pytest.raises(ConfigError, match="rejected_photflag"):
+        survey(tmp_path, rejected_photflag=0)
+    snana_pair(tmp_path / "W", "W", HEAD, CURVES)
+    with pytest.raises(DataError, match="rejected_photflag needs a column 'PHOTFLAG'"):
+        survey(tmp_path / "W", rejected_photflag=1024).read()

@@ -53,6 +53,7 @@ class SnanaSurvey(MemorySurvey):
         missing: Values of keys of the header that stand for a missing one.
         spectroscopic_redshift: Key of the best redshift of training objects, for augmentation.
         detection_photflag: Bits of PHOTFLAG of which a detection has one; None takes the next.
+        rejected_photflag: Bits of PHOTFLAG of which an observation has none, or it is left out.
         detection_snr: flux / flux_err from which an observation is a detection.
         cache_dir: Where the parsed files are kept; None parses them every time.
 
@@ -80,6 +81,7 @@ class SnanaSurvey(MemorySurvey):
         missing: Sequence[float] = (-9,),
         spectroscopic_redshift: str = "REDSHIFT_HELIO",
         detection_photflag: int | None = None,
+        rejected_photflag: int | None = None,
         detection_snr: float = DETECTION_SNR,
         cache_dir: str | Path | None = None,
     ) -> None:
@@ -106,9 +108,10 @@ class SnanaSurvey(MemorySurvey):
         self._redshift = spectroscopic_redshift
         # Keys of the header that are parsed, and whether every object must have them.
         self._numbers = {self._redshift: False, **dict.fromkeys(self.metadata.values(), True)}
-        self.photflag = detection_photflag
-        if detection_photflag is not None:
-            check_whole("survey.detection_photflag", detection_photflag, 1)
+        self.photflag, self.rejected = detection_photflag, rejected_photflag
+        for name, bits in (("detection", detection_photflag), ("rejected", rejected_photflag)):
+            if bits is not None:
+                check_whole(f"survey.{name}_photflag", bits, 1)
         self.detection_snr = check_number("survey.detection_snr", detection_snr)
         if detection_photflag is None:
             self.detections = from_snr(self.detection_snr)
@@ -150,6 +153,7 @@ class SnanaSurvey(MemorySurvey):
             "metadata": dict(self.metadata),
             "missing": list(self.missing),
             "detection_photflag": self.photflag,
+            "rejected_photflag": self.rejected,
             "detection_snr": self.detection_snr,
         }
 
@@ -170,16 +174,25 @@ class SnanaSurvey(MemorySurvey):
         make = partial(parsed, files, self.label_column, self._numbers)
         tables = cache.kept(self.cache_dir, self.name, self._described(files), make)
         observations = tables["observations"]
+        messages = tables["messages"]["message"].to_list()
         if self.photflag is not None:
-            if PHOTFLAG not in observations.columns or observations[PHOTFLAG].is_null().all():
-                raise DataError(
-                    f"survey.detection_photflag needs a column 'PHOTFLAG', which {self.root} lacks"
-                )
-            detected = (pl.col(PHOTFLAG) & self.photflag) != 0
-            observations = observations.with_columns(detected.alias(DETECTED))
+            observations = observations.with_columns(
+                self._has(observations, "detection_photflag", self.photflag).alias(DETECTED)
+            )
+        if self.rejected is not None:
+            out = self._has(observations, "rejected_photflag", self.rejected).fill_null(False)
+            observations = observations.filter(~out)
+            left = counted(int(out.sum()), "observation", "observations")
+            messages.append(f"Left out by survey.rejected_photflag: {left}.")
         words = self._bands(observations[PASSBAND].unique().sort().to_list())
         observations = observations.with_columns(pl.col(PASSBAND).replace(words))
-        return observations, tables["objects"], tables["messages"]["message"].to_list()
+        return observations, tables["objects"], messages
+
+    def _has(self, observations: pl.DataFrame, option: str, bits: int) -> pl.Series:
+        """Return which observations have one of some bits of PHOTFLAG; null where it is absent."""
+        if PHOTFLAG not in observations.columns or observations[PHOTFLAG].is_null().all():
+            raise DataError(f"survey.{option} needs a column 'PHOTFLAG', which {self.root} lacks")
+        return observations.select((pl.col(PHOTFLAG) & bits) != 0).to_series()
 
     def _bands(self, words: list[str]) -> dict[str, str]:
         """Return the passband of each name in the files; `canonicalise` refuses what is none.
