@@ -62,6 +62,16 @@ def test_wherever_the_names_are(tmp_path, suffix, text, options):
     check(read(tmp_path / f"t.{suffix}", text, **options))
 
 
+@pytest.mark.parametrize("code", ["0", "57,61", "57,61,64"])
+def test_values_between_blanks_may_hold_the_commas_of_the_names(tmp_path, code):
+    text = f" {', '.join([*NAMES, 'procstatus'])}\n" + "".join(
+        f" {' '.join(row)} {code}\n" for row in ROWS
+    )
+    check(read(tmp_path / "a.txt", text))
+    data = read(tmp_path / "a.txt", text, cuts={"procstatus": [0, 57]})
+    assert data.report.cut == (0 if code == "0" else 2)
+
+
 def test_a_column_may_be_called_by_the_mark(tmp_path):
     text = "\n".join(["# " + " ".join(NAMES), *(f"{n} " + " ".join(r) for n, r in enumerate(ROWS))])
     check(read(tmp_path / "t.txt", text))

@@ -106,13 +106,22 @@ def _read(file: Path, form: TextForm, wanted: Spellings) -> tuple[TextForm, Reco
         found = {field.strip() for field in header.fields}
         if all(found.intersection(spellings) for spellings in wanted):
             below = next((row for row in rows if row.first_line > header.last_line), None)
-            # Names may have commas between them where values have blanks.
-            fits = below is None or len(below.fields) > 1 or len(header.fields) == 1
+            fits = below is None or len(header.fields) == 1 or _goes_with(below, header, form)
             marked = header.fields != first.fields and first.fields[0].startswith(_MARK)
             if marked and form.comment is None:
                 form = replace(form, comment=_MARK)
             return form, header, fits
     return form, first, False
+
+
+def _goes_with(row: Record, header: Record, form: TextForm) -> bool:
+    """Say whether a row has the separator of the names.
+
+    Names may have commas between them where values have blanks, of which one holds commas, as
+    ZTF's procstatus of 57,61 does.
+    """
+    words = (form.separator or "").join(row.fields).split()
+    return len(row.fields) > 1 and not len(row.fields) < len(header.fields) == len(words)
 
 
 def _candidates(
