@@ -120,6 +120,21 @@ def test_what_is_hardly_a_brightness_is_said(
         assert declared.report.nan_flux > 0
 
 
+@pytest.mark.parametrize(("missing", "said"), [(0, False), (200, True)])
+def test_a_rounded_flux_is_as_often_a_sentinel_as_its_neighbours(
+    tmp_path: Path, missing: int, said: bool
+) -> None:
+    flux = np.random.default_rng(0).normal(0, 20, 1000).round()  # as ATLAS prints microjansky
+    assert (flux == -9).sum() > 10
+    flux[:missing] = -9
+    frame = pl.DataFrame({"mjd": np.arange(1000.0), "flux": flux})
+    frame.with_columns(object_id=1, passband=pl.lit("g"), flux_err=20.0).write_csv(
+        tmp_path / "a.csv"
+    )
+    messages = survey(tmp_path, "a.csv", None, columns=None, metadata=None).read().report.messages
+    assert ["such as -9" in message for message in messages] == [True] * said
+
+
 def test_what_is_hardly_metadata_is_said_and_words_stand_for_none(
     tmp_path: Path, rows: pl.DataFrame
 ) -> None:

@@ -27,6 +27,8 @@ _POSITIVE: Final = (*TRUE, "+", "positive", "+1")
 _NEGATIVE: Final = (*FALSE, "-", "negative", "-1", "-1.0")
 _MAGNITUDES: Final = (-5.0, 40.0)  # outside of them are sentinels, or negative fluxes
 _LARGEST_FLUX: Final = 1e15
+_AROUND: Final = 3  # whole numbers on each side of a sentinel that it is compared with
+_MANY_TIMES: Final = 4  # as often as one of these
 _LARGEST_ZEROPOINT: Final = 60.0  # that of erg/s/cm2/Hz is -48.6
 
 
@@ -123,9 +125,9 @@ class Photometry:
         if self.brightness.kind != "flux":
             return value.is_finite() & ((value < _MAGNITUDES[0]) | (value > _MAGNITUDES[1]))
         odd = value.is_finite() & (value.abs() > _LARGEST_FLUX)
-        sentinel = value.is_in(SENTINELS)
-        # Once or twice it may be measured.
-        return odd | sentinel if int(sentinel.sum()) > 2 else odd
+        # Once or twice it may be measured, and where fluxes are rounded as often as its neighbours.
+        often = [one for one in SENTINELS if _stands_out(value, one)]
+        return odd | value.is_in(often) if often else odd
 
     def sentence(self, odd: pl.Series, column: str) -> str:
         """Return what is to be told of brightnesses that nothing has, the same of any part."""
@@ -144,3 +146,12 @@ class Photometry:
             f"missing ones, set survey.missing_brightness=[{value or '...'}]; if for negative "
             "fluxes, only a column of fluxes or survey.columns.sign can tell."
         )
+
+
+def _stands_out(values: pl.Series, value: float) -> bool:
+    """Say whether a whole number is there more often than those around it, and more than twice."""
+    count = int((values == value).sum())
+    if count <= 2:
+        return False
+    around = values.is_in([value + step for step in range(-_AROUND, _AROUND + 1) if step])
+    return count > _MANY_TIMES * int(around.sum()) / (2 * _AROUND)
