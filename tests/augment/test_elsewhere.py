@@ -259,6 +259,19 @@ def test_a_photometric_redshift_is_no_measure_of_its_own_scatter(
         assert (scatter < 1e-12).all() if without.all() else (scatter > 1e-4).all()
 
 
+@pytest.mark.parametrize("none", [-9.0, -1.0])
+def test_a_redshift_that_is_none_is_no_redshift(
+    none, survey, redshifts, sample_of, redrawn, assert_same
+):
+    kinds = np.arange(10) // 5
+    given = [np.where(np.arange(10) % 5 == 2, value, redshifts) for value in (none, np.nan)]
+    drawn = [
+        redrawn(ObserveElsewhere(spectra=("class",), attempts=1), sample, copies=5)
+        for sample in (sample_of(survey, each, targets=kinds, n_classes=2) for each in given)
+    ]
+    assert_same(*(each.curves for each in drawn))
+
+
 def test_a_survey_without_photometric_redshifts(survey, redshifts, sample_of, watch, redrawn):
     sample = sample_of(
         survey,

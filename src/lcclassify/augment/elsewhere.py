@@ -127,7 +127,8 @@ class ObserveElsewhere:
         if untouched == 1:
             return Untouched()
         curves = sample.drawn.curves
-        redshift = np.where(np.isfinite(sample.redshift), sample.redshift, 0.0)
+        known = np.isfinite(sample.redshift) & (sample.redshift > -1)  # -9 stands for none
+        redshift = np.where(known, sample.redshift, 0.0)
         enough = curves.counts >= LEAST_OBSERVATIONS
         moves = enough & (redshift > NEAREST) & (redshift < MAX_REDSHIFT)
         dims = enough & ~moves
