@@ -1,5 +1,7 @@
 """Priors are a word or shares of classes, and what is neither is named."""
 
+import numpy as np
+import polars as pl
 import pytest
 
 from lcclassify.errors import ConfigError
@@ -36,6 +38,8 @@ def test_shares():
         (None, "priors is 'None'"),
         ("stated", "priors is 'stated'"),
         (0.5, r"priors is '0.5'.*or \{class: share\}"),
+        (np.ones(2), r"priors is 'ndarray'.*or \{class: share\}"),
+        (pl.Series([0.5]), r"priors is 'Series'.*or \{class: share\}"),
         ({"A": 1.2}, "priors.A must be between 0 and 1, got 1.2"),
         ({"A": 0.5, "B": -0.1}, "priors.B must be between 0 and 1, got -0.1"),
         ({"A": "0.5"}, "priors.A must be between 0 and 1, got '0.5'"),

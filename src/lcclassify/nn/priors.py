@@ -56,9 +56,11 @@ class Priors:
             if not shares or sum(shares.values()) > 1 + 1e-6:
                 raise ConfigError("priors must be shares of at least one class, at most 1 in all")
             return cls("stated", shares)
-        if value not in WORDS:
+        if not isinstance(value, str) or value not in WORDS:
+            plain = value is None or np.isscalar(value)
+            word = str(value) if plain else type(value).__name__
             raise ConfigError(
-                f"priors is '{value}': {did_you_mean(str(value), WORDS)}, or {{class: share}}"
+                f"priors is '{word}': {did_you_mean(word, WORDS)}, or {{class: share}}"
             )
         return cls(str(value))
 
