@@ -100,6 +100,18 @@ def test_bad_rows_are_counted_once_each_and_said() -> None:
     assert report.sentences()[0].startswith("2 observations were left out because the flux")
 
 
+def test_times_that_are_hardly_days_are_said() -> None:
+    for mjd, said in (
+        ([59000.0, 59001.0, 2459002.5], True),  # Julian dates beside modified ones
+        ([86400.0 * day for day in (59000, 59001, 59002)], True),
+        ([10000.0, 59000.0, 61000.0], False),  # plates
+        ([2459000.5, 2459001.5, 2459002.5], False),
+    ):
+        _, report = canonicalise(table(mjd=mjd), None, BANDS)
+        assert ["100,000 days apart" in message for message in report.messages] == [True] * said
+    assert canonicalise(table().clear(), None, BANDS)[1].messages == ()
+
+
 def test_co_observations_with_another_flux_are_both_kept() -> None:
     pair = table(object_id=[1, 1, 1], mjd=[1.0] * 3, passband=["g"] * 3, flux=[5.0, 4.0, 4.0])
     curves, report = canonicalise(pair, None, BANDS)

@@ -42,6 +42,8 @@ from lcclassify.tables.sortedids import distinct_sorted, within
 
 DETECTION_SNR: Final = 5.0  # flux / flux_err from which an observation counts as a detection
 
+_CENTURIES: Final = 100_000.0  # days between observations that no survey has; plates reach 50,000
+
 _SORT_ORDER: Final = (OBJECT_ID, MJD, PASSBAND, FLUX_ERR, FLUX, DETECTED)
 
 
@@ -169,7 +171,7 @@ def clean_rows(
         orphan_rows=orphan_rows,
         orphan_ids=orphan_ids,
         unstated_detections=unstated,
-        messages=(),
+        messages=_implausible_times(rows[MJD]),
     )
 
 
@@ -240,6 +242,16 @@ def _cleaned(rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     if any(counts.values()):
         rows = rows.filter(time & flux & error)
     return rows, counts
+
+
+def _implausible_times(mjd: pl.Series) -> tuple[str, ...]:
+    """Return what is to be told of times that are hardly days, the same of any part."""
+    if not len(mjd) or np.ptp(mjd.to_numpy()) <= _CENTURIES:
+        return ()
+    return (
+        f"Times are more than {_CENTURIES:,.0f} days apart, which is centuries: seconds, or days "
+        "that are counted from different beginnings, have to be converted.",
+    )
 
 
 def _with_detections(rows: pl.DataFrame, snr: float) -> tuple[pl.DataFrame, int]:
