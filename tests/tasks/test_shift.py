@@ -42,6 +42,16 @@ def test_the_cure_is_named_where_there_is_a_shift_and_nothing_was_drawn(
     assert any("unlike the training objects" in one for one in said) is (distance > 0.2)
 
 
+@pytest.mark.parametrize("is_drawn", [False, True])
+def test_beginnings_are_unlike_whole_light_curves_and_farther_draws_no_cure(is_drawn):
+    warning, advice = shift(0.5, is_drawn=is_drawn, early=True).advice()
+    assert "unlike the training objects" in warning
+    assert "compared with whole light curves" in advice
+    assert "augment=early" in advice
+    assert CURE not in advice
+    assert shift(0.1, early=True).advice() == []
+
+
 @pytest.fixture(scope="module")
 def two_kinds():
     """Light curves of 300 bright, near objects, then 300 faint, far and 150 unobserved ones."""

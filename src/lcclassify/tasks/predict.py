@@ -263,7 +263,12 @@ def _finish(
     elif metrics.exists():
         metrics.unlink()
         sentences.append(f"{metrics.name} was of the replaced predictions and is removed.")
-    shift = shift_of(run, run.store.paths(run.records, PREDICTIONS), predictor)
+    shift = shift_of(
+        run,
+        run.store.paths(run.records, PREDICTIONS),
+        predictor,
+        early=manifest["inputs"]["days"] is not None,
+    )
     if shift is not None:
         whole = found[list(found)[-1]].scalars["accuracy"] if found else None
         sentences += shift.sentences(whole)

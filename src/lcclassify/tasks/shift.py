@@ -42,6 +42,10 @@ _CURE: Final = (
     "A training with experiment=at_large sees its objects as they would look in the survey to be "
     "classified."
 )
+_BEGINNINGS: Final = (
+    "What was known of them so early is compared with whole light curves; a training with "
+    "augment=early learns from such beginnings."
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Shift:
         who: What the objects are, to begin a sentence with.
         is_drawn: Whether the training objects were drawn as they would look in a target survey.
         classes: The K labels; none where nothing is expected.
+        early: Whether the objects are looked at before all of them was observed.
     """
 
     differences: Sequence[Difference]
@@ -64,6 +69,7 @@ class Shift:
     who: str = "These objects"
     is_drawn: bool = False
     classes: tuple[str, ...] = ()
+    early: bool = False
 
     @property
     def distance(self) -> float:
@@ -83,6 +89,8 @@ class Shift:
         """Return the warning, if there is one, and what to do."""
         if (warning := self.warning()) is None:
             return []
+        if self.early:
+            return [warning, _BEGINNINGS]
         return [warning] if self.is_drawn else [warning, _CURE]
 
     def sentences(self, accuracy: float | None) -> list[str]:
@@ -134,8 +142,16 @@ class Shift:
         }
 
 
-def shift_of(run: ChunkedResult, paths: Sequence[Path], predictor: Predictor) -> Shift | None:
+def shift_of(
+    run: ChunkedResult, paths: Sequence[Path], predictor: Predictor, *, early: bool
+) -> Shift | None:
     """Compare what was classified with the training objects.
+
+    Args:
+        run: What was classified.
+        paths: Its predictions.
+        predictor: What classified it.
+        early: Whether only the beginnings of light curves were looked at.
 
     Returns:
         None where the bundle is of a format that does not tell what it was trained on.
@@ -161,8 +177,14 @@ def shift_of(run: ChunkedResult, paths: Sequence[Path], predictor: Predictor) ->
         expected = expected_accuracy(
             probabilities, predictor.shares, 0 if sets is None else len(sets.given), distance
         )
-    classes = bundle.taxonomy.classes
-    return Shift(found, expected, _apart(run, bundle), is_drawn=_is_drawn(bundle), classes=classes)
+    return Shift(
+        found,
+        expected,
+        _apart(run, bundle),
+        is_drawn=_is_drawn(bundle),
+        classes=bundle.taxonomy.classes,
+        early=early,
+    )
 
 
 def shift_of_test(
