@@ -162,6 +162,14 @@ def test_all_classes_of_one_member(new_objects, taxonomy):
         split_objects(new_objects({"A": 1, "B": 1}), taxonomy, SplitSettings(), seed=0)
 
 
+def test_an_error_of_many_classes_lists_some(new_objects):
+    classes = tuple(f"c{i:03d}" for i in range(500))  # ids in place of classes
+    with pytest.raises(DataError, match=r"500 classes \(c000, .*c009, \.\.\.\) cannot spare"):
+        split_objects(
+            new_objects(dict.fromkeys(classes, 1)), Taxonomy(classes), SplitSettings(), seed=0
+        )
+
+
 class TestKept:
     def test_saved_and_read(self, split, objects, tmp_path):
         split.save(tmp_path / "splits.parquet")

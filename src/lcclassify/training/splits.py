@@ -22,6 +22,7 @@ from lcclassify.training.seeds import derive_seed
 ROLE: Final = "role"  # "train", "test", "held_out" or "unlabelled"
 FOLD: Final = "fold"  # Int64, 0..folds-1 for training objects, null for others
 VALIDATION: Final = "validation"  # Boolean, the holdout mode's validation share
+_NAMED: Final = 10  # classes that an error lists
 
 IntArray = NDArray[np.int64]
 
@@ -226,10 +227,12 @@ def stratified_pair(
     n_classes = int((counts >= 2).sum())
     size = max(round(fraction * len(several)), n_classes)
     if n_classes == 0 or len(several) - size < n_classes:
+        named = ", ".join(taxonomy.classes[c] for c in classes[:_NAMED])
+        more = ", ..." if len(classes) > _NAMED else ""
         raise DataError(
-            f"{len(rows)} objects of {len(classes)} classes "
-            f"({', '.join(taxonomy.classes[c] for c in classes)}) cannot spare a share of "
-            f"{fraction:g} with each class on both sides: give more objects or set {key} otherwise"
+            f"{len(rows)} objects of {len(classes)} classes ({named}{more}) cannot spare a share "
+            f"of {fraction:g} with each class on both sides: give more objects or set {key} "
+            "otherwise"
         )
     from sklearn.model_selection import train_test_split
 
