@@ -50,3 +50,11 @@ def test_asinh_magnitudes_are_inverted_for_negative_fluxes_too() -> None:
 def test_contradicting_options_are_named(kind: str, softening: object, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         Brightness.of(kind, None, softening, BANDS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("zeropoint", [3631.0, -101.0, 1e9])
+@pytest.mark.parametrize("kind", ["flux", "magnitude"])
+def test_a_zero_point_is_a_magnitude(kind: str, zeropoint: float) -> None:
+    with pytest.raises(ConfigError, match=r"AB magnitude of flux 1 \(8\.9 of jansky.*, got "):
+        Brightness.of(kind, zeropoint, None, BANDS)
+    assert Brightness.of(kind, -48.6, None, BANDS).zeropoint == -48.6

@@ -41,10 +41,10 @@ from lcclassify.schema import (
     OBSERVATION_COLUMNS,
     PASSBAND,
 )
+from lcclassify.surveys.brightness import MAX_ZEROPOINT
 from lcclassify.surveys.objecttable import identifiers
 
 SLICE_ROWS: Final = 1_000_000  # observations of a partition worked on at a time, about
-MAX_ZEROPOINT: Final = 100  # beyond it fluxes would overflow or vanish
 _ROW: Final = "__row"  # position in the frame; unlike ids and indices it never repeats
 
 

@@ -14,6 +14,7 @@ from lcclassify.errors import ConfigError
 from lcclassify.schema import Passbands
 from lcclassify.surveys import options
 
+MAX_ZEROPOINT: Final = 100  # beyond it on either side fluxes would overflow or vanish
 DEFAULT_ZEROPOINT: Final = 27.5  # of the flux that magnitudes are converted to
 
 NEPERS: Final = math.log(10.0) / 2.5  # natural logarithm of the flux ratio of one magnitude
@@ -92,8 +93,8 @@ class Brightness:
 
         Raises:
             ConfigError: If the kind is unknown, or softening is absent, not positive,
-                for an unknown passband, or given without asinh magnitudes, or a column of
-                zero-points with magnitudes.
+                for an unknown passband, or given without asinh magnitudes, a column of
+                zero-points with magnitudes, or the zero-point is hardly a magnitude.
         """
         check_choice("survey.brightness", kind, ("flux", "magnitude", "asinh"))
         if kind != "flux" and zeropoint_column is not None:
@@ -102,6 +103,11 @@ class Brightness:
         stated = DEFAULT_ZEROPOINT if converted else None
         if zeropoint is not None:
             stated = check_number("survey.zeropoint", zeropoint)
+            if abs(stated) > MAX_ZEROPOINT:
+                raise ConfigError(
+                    "survey.zeropoint must be the AB magnitude of flux 1 (8.9 of jansky, 23.9 of "
+                    f"microjansky, 31.4 of nanojansky), got {zeropoint}"
+                )
         if kind != "asinh":
             if softening is not None:
                 raise ConfigError("survey.softening has a meaning with brightness=asinh only")
