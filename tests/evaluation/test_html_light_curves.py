@@ -92,11 +92,24 @@ def test_of_more_than_the_most_every_so_manyth_is_shown(most, shown, step):
 
 
 @pytest.mark.parametrize(
-    ("flux", "text"), [(99.9 / 1.06, "99.9"), (300 / 1.06, "300"), (4e6 / 1.06, "4e+06")]
+    ("flux", "text"), [(99.9 / 1.06, "99.9"), (300 / 1.06, "300"), (4e6 / 1.06, "4e6")]
 )
 def test_fluxes_in_words(flux, text):
     curve = flare(flux=np.where(DAYS == 100, flux, 0.0))
     assert f" to {text}<" in drawn(curve)[0]
+
+
+@pytest.mark.parametrize("begin", [59000.0, 2459000.5])
+@pytest.mark.parametrize("unit", [1.0, 350.0, 1e5, 1e30])
+def test_words_below_the_axis_do_not_overlap(begin, unit):
+    noise = np.random.default_rng(0).normal(size=21)
+    flux = unit * (np.where(DAYS == 100, 271.3, 0.0) + 30 * noise)
+    svg, _ = drawn(flare(mjd=begin + DAYS, flux=flux, flux_err=np.full(21, unit)))
+    words = re.findall(r'<text x="([\d.]+)" y="144"(?: text-anchor="(\w+)")?>([^<]+)<', svg)
+    wide = {anchor: (float(x), 6.0 * len(word)) for x, anchor, word in words}
+    (first, a), (middle, b), (last, c) = (wide[anchor] for anchor in ("", "middle", "end"))
+    assert first + a < middle - b / 2
+    assert middle + b / 2 < last - c
 
 
 def test_one_observation_and_a_constant_are_drawn():

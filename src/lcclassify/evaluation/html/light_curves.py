@@ -16,6 +16,7 @@ FloatArray = NDArray[np.float64]
 
 _WIDTH, _HEIGHT = 250, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 6, 6, 20
+_LETTER: Final = 6.2  # width of a letter below the axis
 _SIGNIFICANT: Final = 5.0  # of flux errors
 _MARGIN: Final = 30.0  # days about what is significant
 
@@ -114,16 +115,18 @@ def light_curve_svg(
                 color, bars, marks
             )
         )
+    first, last = f"MJD {begin:.0f}", f"+{end - begin:.0f} d"
+    between = (_LEFT + _WIDTH - _RIGHT + _LETTER * (len(first) - len(last))) / 2
     axis = Markup(
         '<path class="axis" d="M{0} {1}V{2}H{3}"/>'
         '<text x="{0}" y="{4}">{5}</text>'
-        '<text x="{3}" y="{4}" text-anchor="end">{6} d</text>'
+        '<text x="{3}" y="{4}" text-anchor="end">{6}</text>'
         '<text x="{7}" y="{4}" text-anchor="middle">{8}</text>'
     ).format(
         *(_LEFT, _TOP, bottom, _WIDTH - _RIGHT, _HEIGHT - 6),
-        f"MJD {begin:.0f}",
-        f"+{end - begin:.0f}",
-        (_LEFT + _WIDTH) // 2,
+        first,
+        last,
+        _n(between),
         f"flux {_short(low)} to {_short(high)}",
     )
     svg = Markup('<svg class="curve" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
@@ -152,7 +155,13 @@ def _limits(curve: LightCurve, inside: NDArray[np.bool_]) -> tuple[float, float]
 
 
 def _short(flux: float) -> str:
-    return f"{flux:,.0f}" if 100 <= abs(flux) < 1e5 else f"{flux:.3g}"
+    if 100 <= abs(flux) < 1e5:
+        return f"{flux:,.0f}"
+    word = f"{flux:.3g}"
+    if "e" in word:
+        digits, exponent = f"{flux:.1e}".split("e")
+        word = f"{digits.removesuffix('.0')}e{int(exponent)}"
+    return word
 
 
 def _n(value: float) -> str:
