@@ -135,6 +135,18 @@ def test_a_rounded_flux_is_as_often_a_sentinel_as_its_neighbours(
     assert ["such as -9" in message for message in messages] == [True] * said
 
 
+@pytest.mark.parametrize(("z", "said"), [([15000.0, 3.0], 1), ([99.0, 3.0], 0), ([21.5, 0.1], 0)])
+def test_velocities_are_no_redshifts(
+    tmp_path: Path, rows: pl.DataFrame, z: list[float], said: int
+) -> None:
+    rows.write_csv(tmp_path / "a.csv")
+    pl.DataFrame({"object_id": [11, 7, 300, 4, 90, 2**60 + 1], "z": [0.1] * 4 + z}).write_csv(
+        tmp_path / "o.csv"
+    )
+    messages = survey(tmp_path, "a.csv", columns=None, metadata=["z"]).read().report.messages
+    assert sum("redshifts above 50, which are hardly any" in each for each in messages) == said
+
+
 def test_what_is_hardly_metadata_is_said_and_words_stand_for_none(
     tmp_path: Path, rows: pl.DataFrame
 ) -> None:

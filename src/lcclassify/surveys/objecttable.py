@@ -17,6 +17,8 @@ from lcclassify.tables.sortedids import is_distinct_sorted
 SENTINELS: Final = (-9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0)  # no values, often
 
 _SUBSETS: Final = ("train", "held_out", "test")
+_FARTHEST: Final = 50.0  # redshift beyond which there is nothing, and above magnitudes in z
+_MEASURED: Final = re.compile(r"mag|flux|err", re.IGNORECASE)  # in z, or of a redshift
 _REDSHIFT: Final = re.compile(r"redshift|photo.?z|spec.?z|^z(_|$)", re.IGNORECASE)
 
 
@@ -152,10 +154,16 @@ def implausible_metadata(objects: pl.DataFrame, names: Sequence[str]) -> list[st
     told = []
     for name in names:
         values = objects[name].drop_nulls()
+        is_redshift = _REDSHIFT.search(name) is not None
+        if is_redshift and not _MEASURED.search(name) and _are_far(values):
+            told.append(
+                f"Metadata column '{name}' holds redshifts above {_FARTHEST:g}, which are hardly "
+                "any: velocities have to be divided by that of light."
+            )
         if not len(values) or ((values > -1.0).all() and (values < 99.0).all()):
             continue
         odd = values.filter(values.is_in(SENTINELS))
-        if _REDSHIFT.search(name):
+        if is_redshift:
             odd = pl.concat([odd, values.filter(values <= -1.0)])
         elif len(odd) < 2:  # once it may be measured
             continue
@@ -166,3 +174,7 @@ def implausible_metadata(objects: pl.DataFrame, names: Sequence[str]) -> list[st
                 f"missing one, set survey.missing=[{value}], or null in tables in memory."
             )
     return told
+
+
+def _are_far(redshifts: pl.Series) -> bool:
+    return bool(((redshifts > _FARTHEST) & ~redshifts.is_in(SENTINELS)).any())
