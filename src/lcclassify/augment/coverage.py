@@ -45,8 +45,9 @@ def share_untouched(sample: Sample) -> float:
     covered = share_covered((redshift, brightness_of(ratio)), own)
     if covered is None:
         sample.notes.append(
-            f"Fewer than {LEAST_OBJECTS} objects train or are to be classified: too few to "
-            "tell whether these are like those, so all draws stay where they are."
+            f"Fewer than {LEAST_OBJECTS} objects train, or can be compared with them by redshift: "
+            "too few to tell whether those to be classified are like them, so all draws stay "
+            "where they are."
         )
         return 1.0
     # Their classes are not in proportion where they are few of the target. The cube is by trial.

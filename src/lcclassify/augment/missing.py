@@ -13,7 +13,7 @@ from lcclassify.augment.drawn import Drawn, Keys, uniform
 from lcclassify.augment.steps import Sample
 from lcclassify.checks import require_share
 
-_FEWEST: Final = 0.01  # share of draws for which nothing is done
+_FEWEST: Final = 0.01  # share of draws; fewer than these lose nothing
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,7 @@ class LoseMetadata:
                 found[name] = probability
         if found:
             listed = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found.items())
-            sample.notes.append(
-                f"Of the draws that have metadata so many lose them: {listed}, as the objects to "
-                "be classified lack them."
-            )
+            sample.notes.append(f"So many of the draws that have metadata lose them: {listed}.")
         return LosesMetadata(found, {photoz: with_it} if photoz in found else {})
 
 
