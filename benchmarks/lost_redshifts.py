@@ -18,7 +18,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from features import composed
+from scipy.stats import rankdata
 
+from lcclassify.augment.curves import Curves
+from lcclassify.augment.observing import highest_ratios
 from lcclassify.build import instantiate
 from lcclassify.schema import OBJECT_ID, PASSBAND
 from lcclassify.training.splits import SplitSettings, split_objects
@@ -56,6 +59,8 @@ def make(options: argparse.Namespace) -> None:
         training = table.filter(pl.col("role") == "train")[OBJECT_ID]
         trains = curves.objects[OBJECT_ID].is_in(training.implode()).to_numpy()
     lot = np.random.default_rng(options.seed).random(len(curves.objects))
+    if options.faint:
+        lot = rankdata(lot + rankdata(highest_ratios(Curves.of(curves))) / len(lot)) / len(lot)
     lost = pl.lit(pl.Series((lot < options.share) & ~trains))
     objects = curves.objects.drop("subset", strict=False).with_columns(
         pl.when(lost).then(None).otherwise(pl.col(name)).alias(name) for name in PHOTOZ
@@ -64,7 +69,11 @@ def make(options: argparse.Namespace) -> None:
     passband = pl.col(PASSBAND).cast(pl.Int64).replace_strict(bands, return_dtype=pl.String)
     curves.observations.with_columns(passband).write_parquet(folder / "observations.parquet")
     objects.write_parquet(folder / "objects.parquet")
-    (folder / "survey" / "lost.yaml").write_text(YAML.format(folder=folder))
+    text = YAML.format(folder=folder)
+    if options.no_column:
+        text = text.replace("redshift: hostgal_photoz\n", "redshift: null\n")
+        text = text.replace("".join(f"{name}: {name}, " for name in PHOTOZ), "")
+    (folder / "survey" / "lost.yaml").write_text(text)
 
 
 def score(options: argparse.Namespace) -> None:
@@ -98,6 +107,12 @@ def main() -> None:
     making.add_argument("--root", required=True, help="SNPhotCC's folder")
     making.add_argument("--split", type=Path, help="a run's splits.parquet; default half and half")
     making.add_argument("--share", type=float, default=0.2, help="of the others, without redshift")
+    making.add_argument("--faint", action="store_true", help="faint objects lose it more often")
+    making.add_argument(
+        "--no-column",
+        action="store_true",
+        help="none has it, but training objects for augment.redshift",
+    )
     making.add_argument("--seed", type=int, default=0)
     scoring = verbs.add_parser("score")
     scoring.add_argument("folder", type=Path)

@@ -24,7 +24,7 @@ def drawn():
 
 def test_what_is_fainter_than_noise_is_alike():
     found = brightness_of(np.array([-40.0, 0.0, 0.1, 10.0, np.nan]))
-    np.testing.assert_allclose(found, [-1, -1, -1, 1, np.nan], atol=1e-12)
+    np.testing.assert_allclose(found, [-1, -1, -1, 1, -1], atol=1e-12)
 
 
 def test_what_is_kept_lies_where_the_target_lies(target, drawn):
@@ -66,21 +66,54 @@ def test_too_few_of_either_say_nothing(target, drawn):
     assert Acceptance.fitted(enough, enough) is not None
 
 
-def test_a_missing_redshift_is_one_of_zero(target, drawn):
-    lost = RNG.random(N) < 0.5
-    redshift = [np.where(lost, value, target[0]) for value in (0.0, np.nan)]
-    zero, missing = (Acceptance.fitted((values, target[1]), drawn) for values in redshift)
-    np.testing.assert_array_equal(zero.table, missing.table)
-    brightness = np.linspace(0, 2, 9)
-    np.testing.assert_array_equal(
-        missing.probability(np.full(9, np.nan), brightness),
-        missing.probability(np.zeros(9), brightness),
+@pytest.fixture(scope="module")
+def lacking(target):
+    """The target, of which the faint half has no redshift."""
+    lost = target[1] < np.median(target[1])
+    return np.where(lost, np.nan, target[0]), target[1]
+
+
+def test_draws_without_a_redshift_become_as_bright_as_objects_without(lacking, drawn):
+    lost = RNG.random(N) < 0.3
+    acceptance = Acceptance.fitted(lacking, (np.where(lost, np.nan, drawn[0]), drawn[1]))
+    brightness = RNG.uniform(0, 2.5, 40_000)
+    probability = acceptance.probability(np.full(40_000, np.nan), brightness)
+    assert 0.2 < probability.mean() < 0.5
+    assert np.average(brightness < np.median(lacking[1]), weights=probability) > 0.9
+    assert np.average(brightness < np.median(lacking[1])) < 0.4
+
+
+def test_how_many_lack_a_redshift_changes_nothing_for_the_others(lacking, drawn):
+    kept = ~np.isnan(lacking[0])
+    few = np.concatenate([np.flatnonzero(kept), np.flatnonzero(~kept)[::5]])
+    lost = RNG.random(N) < 0.3
+    redshift = np.where(lost, np.nan, drawn[0])
+    whole, part = (
+        Acceptance(a.redshift, np.zeros(0), a.table.mean(1, keepdims=True))
+        for a in (
+            Acceptance.fitted((rows[0], np.ones(len(rows[0]))), (redshift, np.ones(N)))
+            for rows in (lacking, (lacking[0][few], lacking[1][few]))
+        )
     )
+    np.testing.assert_array_equal(whole.table[:-1], part.table[:-1])
 
 
-def test_brightness_alone(target, drawn):
-    """A survey of the Galaxy has no redshifts."""
-    zero = np.zeros(N)
-    acceptance = Acceptance.fitted((zero, target[1]), (zero, drawn[1]))
-    probability = acceptance.probability(zero[:3], np.array([0.9, 2.4, 0.0]))
+@pytest.mark.parametrize(("many", "own"), [(False, 0.3), (True, 0.01)])
+def test_few_without_a_redshift_are_compared_with_all(target, drawn, many, own):
+    lost = np.arange(N) < (3000 if many else 50)
+    given = np.where(lost, np.nan, target[0]), target[1]
+    mine = np.where(RNG.random(N) < own, np.nan, drawn[0]), drawn[1]
+    found = Acceptance.fitted(given, mine).probability(np.full(25, np.nan), np.arange(25) / 10)
+    nothing = np.full(N, np.nan)
+    alone = Acceptance.fitted((nothing, target[1]), (nothing, drawn[1]))
+    expected = alone.probability(np.full(25, np.nan), np.arange(25) / 10)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("redshift", [0.0, np.nan])
+def test_brightness_alone(target, drawn, redshift):
+    """A survey of the Galaxy has no redshifts, or zeros."""
+    alike = np.full(N, redshift)
+    acceptance = Acceptance.fitted((alike, target[1]), (alike, drawn[1]))
+    probability = acceptance.probability(alike[:3], np.array([0.9, 2.4, 0.0]))
     assert probability[0] > 3 * probability[1:].max()

@@ -7,6 +7,7 @@ import pytest
 
 from lcclassify.augment.coverage import share_covered, share_untouched
 from lcclassify.augment.elsewhere import ObserveElsewhere
+from lcclassify.augment.missing import LoseMetadata
 from lcclassify.augment.observing import highest_ratios
 
 RNG = np.random.default_rng(0)
@@ -57,13 +58,15 @@ def test_too_few_of_either_say_nothing():
     assert share_covered(enough, enough) == 1
 
 
-def test_a_missing_redshift_is_one_of_zero():
+def test_objects_without_a_redshift_are_like_others_without():
     redshift, brightness = objects(N)
     lost = RNG.random(N) < 0.5
-    zero, missing = ((np.where(lost, value, redshift), brightness) for value in (0.0, np.nan))
-    own = objects(N)
-    assert share_covered(zero, own) == share_covered(missing, own)
-    assert share_covered(zero, missing) == 1
+    missing, own = (np.where(lost, np.nan, redshift), brightness), objects(N)
+    assert share_covered(missing, missing) == 1
+    assert share_covered(missing, own) == pytest.approx(0.5, abs=0.07)
+    nothing = np.full(N, np.nan)
+    assert share_covered((nothing, brightness), (nothing, own[1])) > 0.97
+    assert share_covered((nothing, brightness), (nothing, own[1] + 2)) < 0.2  # an eighth a bin
 
 
 def aimed_at(sample, redshift, factor=1.0, copies=20):
@@ -97,6 +100,22 @@ def test_none_stay_where_the_target_is_not(watched, own):
     fitted = ObserveElsewhere(untouched="auto").fitted(sample)
     assert fitted.untouched == share_untouched(sample)
     assert fitted.moves.any()
+
+
+@pytest.mark.parametrize(
+    ("factor", "share"), [(1.0, pytest.approx(1, abs=0.1)), (0.05, pytest.approx(0, abs=0.1))]
+)
+def test_where_the_target_has_no_redshift_brightness_decides(watched, own, factor, share):
+    sample = aimed_at(watched, np.full(len(own), np.nan), factor)
+    columns = {**sample.drawn.columns, "photoz": np.full(len(sample.drawn), np.nan)}
+    lent = replace(sample.survey.cadences, columns={"photoz": np.array([np.nan])})
+    sample = replace(sample, survey=replace(sample.survey, cadences=lent))
+    lost = replace(sample, steps=(LoseMetadata().fitted(sample),))
+    assert share_untouched(lost) == share
+    assert "By signal-to-noise ratio" in lost.notes[-1]
+    assert share_untouched(sample) == 0  # if draws keep it, they are unlike all of the target
+    gone = replace(sample, drawn=replace(sample.drawn, columns=columns))
+    assert share_untouched(gone) == share
 
 
 def test_without_a_target_all_stay(watched):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lcclassify.augment.acceptance import Acceptance
 from lcclassify.augment.elsewhere import ObserveElsewhere
 from lcclassify.augment.observing import Detections, brightest_times
 from lcclassify.cosmology import distance_modulus
@@ -284,62 +283,6 @@ def test_a_survey_without_photometric_redshifts(survey, redshifts, sample_of, wa
     assert not np.array_equal(drawn.curves.bounds, survey.bounds)
     for name, values in drawn.columns.items():
         np.testing.assert_array_equal(values, sample.drawn.columns[name])
-
-
-# --- the target -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("proportionate", [False, True])
-def test_draws_lie_where_the_target_lies(
-    proportionate, explosions, sample_of, watch, redrawn, keys_of
-):
-    redshift = np.linspace(0.05, 0.4, 20)
-    curves, _ = explosions(redshift, every=6.0)
-    cadence = replace(watch(3.0, before=40, after=80), sky=np.full(40, 25.0))
-    rng = np.random.default_rng(0)
-    target = rng.normal(0.4, 0.02, 400), 10 ** rng.normal(1.0, 0.1, 400)
-    settings = ObserveElsewhere(spectra="none", nearer=0.95, proportionate=proportionate)
-    plain = sample_of(curves, redshift, cadences=cadence)
-    found = {"anywhere": redrawn(settings, plain, copies=20)}
-    fitted = settings.fitted(replace(plain, target=target))
-    sources, keys = plain.drawn.take(np.tile(np.arange(20), 20)), keys_of(400)
-    found["not refused"] = replace(fitted, acceptances=(None, None)).apply(sources, keys)
-    found["accepted"] = fitted.apply(sources, keys)
-    able = 5 * sources.columns["photoz"] > 0.5  # to be there
-    away = {n: np.abs(drawn.columns["photoz"] - 0.4)[able].mean() for n, drawn in found.items()}
-    # Volumes alone, which proportions begin with, know nothing of this target.
-    assert proportionate or away["not refused"] < 0.8 * away["anywhere"]
-    assert away["accepted"] < 0.85 * away["not refused"]
-    assert away["accepted"] < 0.65 * away["anywhere"]
-    # No source goes farther than it may all the same.
-    own = redshift[found["accepted"].sources]
-    assert (found["accepted"].columns["photoz"] <= 1.5 * (1 + own) - 1 + 1e-9).all()
-
-
-def test_a_target_of_few_objects_changes_redshifts_alone(
-    explosions, sample_of, redrawn, keys_of, redshifts
-):
-    curves, _ = explosions(redshifts, every=20.0)
-    few = np.full(20, 0.8), np.full(20, 30.0)
-    sample = sample_of(curves, redshifts, target=few, detections=EVERYTHING)
-    settings = ObserveElsewhere(spectra="none", attempts=1)
-    fitted = settings.fitted(sample)
-    assert fitted.acceptances == (None, None)
-    drawn = fitted.apply(sample.drawn.take(np.tile(np.arange(10), 10)), keys_of(100))
-    plain = redrawn(settings, replace(sample, target=None), copies=10)
-    assert np.median(drawn.columns["photoz"]) > np.median(plain.columns["photoz"]) + 0.05
-
-
-def test_of_many_sources_a_few_draws_each_are_looked_at(explosions, sample_of, watch, monkeypatch):
-    redshift = np.full(400, 0.2)
-    curves, _ = explosions(redshift, every=40.0)
-    sample = sample_of(
-        curves, redshift, target=(redshift, redshift), cadences=watch(40.0), detections=EVERYTHING
-    )
-    looked_at = []
-    monkeypatch.setattr(Acceptance, "fitted", lambda _, drawn: looked_at.append(len(drawn[0])))
-    ObserveElsewhere(spectra="none", attempts=1, proportionate=False).fitted(sample)
-    assert looked_at == [8000]
 
 
 # --- settings ---------------------------------------------------------------------------

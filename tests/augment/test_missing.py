@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lcclassify.augment.missing import LoseMetadata, LosesMetadata
+from lcclassify.augment.missing import FittedMissing, LoseMetadata
 from lcclassify.errors import ConfigError
 
 N = 2000
@@ -71,7 +71,7 @@ def test_draws_lack_what_the_survey_lacks(lacking, keys_of):
 def test_else_nothing_is_done(lacking, keys_of, training, survey):
     sample = lacking(training, survey)
     step = LoseMetadata().fitted(sample)
-    assert step == LosesMetadata()
+    assert step == FittedMissing()
     assert not sample.notes
     before = sample.drawn
     for name, values in step.apply(before, keys_of(N)).columns.items():

@@ -16,6 +16,7 @@ from lcclassify import hashing
 from lcclassify.augment.acceptance import Acceptance, brightness_of
 from lcclassify.augment.curves import BoolArray, FloatArray
 from lcclassify.augment.drawn import Keys
+from lcclassify.augment.missing import as_classified
 from lcclassify.augment.proportions import kept_shares, proportionate, redshift_bins
 from lcclassify.augment.redshifts import NEAREST
 from lcclassify.augment.steps import Sample
@@ -35,11 +36,10 @@ def aimed(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:
         return _in_proportion(fitted, sample)
     redshift, ratio = sample.target
     place = redshift, brightness_of(ratio)
-    galactic = ~(redshift > NEAREST)
     seen = np.isfinite(ratio)
-    moved, dimmed = (
-        (place[0][kind & seen], place[1][kind & seen]) for kind in (~galactic, galactic)
-    )
+    # What has no redshift may be anything.
+    beyond, near = ~(redshift <= NEAREST), ~(redshift > NEAREST)
+    moved, dimmed = ((place[0][kind & seen], place[1][kind & seen]) for kind in (beyond, near))
     # What is kept decides on proportions, and these on what is to be kept.
     for _ in range(_ROUNDS if fitted.settings.proportionate else 1):
         fitted = _in_proportion(fitted, sample)
@@ -62,7 +62,7 @@ def _in_proportion(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:
     own, classes = sample.drawn.take(rows), sample.targets[rows]
 
     def pilot(keys: Keys) -> tuple[FloatArray, FloatArray]:
-        drawn = fitted.moved_once(own, keys, 0)
+        drawn = fitted.moved_once(as_classified(sample, own, keys), keys, 0)
         each = fitted.survey.is_found(drawn.curves).astype(np.float64)
         if fitted.acceptances[0] is not None:
             each *= fitted.acceptances[0].probability(*fitted.place(drawn))
@@ -91,7 +91,7 @@ def _acceptance(
     own = sample.drawn.take(rows)
 
     def pilot(keys: Keys) -> tuple[FloatArray, FloatArray]:
-        return fitted.place(fitted.apply(own, keys))
+        return fitted.place(fitted.apply(as_classified(sample, own, keys), keys))
 
     redshifts, ratios = zip(*in_threads(pilot, _pilot(len(rows)), sample.threads), strict=True)
     return Acceptance.fitted(target, (np.concatenate(redshifts), np.concatenate(ratios)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -41,8 +41,9 @@ class Augmenter:
             sample: The same, and what their survey is like.
             steps: As configured.
         """
-        fitted = tuple(step.fitted(sample) for step in steps)
-        return cls(light_curves.objects, light_curves.passbands, sample.drawn, fitted)
+        for step in steps:
+            sample = replace(sample, steps=(*sample.steps, step.fitted(sample)))
+        return cls(light_curves.objects, light_curves.passbands, sample.drawn, sample.steps)
 
     def draw(self, seed: int, epoch: int, rows: IntArray | None = None) -> LightCurves:
         """Return objects drawn for an epoch, under the ids of their sources.

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import polars as pl
 
+from lcclassify import hashing
 from lcclassify.augment.acceptance import (
     LEAST_OBJECTS,
     Place,
     bin_edges,
     brightness_of,
-    histogram,
+    counted,
     place_of,
 )
 from lcclassify.augment.curves import FloatArray
 from lcclassify.augment.drawn import Drawn, Keys
+from lcclassify.augment.missing import as_classified
 from lcclassify.augment.steps import Sample
 
 _ALL: Final = 0.95  # share of the target from which nothing needs to be observed elsewhere
@@ -41,19 +44,20 @@ def share_untouched(sample: Sample) -> float:
     if sample.target is None:
         return 1.0
     redshift, ratio = sample.target
-    own = place_of(sample.drawn, sample.photometric[0])
+    keys = hashing.object_keys(pl.Series(np.arange(len(sample.drawn))), 0)
+    own = place_of(as_classified(sample, sample.drawn, keys), sample.photometric[0])
     covered = share_covered((redshift, brightness_of(ratio)), own)
     if covered is None:
         sample.notes.append(
-            f"Fewer than {LEAST_OBJECTS} objects train, or can be compared with them by redshift: "
-            "too few to tell whether those to be classified are like them, so all draws stay "
-            "where they are."
+            f"Fewer than {LEAST_OBJECTS} objects train or are to be classified: too few to tell "
+            "whether these are like those, so all draws stay where they are."
         )
         return 1.0
     # Their classes are not in proportion where they are few of the target. The cube is by trial.
     share = 1.0 if covered >= _ALL else covered**3
     sample.notes.append(
-        "By redshift and signal-to-noise ratio the training objects stand for "
+        f"By {'redshift and ' if np.isfinite(redshift).any() else ''}signal-to-noise ratio the "
+        "training objects stand for "
         f"{100 * covered:.0f} % of the objects to be classified: {100 * share:.0f} % of draws stay "
         "where they are."
     )
@@ -68,7 +72,7 @@ def share_covered(target: Place, own: Place) -> float | None:
 
     Args:
         target: Redshifts and logarithms of ratios of the objects to be classified, ``(T,)`` each.
-        own: Of the training objects, ``(N,)`` each.
+        own: Of the training objects, ``(N,)`` each, as these lack redshifts.
 
     Returns:
         None where there are too few of either.
@@ -93,5 +97,5 @@ def share_covered(target: Place, own: Place) -> float | None:
 
 
 def _in_common(first: Place, second: Place, edges: list[FloatArray]) -> float:
-    shares = np.minimum(histogram(first, edges), histogram(second, edges))
-    return float(shares.sum())
+    shares = [counted(sample, edges) / len(sample[0]) for sample in (first, second)]
+    return float(np.minimum(*shares).sum())

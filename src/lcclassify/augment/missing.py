@@ -12,6 +12,7 @@ from lcclassify.augment.curves import FloatArray
 from lcclassify.augment.drawn import Drawn, Keys, uniform
 from lcclassify.augment.steps import Sample
 from lcclassify.checks import require_share
+from lcclassify.errors import ConfigError
 
 _FEWEST: Final = 0.01  # share of draws; fewer than these lose nothing
 
@@ -21,18 +22,25 @@ class LoseMetadata:
     """Takes metadata from draws until they lack them as often as the objects to be classified.
 
     A classifier that always had a photometric redshift does not know what to make of an object
-    without one. Its error and distance modulus go with it.
+    without one. Its error and distance modulus go with it. Where it comes before
+    `ObserveElsewhere`, draws without a redshift are observed as faint as the objects that lack it.
 
     Attributes:
         least: Share of the draws that lose each in any case.
+        most: Share that they lose at most, so that the classifier knows objects with it too.
     """
 
     least: float = 0.0
+    most: float = 1.0
 
     def __post_init__(self) -> None:
-        require_share(**{"augment: least": self.least})
+        require_share(**{"augment: least": self.least, "augment: most": self.most})
+        if self.least > self.most:
+            raise ConfigError(
+                f"augment: least must not exceed most, got {self.least:g} and {self.most:g}"
+            )
 
-    def fitted(self, sample: Sample) -> LosesMetadata:
+    def fitted(self, sample: Sample) -> FittedMissing:
         """Return the step with the probabilities of the columns; none without a target."""
         photoz, *others = sample.photometric
         with_it = tuple(name for name in others if name is not None)
@@ -43,17 +51,17 @@ class LoseMetadata:
                 continue
             had, wanted = 1 - _missing(values), _missing(survey[name])
             # Of those that have a value some lose it.
-            probability = max(1 - (1 - wanted) / had, self.least) if had > 0 else 0.0
+            probability = np.clip(1 - (1 - wanted) / had, self.least, self.most) if had > 0 else 0.0
             if probability >= _FEWEST:
-                found[name] = probability
+                found[name] = float(probability)
         if found:
             listed = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found.items())
             sample.notes.append(f"So many of the draws that have metadata lose them: {listed}.")
-        return LosesMetadata(found, {photoz: with_it} if photoz in found else {})
+        return FittedMissing(found, {photoz: with_it} if photoz in found else {})
 
 
 @dataclass(frozen=True)
-class LosesMetadata:
+class FittedMissing:
     """What `LoseMetadata` knows of a survey.
 
     Attributes:
@@ -72,6 +80,20 @@ class LosesMetadata:
             for column in (name, *self.with_it.get(name, ())):
                 columns[column] = np.where(lost, np.nan, columns[column])
         return replace(drawn, columns=columns)
+
+
+def as_classified(sample: Sample, drawn: Drawn, keys: Keys) -> Drawn:
+    """Return objects without the metadata that they are going to lose.
+
+    Args:
+        sample: What was fitted before says what they lose.
+        drawn: n training objects.
+        keys: ``(n,)``.
+    """
+    for step in sample.steps:
+        if isinstance(step, FittedMissing):
+            drawn = step.apply(drawn, keys)
+    return drawn
 
 
 def _missing(values: FloatArray) -> float:

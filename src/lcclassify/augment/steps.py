@@ -23,10 +23,11 @@ class Sample:
             objects of the Galaxy.
         photometric: Names of the columns of the photometric redshift, its error and its
             distance modulus, None where there is none.
-        target: Photometric redshifts of the objects to be classified, and their highest
-            signal-to-noise ratios; None where nothing of them is to be used.
+        target: Photometric redshifts of the objects to be classified, NaN where there is none,
+            and their highest signal-to-noise ratios; None where nothing of them is to be used.
         survey: What the survey makes of objects.
         threads: For what takes long.
+        steps: Those fitted so far, which come before the others.
         notes: Sentences on what was done with the objects; steps add theirs.
     """
 
@@ -39,6 +40,7 @@ class Sample:
     target: tuple[FloatArray, FloatArray] | None
     survey: Conditions
     threads: int = 1
+    steps: tuple[FittedStep, ...] = ()
     notes: list[str] = field(default_factory=list)
 
 

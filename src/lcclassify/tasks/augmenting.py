@@ -15,7 +15,7 @@ from lcclassify.augment.coverage import Untouched
 from lcclassify.augment.curves import Curves
 from lcclassify.augment.elsewhere import FittedElsewhere
 from lcclassify.augment.light import DropObservations, FluxJitter
-from lcclassify.augment.missing import LosesMetadata
+from lcclassify.augment.missing import FittedMissing
 from lcclassify.augment.observing import Cadences, Detections, FluxErrors, highest_ratios
 from lcclassify.augment.steps import Sample
 from lcclassify.augment.weights import shares_found, source_weights
@@ -63,24 +63,6 @@ def best_redshift(
     return np.where(np.isfinite(redshift), redshift, _column(objects, photometric))
 
 
-def comparable(target: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return which objects to be classified lie somewhere where training objects may, ascending.
-
-    Redshifts that are missing count as 0, as those of objects of the Galaxy may be. Where the
-    training objects lack fewer of them, the rest of the target's are lost, and are anywhere.
-
-    Args:
-        target: ``(T,)`` redshifts, NaN where missing.
-        own: ``(N,)`` of the training objects.
-    """
-    lost, known = np.flatnonzero(np.isnan(target)), np.flatnonzero(~np.isnan(target))
-    share = float(np.mean(np.isnan(own))) if len(own) else 1.0
-    if share == 1:
-        return np.arange(len(target))
-    kept = min(round(len(known) * share / (1 - share)), len(lost))
-    return np.sort(np.concatenate([known, lost[np.arange(kept) * len(lost) // max(kept, 1)]]))
-
-
 def make_stream(
     settings: AugmentSettings,
     curves: LightCurves,
@@ -120,9 +102,6 @@ def make_stream(
         redshifts = np.full(len(others), np.nan)
         if photometric[0] is not None:
             redshifts = _column(curves.objects, photometric[0])[others]
-            own = _column(training.objects, photometric[0])
-            compared = comparable(redshifts, own)
-            redshifts, others = redshifts[compared], others[compared]
         target = redshifts, highest_ratios(everything.take(others))
     n_bands = len(curves.passbands)
     errors = FluxErrors.fitted(seen, n_bands)
@@ -179,7 +158,7 @@ def settled(settings: AugmentSettings, stream: DrawnStream) -> tuple[AugmentSett
     are: draws of them have more noise, and would teach it and the prediction sets a harder
     survey. Trees are grown on draws all the same.
     """
-    steps = [step for step in stream.augmenter.steps if step != LosesMetadata()]
+    steps = [step for step in stream.augmenter.steps if step != FittedMissing()]
     stay = any(isinstance(step, Untouched) for step in steps)
     if stay and all(isinstance(s, Untouched | FluxJitter | DropObservations) for s in steps):
         settings = replace(settings, held_out_draws=0)
