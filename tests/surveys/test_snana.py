@@ -235,7 +235,7 @@ def test_a_line_ignores_the_nearest_observation_alone(tmp_path: Path, snana_pair
         ({"NOBS": [2, 1, -3], "PTROBS_MAX": [2, 4, 2]}, ["row 3", "NOBS=-3"]),
         ({"PTROBS_MIN": [1, 3, 6], "PTROBS_MAX": [2, 3, 8]}, ["row 2", "row 3 of", "ends a light"]),
         ({"PTROBS_MIN": [1, 2, 6], "PTROBS_MAX": [2, 2, 8]}, ["row 2 of", "another object"]),
-        ({"SNID": [7, 7, 8]}, ["SNID 7", "row 1", "row 2", "survey.version"]),
+        ({"SNID": [7, 7, 8]}, ["SNID 7", "row 1", "row 2", "both of version"]),
         ({"SNID": ["a", " ", "c"]}, ["row 2", "no SNID"]),
         ({"SNID": [1.5, 2.5, 3.5]}, ["'SNID'", "text"]),
         ({"PTROBS_MIN": [1.0, 4.0, 6.0]}, ["'PTROBS_MIN'", "integers"]),

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from lcclassify.checks import check_choice, check_number, check_whole
+from lcclassify.checks import check_choice, check_flag, check_number, check_whole
 from lcclassify.codestamp import code_stamp
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.schema import DETECTED, LABEL, OBJECT_ID, PASSBAND, SUBSET, Taxonomy
@@ -21,9 +21,10 @@ from lcclassify.surveys.base import MemorySurvey, from_snr
 from lcclassify.surveys.canonical import DETECTION_SNR
 from lcclassify.surveys.labels import of_no_object
 from lcclassify.surveys.report import counted
-from lcclassify.surveys.snana_files import HEAD, N_OBS, PHOTFLAG, WHERE, ZEROPOINT
+from lcclassify.surveys.snana_files import HEAD, N_OBS, PHOTFLAG, VERSION, WHERE, ZEROPOINT
 from lcclassify.surveys.snana_fits import read_pair
 from lcclassify.surveys.snana_text import read_texts
+from lcclassify.surveys.snana_versions import Versions
 from lcclassify.tables.ids import cast_ids, common_type
 from lcclassify.terminal import tracked
 
@@ -56,6 +57,8 @@ class SnanaSurvey(MemorySurvey):
         rejected_photflag: Bits of PHOTFLAG of which an observation has none, or it is left out.
         detection_snr: flux / flux_err from which an observation is a detection.
         cache_dir: Where the parsed files are kept; None parses them every time.
+        prefix_ids: Whether ids are the version and the SNID, ``SIM_SNIa@123``, always text, for
+            several versions in which SNIDs come again.
 
     Raises:
         ConfigError: If an option is missing or unknown, or truth is asked for as an input.
@@ -84,6 +87,7 @@ class SnanaSurvey(MemorySurvey):
         rejected_photflag: int | None = None,
         detection_snr: float = DETECTION_SNR,
         cache_dir: str | Path | None = None,
+        prefix_ids: bool = False,
     ) -> None:
         if root is None:
             raise ConfigError("survey.root must name the folder or archive of SNANA's files")
@@ -116,6 +120,7 @@ class SnanaSurvey(MemorySurvey):
         if detection_photflag is None:
             self.detections = from_snr(self.detection_snr)
         self.cache_dir = None if cache_dir is None else Path(cache_dir)
+        self.prefix_ids = check_flag("survey.prefix_ids", prefix_ids)
 
     def _add_column(self, name: str) -> None:
         key = self._redshift if name == self.spectroscopic_redshift else name
@@ -166,12 +171,18 @@ class SnanaSurvey(MemorySurvey):
             "files": len(files),
             "digest": hashlib.sha256(stamps.encode()).hexdigest(),
             "keys": [self.label_column, self._numbers],
+            "versions": self._names(files) if self.prefix_ids else None,
         }
+
+    def _names(self, files: list[Path]) -> list[str]:
+        """Return what ids begin with, which files beside those that are read decide as well."""
+        versions = Versions(files, prefix=True)
+        return sorted({versions.of(file) for file in files})
 
     def _parsed(self) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
         """Return observations, objects with the wanted keys of their headers, and messages."""
         files = self.files()
-        make = partial(parsed, files, self.label_column, self._numbers)
+        make = partial(parsed, files, self.label_column, self._numbers, self.prefix_ids)
         tables = cache.kept(self.cache_dir, self.name, self._described(files), make)
         observations = tables["observations"]
         messages = tables["messages"]["message"].to_list()
@@ -258,36 +269,34 @@ class SnanaSurvey(MemorySurvey):
 
 
 def parsed(
-    files: list[Path], label: str | None, numbers: Mapping[str, bool]
+    files: list[Path], label: str | None, numbers: Mapping[str, bool], prefix: bool
 ) -> dict[str, pl.DataFrame]:
-    """Read all files, as `read_texts` and `read_pair` do.
+    """Read all files, as `read_texts` and `read_pair` do, with ids as `Versions` gives them.
 
     Raises:
         DataError: If one is damaged, or an object is in two of them.
     """
     heads = [file for file in files if HEAD.search(file.name)]
     others = [file for file in files if file.suffix != ".LIST" and ".fits" not in file.name.lower()]
+    versions = Versions(files, prefix=prefix)
     total = len(others) if len(files) > 1 else _MEMBERS
     texts = tracked(snana_files.contents(others), total, "reading SNANA files", "files")
-    rows, named, lines = read_texts(texts, label, numbers)
+    rows, named, lines = read_texts(texts, label, numbers, versions)
     pairs = tracked(heads, len(heads), "reading SNANA files", "pairs")
-    tables = [(rows, named, list[str]()), *(read_pair(head, label, numbers) for head in pairs)]
-    tables = [table for table in tables if len(table[1])]
+    read = [read_pair(head, label, numbers, versions.of(head)) for head in pairs]
+    tables = [table for table in ((rows, named, list[str]()), *read) if len(table[1])]
     if not tables:
         raise DataError(f"{files[0]} and what belongs to it hold no object (an archive: no .DAT)")
     observations = pl.concat([table[0] for table in tables], how="diagonal")
     objects = pl.concat([table[1] for table in tables], how="diagonal")
-    ids, faults = cast_ids(objects[OBJECT_ID], common_type([objects[OBJECT_ID]], complete=True))
+    snids = objects[OBJECT_ID]
+    wanted = pl.String() if prefix else common_type([snids], complete=True)
+    ids, faults = cast_ids(snids, wanted)
     if faults is not None:
         where = objects[WHERE].filter(faults.is_not_null())[0]
         raise DataError(f"{where}: {faults.drop_nulls()[0]}")
     objects = objects.with_columns(ids)
-    again = objects.filter(objects[OBJECT_ID].is_duplicated()).sort(OBJECT_ID)
-    if len(again):
-        raise DataError(
-            f"SNID {again[OBJECT_ID][0]} is in {again[WHERE][0]} and in {again[WHERE][1]}; "
-            "survey.version reads one of several versions"
-        )
+    objects = objects.with_columns(versions.distinct_ids(objects)).drop(VERSION)
     owners = np.repeat(np.arange(len(objects)), objects[N_OBS])
     observations = observations.with_columns(objects[OBJECT_ID].gather(owners))
     observations, objects, said = snana_files.without_ignored(observations, objects, lines)

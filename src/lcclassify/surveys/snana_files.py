@@ -7,10 +7,10 @@ import lzma
 import re
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from os.path import isfile
-from pathlib import Path, PurePosixPath
-from typing import IO, Final, cast
+from pathlib import Path, PurePath, PurePosixPath
+from typing import IO, Any, Final, cast
 
 import polars as pl
 
@@ -24,6 +24,7 @@ from lcclassify.surveys.report import counted
 # object are the next N_OBS rows, in the order of the objects.
 N_OBS: Final = "n_obs"
 WHERE: Final = "where"  # file, and row where it holds several objects
+VERSION: Final = "version"  # of whose files that is one
 PHOTFLAG: Final = "photflag"
 
 ZEROPOINT: Final = 27.5  # FLUXCAL = 10 ** (-0.4 mag + 11), unless a header says otherwise
@@ -47,10 +48,12 @@ SYNONYMS: Final = {
     "REDSHIFT_CMB": "REDSHIFT_FINAL",
 }
 HEAD: Final = re.compile(r"HEAD(?=\.fits(\.gz)?$)", re.IGNORECASE)
+_ARCHIVE: Final = re.compile(r"\.(tar\.gz|tgz)$")
 _TEXT: Final = re.compile(r"\.(dat|txt)(\.gz)?$", re.IGNORECASE)
 # IGNORE files round times to single precision, a 256th of a day, and then to 0.001 days.
 _SAME_TIME: Final = 0.005
-Ignored = tuple[str, float | None, str]  # SNID; time and passband, or None for a whole object
+# Ids of which the object has one; time and passband, or None for a whole object.
+Ignored = tuple[list[str], float | None, str]
 _DAMAGED: Final = (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 
 
@@ -63,11 +66,11 @@ def find(root: Path, version: str | None) -> list[Path]:
     source = paths.existing(root, "survey.root")
     if source.is_file():
         if HEAD.search(source.name):
-            ignoring = [file for file in _visible(source.parent) if file.suffix == ".IGNORE"]
+            ignoring = [file for file in visible(source.parent) if file.suffix == ".IGNORE"]
             return [*ignoring, source, photometry_of(source)]
         return [source]
-    archives = [entry for entry in _visible(source) if entry.name.endswith((".tar.gz", ".tgz"))]
-    folders = [entry for entry in _visible(source) if entry.is_dir()]
+    archives = [entry for entry in visible(source) if _ARCHIVE.search(entry.name)]
+    folders = [entry for entry in visible(source) if entry.is_dir()]
     tried = [[source], folders]
     if version is not None:
         tried = [[source / version] if source / version in folders else [source]]
@@ -92,14 +95,19 @@ def photometry_of(head: Path) -> Path:
     return _existing(head.with_name(name), f"{head} needs its light curves")
 
 
-def contents(files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of text and IGNORE files; an archive is never unpacked to disk."""
+def contents(files: Iterable[Path]) -> Iterator[tuple[str, PurePath, bytes]]:
+    """Yield text and IGNORE files, as messages call them, their path and content.
+
+    An archive is never unpacked to disk; its name is the folder of what it holds.
+    """
     for file in files:
         try:
             if file.suffix == ".IGNORE" or _TEXT.search(file.name):
                 content = file.read_bytes()
-                yield str(file), gzip.decompress(content) if file.suffix == ".gz" else content
+                plain = gzip.decompress(content) if file.suffix == ".gz" else content
+                yield str(file), file, plain
                 continue
+            unpacked = file.with_name(_ARCHIVE.sub("", file.name))
             with tarfile.open(file, "r:*") as archive:
                 for member in archive:
                     hidden = PurePosixPath(member.name).name.startswith(".")
@@ -107,7 +115,8 @@ def contents(files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
                     if member.isfile() and wanted:
                         packed = archive.extractfile(member)
                         if packed is not None:
-                            yield f"{file}: {member.name}", packed.read()
+                            inside = unpacked / member.name
+                            yield f"{file}: {member.name}", inside, packed.read()
                 # For tarfile a damaged header is an end; check sums stand behind the true one.
                 rest = cast(IO[bytes], archive.fileobj).read()
                 if not rest or rest.strip(b"\0"):
@@ -125,15 +134,24 @@ def flux_factor(zeropoint: float) -> float:
     return float(10 ** (0.4 * (ZEROPOINT - round(zeropoint, 4))))  # files hold single precision
 
 
-def ignored(content: bytes, where: str) -> list[Ignored]:
-    """Return what an IGNORE file names; lines without its keyword are remarks."""
+def ignored(content: bytes, where: str, ids_of: Callable[[str], list[str]]) -> list[Ignored]:
+    """Return what an IGNORE file names; lines without its keyword are remarks.
+
+    Args:
+        content: Of the file.
+        where: What messages call it.
+        ids_of: Returns the ids that an SNID in it may stand for.
+
+    Raises:
+        DataError: If a line has a keyword and not what must follow it.
+    """
     found: list[Ignored] = []
     for line, text in enumerate(content.decode("utf-8-sig", "replace").split("\n"), start=1):
         keyword, *words = text.split() or [""]
         try:
             if keyword == "IGNORE:":
                 place = (plain_number(words[1], float), words[2]) if words[1:] else (None, "")
-                found.append((words[0], *place))
+                found.append((ids_of(words[0]), *place))
         except (IndexError, ValueError) as fault:
             said = "must be followed by an SNID, or by SNID, MJD and passband"
             raise DataError(f"{where}, line {line}: 'IGNORE:' {said}, got '{text}'") from fault
@@ -146,8 +164,8 @@ def without_ignored(
     """Leave out observations and objects, and say how many."""
     if not lines:
         return observations, objects, []
-    schema = {OBJECT_ID: pl.String, "time": pl.Float64, "band": pl.String}
-    named = pl.DataFrame(lines, schema, orient="row").with_row_index("line")
+    schema: dict[str, Any] = {OBJECT_ID: pl.List(pl.String), "time": pl.Float64, "band": pl.String}
+    named = pl.DataFrame(lines, schema, orient="row").with_row_index("line").explode(OBJECT_ID)
     rows = observations.select(pl.col(OBJECT_ID).cast(pl.String), MJD, PASSBAND).with_row_index()
     met = rows.join(named, on=OBJECT_ID).with_columns(apart=(pl.col(MJD) - pl.col("time")).abs())
     whole = met.filter(pl.col("time").is_null())
@@ -170,24 +188,29 @@ def without_ignored(
 
 def _in_folder(folder: Path, version: str | None, ending: str) -> list[Path]:
     """Return what LIST files name, or else the FITS pairs, or else the text files."""
-    files = [entry for entry in _visible(folder) if entry.is_file()]
+    files = [entry for entry in visible(folder) if entry.is_file()]
     if version is not None and folder.name != version:
         own = re.compile(rf"{re.escape(version)}(\.(LIST|IGNORE)|(-\d+)?[_.]HEAD\..*)", re.I)
         files = [file for file in files if own.fullmatch(file.name)]
     beside = [file for file in files if file.suffix in (".LIST", ".IGNORE")]
-    named = [one for file in beside if file.suffix == ".LIST" for one in _listed(file)]
+    named = [one for file in beside if file.suffix == ".LIST" for one in listed(file)]
     texts = [file for file in files if _TEXT.search(file.name) and ending in file.name.lower()]
     named = named or [file for file in files if HEAD.search(file.name)] or texts
     phots = [photometry_of(file) for file in named if HEAD.search(file.name)]
     return [*beside, *named, *phots] if named else []
 
 
-def _visible(folder: Path) -> list[Path]:
+def visible(folder: Path) -> list[Path]:
     """Return what is in a folder, but not what macOS puts beside each file (``._V_HEAD.FITS``)."""
     return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
 
 
-def _listed(file: Path) -> list[Path]:
+def listed(file: Path) -> list[Path]:
+    """Return the files that a LIST file names.
+
+    Raises:
+        DataError: If one is missing.
+    """
     words = [line.split() for line in file.read_text("utf-8-sig", "replace").split("\n")]
     return [
         _existing(file.parent / names[0], f"{file}, line {line} names a file")

@@ -18,6 +18,7 @@ from lcclassify.surveys.snana_files import (
     N_OBS,
     PHOTFLAG,
     SYNONYMS,
+    VERSION,
     WHERE,
     ZP_KEY,
     flux_factor,
@@ -32,9 +33,9 @@ _Columns = dict[str, NDArray[Any]]
 
 
 def read_pair(
-    head: Path, label: str | None, numbers: Mapping[str, bool]
+    head: Path, label: str | None, numbers: Mapping[str, bool], version: str
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
-    """Read a HEAD file and its PHOT file, as `read_texts` does.
+    """Read a HEAD file and its PHOT file, both of a version, as `read_texts` does.
 
     Returns:
         Observations, in the order of the objects; objects; and sentences on what was left out.
@@ -64,9 +65,10 @@ def read_pair(
     if ZP_KEY in objects:
         factors = [flux_factor(zeropoint) for zeropoint in objects[ZP_KEY]]
         rows |= {name: rows[name] * np.repeat(factors, objects[N_OBS]) for name in (FLUX, FLUX_ERR)}
+    table = pl.DataFrame({**objects, WHERE: places}).drop(_FIRST, _LAST)
     return (
         pl.DataFrame(rows),
-        pl.DataFrame({**objects, WHERE: places}).drop(_FIRST, _LAST),
+        table.with_columns(pl.lit(version).alias(VERSION)),
         [f"{said} of {phot.name} left out: of no object of {head.name}."] if left else [],
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import PurePath
 from typing import Any, Final
 
 import polars as pl
@@ -17,12 +18,14 @@ from lcclassify.surveys.snana_files import (
     N_OBS,
     PHOTFLAG,
     SYNONYMS,
+    VERSION,
     WHERE,
     ZP_KEY,
     Ignored,
     flux_factor,
     ignored,
 )
+from lcclassify.surveys.snana_versions import Versions
 
 _HEADER: Final = re.compile(r"^(\w[\w-]*):[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 _OBSERVATION: Final = re.compile(r"^OBS:.*$", re.MULTILINE)
@@ -31,14 +34,18 @@ _SENTENCES: Final = ("SIM_COMMENT",)  # keys of more than one word
 
 
 def read_texts(
-    files: Iterable[tuple[str, bytes]], label: str | None, numbers: Mapping[str, bool]
+    files: Iterable[tuple[str, PurePath, bytes]],
+    label: str | None,
+    numbers: Mapping[str, bool],
+    versions: Versions,
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[Ignored]]:
     """Parse text and IGNORE files, in one process: starting more costs what they would save.
 
     Args:
-        files: Names and contents.
+        files: Names in messages, paths and contents.
         label: Key of the type in the header, if any.
         numbers: Keys that are kept besides, and whether every object must have them.
+        versions: Which version each file is of.
 
     Returns:
         Observations, in the order of the objects; objects; and what is to be ignored.
@@ -49,9 +56,9 @@ def read_texts(
     values: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     rows: list[dict[str, Any]] = []
     lines: list[Ignored] = []
-    for where, content in files:
-        if where.endswith(".IGNORE"):
-            lines += ignored(content, where)
+    for where, path, content in files:
+        if path.suffix == ".IGNORE":
+            lines += ignored(content, where, partial(versions.ids_in, path))
             continue
         header, columns = parse(content, where)
         kept = [key for key, must in numbers.items() if must or _words(header, key)]
@@ -63,10 +70,11 @@ def read_texts(
         if header.get(ZP_KEY):
             factor = flux_factor(_number(header, ZP_KEY, where))
             columns |= {name: [factor * one for one in columns[name]] for name in (FLUX, FLUX_ERR)}
-        rows.append(row | {WHERE: where, N_OBS: len(columns[MJD])})
+        row |= {WHERE: where, VERSION: versions.of(path)}
+        rows.append(row | {N_OBS: len(columns[MJD])})
         for name, column in values.items():
             column += columns.get(name, [None] * len(columns[MJD]))
-    schema: dict[str, Any] = dict.fromkeys([OBJECT_ID, WHERE, *([label] if label else [])], str)
+    schema: dict[str, Any] = dict.fromkeys([OBJECT_ID, WHERE, VERSION, *filter(None, [label])], str)
     schema |= {N_OBS: int, **dict.fromkeys(numbers, float)}
     kinds = {name: kind for name, (_, kind) in COLUMNS.items()}
     return pl.DataFrame(values, kinds), pl.DataFrame(rows, schema), lines
