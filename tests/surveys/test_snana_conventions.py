@@ -59,9 +59,9 @@ def test_letters_of_filters_are_not_taken_for_the_filters(tmp_path: Path, snana_
     assert bands("b", "g", "r") == ["b", "g", "r"]
     assert bands(*names) == names
     assert bands("g", "r", "i", **{"CFA3K-V/r": "i"}) == ["g", "r", "i"]
-    with pytest.raises(DataError, match="unknown passband 'C"):
+    with pytest.raises(DataError, match="unknown passbands 'C"):
         bands("g", "r", "i")
-    with pytest.raises(DataError, match=r"'CFA3K-V/r' .* may mean V or r: .*passband_aliases"):
+    with pytest.raises(DataError, match=r"'CFA3K-V/r' \S+ \S+ may mean V or r, .*passband_aliases"):
         bands("g", "r", "V", "b")
 
 

@@ -185,7 +185,7 @@ class MemorySurvey(Survey):
 
     def open(self, labels: bool, rows: int, *, lenient: bool) -> Opened:
         """Make the tables, once in every process that asks for them."""
-        tables: Held[dict[str, pl.DataFrame]] = Held(partial(self.tables, labels))
+        tables: Held[dict[str, pl.DataFrame]] = Held(partial(self.tables, labels, lenient))
         place = self.root or Path(self.name)  # as messages call it
         files: list[RowFile] = [FrameRows(tables, "observations", place)]
         return Opened(files, partial(self._whole_table, tables, labels))
@@ -200,8 +200,13 @@ class MemorySurvey(Survey):
         return WholeTable.of(made["objects"], self, labels, taxonomy, messages)
 
     @abstractmethod
-    def tables(self, labels: bool) -> dict[str, pl.DataFrame]:
+    def tables(self, labels: bool, lenient: bool) -> dict[str, pl.DataFrame]:
         """Return ``observations`` and ``objects``, as `canonicalise` takes them.
 
         And ``messages``, a column ``message`` of what there is to say of them.
+
+        Args:
+            labels: As in `chunks`.
+            lenient: Whether observations without a meaning stay, to be rejected one by one;
+                else they may be refused together.
         """

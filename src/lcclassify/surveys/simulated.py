@@ -132,7 +132,7 @@ class SimulatedSurvey(MemorySurvey):
         """Return what makes the objects."""
         return Simulator(self.classes, self.cadence, self.seed, self.hosts)
 
-    def tables(self, labels: bool) -> dict[str, pl.DataFrame]:
+    def tables(self, labels: bool, lenient: bool) -> dict[str, pl.DataFrame]:
         """Simulate all objects, or return those of an earlier time from the cache."""
         return cache.kept(self.cache_dir, self.name, self.fingerprint(), self._simulate)
 

@@ -16,7 +16,7 @@ from lcclassify.checks import check_choice, check_flag, check_number, check_whol
 from lcclassify.codestamp import code_stamp
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.schema import DETECTED, LABEL, OBJECT_ID, PASSBAND, SUBSET, Taxonomy
-from lcclassify.surveys import cache, options, paths, snana_files
+from lcclassify.surveys import cache, options, paths, snana_bands, snana_files
 from lcclassify.surveys.base import MemorySurvey, from_snr
 from lcclassify.surveys.canonical import DETECTION_SNR
 from lcclassify.surveys.labels import of_no_object
@@ -126,9 +126,9 @@ class SnanaSurvey(MemorySurvey):
         key = self._redshift if name == self.spectroscopic_redshift else name
         self.metadata = {**self.metadata, name: key}
 
-    def tables(self, labels: bool) -> dict[str, pl.DataFrame]:
+    def tables(self, labels: bool, lenient: bool) -> dict[str, pl.DataFrame]:
         """Read the files, or what was kept of them."""
-        observations, objects, messages = self._parsed()
+        observations, objects, messages = self._parsed(lenient)
         label, said = self._labels(objects, labels)
         for name, key in self.metadata.items():
             if key not in objects.columns or objects[key].is_null().all():
@@ -179,7 +179,7 @@ class SnanaSurvey(MemorySurvey):
         versions = Versions(files, prefix=True)
         return sorted({versions.of(file) for file in files})
 
-    def _parsed(self) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    def _parsed(self, lenient: bool) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
         """Return observations, objects with the wanted keys of their headers, and messages."""
         files = self.files()
         make = partial(parsed, files, self.label_column, self._numbers, self.prefix_ids)
@@ -195,9 +195,8 @@ class SnanaSurvey(MemorySurvey):
             observations = observations.filter(~out)
             left = counted(int(out.sum()), "observation", "observations")
             messages.append(f"Left out by survey.rejected_photflag: {left}.")
-        words = self._bands(observations[PASSBAND].unique().sort().to_list())
-        observations = observations.with_columns(pl.col(PASSBAND).replace(words))
-        return observations, tables["objects"], messages
+        observations, said = self._named(observations, lenient)
+        return observations, tables["objects"], [*messages, *said]
 
     def _has(self, observations: pl.DataFrame, option: str, bits: int) -> pl.Series:
         """Return which observations have one of some bits of PHOTFLAG; null where it is absent."""
@@ -205,31 +204,27 @@ class SnanaSurvey(MemorySurvey):
             raise DataError(f"survey.{option} needs a column 'PHOTFLAG', which {self.root} lacks")
         return observations.select((pl.col(PHOTFLAG) & bits) != 0).to_series()
 
-    def _bands(self, words: list[str]) -> dict[str, str]:
-        """Return the passband of each name in the files; `canonicalise` refuses what is none.
+    def _named(
+        self, observations: pl.DataFrame, lenient: bool
+    ) -> tuple[pl.DataFrame, tuple[str, ...]]:
+        """Return observations with the passbands that names in the files mean, and what has none.
 
-        Of ``CSP-g/b`` all names are known by the filter, g, or all by the file's letter for it,
-        b: among letters for many filters g may well stand for another one.
+        Raises:
+            DataError: If names mean none, unless `lenient` leaves them to be rejected.
         """
         known = {
             name: self.aliases.get(name, name) for name in (*self.passbands.names, *self.aliases)
         }
-        behind = {word: word.rpartition("-")[2] for word in words}
-        of_file = [word for word in words if "/" in word and not {word, behind[word]} & {*known}]
-        filters = {word: word.partition("/")[0].rpartition("-")[2] for word in of_file}
-        letters = {word: word.rpartition("/")[2] for word in of_file}
-        ways = [way for way in (filters, letters) if known.keys() >= {*way.values()}]
-        for word in of_file:
-            if len(meant := {known[way[word]] for way in ways}) > 1:
-                raise DataError(
-                    f"passband '{word}' under {self.root} may mean {' or '.join(sorted(meant))}: "
-                    "survey.passband_aliases must say which"
-                )
-        found = ways[0] if ways else {word: word for word in of_file}
-        for word in {*words} - {*of_file}:
-            forms = (word, behind[word], word[-1:])
-            found[word] = next((form for form in forms if form in known), word)
-        return {word: known.get(form, form) for word, form in found.items()}
+        each = observations.drop_nulls(PASSBAND)[PASSBAND].value_counts(name="n").sort(PASSBAND)
+        counts = dict(each.iter_rows())
+        meant = snana_bands.meanings(counts, known, self.root)
+        unknown = snana_bands.unknown(meant, counts, self.passbands.names)
+        if unknown and not lenient:
+            raise DataError(
+                f"{self.root} holds {unknown}; survey.passband_aliases takes other spellings"
+            )
+        named = observations.with_columns(pl.col(PASSBAND).replace(meant))
+        return named, (f"Observations are rejected: {unknown}.",) if unknown else ()
 
     def _types(self, objects: pl.DataFrame) -> pl.Series:
         """Return the type of each object in words, null where it has none."""

@@ -78,8 +78,8 @@ class SnphotccSurvey(SnanaSurvey):
         """Describe the files and options that decide what `read` returns."""
         return {**super().fingerprint(), "split": self.split}
 
-    def _parsed(self) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
-        tables = super()._parsed()
+    def _parsed(self, lenient: bool) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+        tables = super()._parsed(lenient)
         if tables[1].schema[OBJECT_ID] == pl.String:  # not all are integers
             integer = pl.col(OBJECT_ID).cast(pl.Int64, strict=False).cast(pl.String)
             odd = tables[1].filter(integer.ne_missing(pl.col(OBJECT_ID)))
