@@ -251,6 +251,42 @@ def test_pairs_that_contradict_each_other(
     assert all(word in str(caught.value) for word in words), caught.value
 
 
+@pytest.mark.parametrize(
+    ("form", "values", "got"),
+    [
+        ("11E", np.ones((3, 11)), "arrays of 11 values"),
+        ("6E", np.ones((3, 2, 3)), "arrays of 2 x 3 values"),
+        ("2J", np.ones((3, 2)), "arrays of 2 values"),
+        ("PE()", [np.ones(3), np.ones(2), np.ones(1)], "arrays of variable length"),
+        ("QD()", [np.ones(2), np.ones(2), np.ones(2)], "arrays of variable length"),
+        ("PJ()", [np.ones(1, int), np.ones(1, int), np.ones(1, int)], "arrays of variable length"),
+        ("PA()", ["abc", "d", "ef"], "arrays of variable length"),
+    ],
+)
+def test_columns_of_several_values_a_row_are_told(
+    tmp_path: Path, snana_pair: Any, form: str, values: Any, got: str
+) -> None:
+    snana_pair(tmp_path, "V", HEAD, CURVES)
+    several = np.empty(3, object)
+    several[:] = list(values)
+    dim = "(3,2)" if form == "6E" else None
+    array = several if form[0] in "PQ" else values
+    file = tmp_path / "V_HEAD.FITS"
+    with fits.open(file, memmap=False) as units:
+        columns = [*units[1].columns, fits.Column("Q", form, array=array, dim=dim)]
+        fits.BinTableHDU.from_columns(columns).writeto(file, overwrite=True)
+    assert survey(tmp_path).read().light_curves.objects.height == 3  # nobody asks for it
+    for options, why in (
+        ({"metadata": {"q": "Q"}}, "of survey.metadata, where null for its name leaves it out"),
+        ({"label_column": "Q"}, "survey.label_column, null for no labels"),
+        ({"spectroscopic_redshift": "Q"}, "survey.spectroscopic_redshift"),
+    ):
+        with pytest.raises(DataError) as caught:
+            survey(tmp_path, **options).read()
+        told = f"{file}: column 'Q' ({why}) must hold one value a row, got {got}"
+        assert str(caught.value) == told
+
+
 def test_what_belongs_to_no_object_is_said(tmp_path: Path, snana_pair: Any) -> None:
     head = {"NOBS": [2, 0, 3], "PTROBS_MIN": [1, -9, 6], "PTROBS_MAX": [2, -9, 8]}
     snana_pair(tmp_path, "V", {**HEAD, **head}, CURVES)

@@ -122,7 +122,7 @@ def test_mjd_of_dates_and_times():
         (np.array([1, "a"], object), "'x' of the sky holds mixed"),
         (
             np.array([np.zeros(2), np.zeros(3)], object),
-            "'x' of the sky holds mixed or unusable types: it has lists",
+            "column 'x' of the sky must hold one value a row, got arrays of variable length",
         ),
         (np.array([b"\xff"]), "'x' of the sky holds mixed or unusable types: invalid utf8"),
         (SkyCoord([1, 2], [3, 4], unit="deg"), "'x' of the sky"),

@@ -29,6 +29,9 @@ from lcclassify.tables.astropyfile import read_astropy, undamaged
 _END: Final = -777  # MJD of the row that SNANA writes behind each light curve
 _FIRST, _LAST = "PTROBS_MIN", "PTROBS_MAX"  # rows of the PHOT table, from 1, both included
 _WHOLE: Final = (_FIRST, _LAST, N_OBS, PHOTFLAG)
+# What asks for a column.
+_INPUT: Final = "of survey.metadata, where null for its name leaves it out"
+_REDSHIFT: Final = "survey.spectroscopic_redshift"
 _Columns = dict[str, NDArray[Any]]
 
 
@@ -47,7 +50,7 @@ def read_pair(
     keys = (*texts[1:], *numbers, _FIRST, _LAST, ZP_KEY)
     names = {OBJECT_ID: "SNID", N_OBS: "NOBS", **dict(zip(keys, keys, strict=True))}
     optional = (N_OBS, ZP_KEY, *(key for key, must in numbers.items() if not must))
-    asked = dict.fromkeys(numbers, "of survey.metadata, where null for its name leaves it out")
+    asked = {key: _INPUT if must else _REDSHIFT for key, must in numbers.items()}
     if label is not None:
         asked[label] = "survey.label_column, null for no labels"
     objects = _columns(head, names, texts, optional, asked)
@@ -96,6 +99,7 @@ def _columns(
         for new, name in wanted.items():
             for written in (name, SYNONYMS.get(name, name)):
                 if written in names and new not in found:
+                    _check_one_value(table[written], file, f"'{written}'{_why(new, asked)}")
                     values = np.array(table[written])
                     absent = values == table.columns[written].null
                     if np.any(absent) and values.dtype.kind in "iu":
@@ -104,19 +108,35 @@ def _columns(
                     found[new] = values
     for new, name in wanted.items():
         if new not in found and new not in optional:
-            why = f" ({asked[new]})" if new in asked else ""
-            raise DataError(f"{file} has no column '{name}'{why}; {did_you_mean(name, names)}")
+            absent = f"{file} has no column '{name}'{_why(new, asked)}"
+            raise DataError(f"{absent}; {did_you_mean(name, names)}")
     for new, values in found.items():
         kinds, kind = ("Uiu", "text or integers") if new in texts else ("fiub", "numbers")
         if new in _WHOLE:
             kinds, kind = "iu", "integers"
-        if values.ndim != 1 or values.dtype.kind not in kinds:
-            raise DataError(f"{file}: column '{wanted[new]}' must hold {kind}, got {values.dtype}")
+        if values.dtype.kind not in kinds:
+            column = f"'{wanted[new]}'{_why(new, asked)}"
+            raise DataError(f"{file}: column {column} must hold {kind}, got {values.dtype}")
         if new in texts:
             found[new] = np.strings.strip(values.astype(str))
         else:
             found[new] = values.astype(np.int64 if new in _WHOLE else np.float64)
     return found
+
+
+def _why(new: str, asked: Mapping[str, str]) -> str:
+    """Return what asks for a column, in brackets, if it is known."""
+    return f" ({asked[new]})" if new in asked else ""
+
+
+def _check_one_value(values: NDArray[Any], file: Path, column: str) -> None:
+    """Refuse a column of vectors, or of arrays whose lengths differ (``P`` and ``Q``)."""
+    if values.ndim == 1 and values.dtype.kind != "O":
+        return
+    got = "arrays of variable length"
+    if values.dtype.kind != "O":
+        got = f"arrays of {' x '.join(map(str, values.shape[1:]))} values"
+    raise DataError(f"{file}: column {column} must hold one value a row, got {got}")
 
 
 def _rows_of(

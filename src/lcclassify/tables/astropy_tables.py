@@ -143,8 +143,8 @@ def array_series(name: str, array: NDArray[Any], where: str) -> pl.Series:
 
             # Of mixed values it makes what they have in common, or nothing.
             series = pl.Series(name, pa.array(array, from_pandas=True))
-            if series.dtype.is_nested():
-                raise TypeError("it has lists or mappings")
+            if series.dtype.is_nested() and series.dtype != pl.List:
+                raise TypeError("it has mappings")
         elif kind == "M":
             series = pl.Series(name, array.astype("M8[us]") if size != 8 or _odd(array) else array)
         elif kind in "biufSU":
@@ -154,12 +154,18 @@ def array_series(name: str, array: NDArray[Any], where: str) -> pl.Series:
             series = pl.Series(name, array, nan_to_null=True)
         else:
             raise TypeError(f"values of type {array.dtype} are no numbers, text or times")
-        return text_of_bytes(series) if series.dtype == pl.Binary or kind == "U" else series
+        if series.dtype == pl.Binary or kind == "U":
+            series = text_of_bytes(series)
     except (
         *(TypeError, ValueError, NotImplementedError, OverflowError),
         pl.exceptions.PolarsError,
     ) as error:
         raise mixed(name, where, error) from error
+    if series.dtype == pl.List:  # in FITS files "P" and "Q"
+        raise DataError(
+            f"column '{name}' of {where} must hold one value a row, got arrays of variable length"
+        )
+    return series
 
 
 def text_of_bytes(column: pl.Series) -> pl.Series:
