@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy.io import fits
 
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.surveys.snana import SnanaSurvey
@@ -207,6 +211,68 @@ def test_versions_of_any_name(tmp_path: Path, snana_pair: Any, name: str) -> Non
     snana_pair(tmp_path / "other", "V", HEAD, CURVES)
     assert ids(tmp_path) == sorted([f"{name}@11", f"{name}@7", "other@11", "other@7"])
     assert ids(tmp_path, version=name) == [f"{name}@11", f"{name}@7"]
+
+
+def test_names_of_folders_that_are_no_text(tmp_path: Path, snana_pair: Any) -> None:
+    root = tmp_path / os.fsdecode(b"V\xff")
+    try:
+        root.mkdir()
+    except OSError:
+        pytest.skip("names of files are text here")
+    snana_pair(root, "V", {**HEAD, "NOBS": [2, 0]}, CURVES)
+    read = survey(root, cache_dir=tmp_path / "cache")
+    assert json.loads(json.dumps(read.fingerprint()))
+    assert read.read().light_curves.objects["object_id"].to_list() == ["V\ufffd@11", "V\ufffd@7"]
+    (root / "V_HEAD.FITS").unlink()
+    (root / "a.DAT").write_text(TEXT.format(snid=1))
+    assert ids(root) == ["V\ufffd@1"]
+
+
+def test_lists_may_name_files_that_lie_elsewhere(tmp_path: Path, snana_pair: Any) -> None:
+    (tmp_path / "root").mkdir()
+    for name in ("one", "two"):
+        snana_pair(tmp_path / f"data_{name}", "V", HEAD, CURVES)
+        (tmp_path / "root" / name).mkdir()
+        listed = f"../../data_{name}/V_HEAD.FITS\n"
+        (tmp_path / "root" / name / "x.LIST").write_text(listed)
+        (tmp_path / "root" / name / "x.IGNORE").write_text("IGNORE: 11\n" * (name == "two"))
+    assert ids(tmp_path / "root") == ["one@11", "one@7", "two@7"]
+
+
+@pytest.mark.parametrize("kind", ["HEAD", "PHOT"])
+@pytest.mark.parametrize("size", [0, 3000, -2000])
+def test_one_damaged_version_among_others_is_named(versions: Path, kind: str, size: int) -> None:
+    file = versions / "SIM_SNII" / f"SIM_SNII_{kind}.FITS"
+    file.write_bytes(file.read_bytes()[:size])
+    for on_error in ("stop", "quarantine"):
+        with pytest.raises(DataError, match=re.escape(str(file))):
+            survey(versions).chunks(on_error=on_error)
+
+
+def test_a_version_without_objects_adds_none(versions: Path) -> None:
+    for file in (versions / "SIM_SNII").iterdir():
+        with fits.open(file, memmap=False) as units:
+            fits.BinTableHDU(units[1].data[:0]).writeto(file, overwrite=True)
+    assert ids(versions) == ["SIM_SNIa@11", "SIM_SNIa@7"]
+    with pytest.raises(DataError, match="hold no object"):
+        survey(versions / "SIM_SNII").read()
+
+
+def test_flags_of_one_version_alone(versions: Path, snana_pair: Any) -> None:
+    folder = versions / "SIM_SNIa"
+    shutil.rmtree(folder)
+    snana_pair(folder, "SIM_SNIa", HEAD, CURVES, PHOTFLAG=[0, 4096, 1])
+    data = survey(versions, detection_photflag=4096, detection_snr=2.5).read()
+    found = data.light_curves.observations.select("object_id", "detected").rows()
+    assert found == [
+        ("SIM_SNII@11", False),  # by its signal-to-noise ratio
+        ("SIM_SNII@7", False),
+        ("SIM_SNII@7", True),
+        ("SIM_SNIa@11", False),  # as stated
+        ("SIM_SNIa@11", True),
+        ("SIM_SNIa@7", False),
+    ]
+    assert "3 observations have no value of 'detected'" in data.report.sentences()[0]
 
 
 def test_missing_ids_are_no_ids_of_a_version(tmp_path: Path, snana_pair: Any) -> None:

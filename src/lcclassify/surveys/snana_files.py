@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
 import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from os.path import isfile
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any, Final, cast
 
@@ -105,7 +105,7 @@ def contents(files: Iterable[Path]) -> Iterator[tuple[str, PurePath, bytes]]:
             if file.suffix == ".IGNORE" or _TEXT.search(file.name):
                 content = file.read_bytes()
                 plain = gzip.decompress(content) if file.suffix == ".gz" else content
-                yield str(file), file, plain
+                yield text_of(file), file, plain
                 continue
             unpacked = file.with_name(_ARCHIVE.sub("", file.name))
             with tarfile.open(file, "r:*") as archive:
@@ -116,7 +116,7 @@ def contents(files: Iterable[Path]) -> Iterator[tuple[str, PurePath, bytes]]:
                         packed = archive.extractfile(member)
                         if packed is not None:
                             inside = unpacked / member.name
-                            yield f"{file}: {member.name}", inside, packed.read()
+                            yield text_of(f"{file}: {member.name}"), inside, packed.read()
                 # For tarfile a damaged header is an end; check sums stand behind the true one.
                 rest = cast(IO[bytes], archive.fileobj).read()
                 if not rest or rest.strip(b"\0"):
@@ -125,6 +125,11 @@ def contents(files: Iterable[Path]) -> Iterator[tuple[str, PurePath, bytes]]:
             kind = "gzip" if _TEXT.search(file.name) else "tar"
             reason = str(fault).split(":\n")[0]  # tarfile lists every format it tried
             raise DataError(f"{file} is truncated or not a {kind} archive: {reason}") from fault
+
+
+def text_of(path: PurePath | str) -> str:
+    """Return a path or a name as text that Polars takes, whatever its bytes."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def flux_factor(zeropoint: float) -> float:
@@ -223,6 +228,6 @@ def _existing(file: Path, what: str) -> Path:
     """Return a file, or what is compressed or plain of it."""
     other = file.with_suffix("") if file.suffix == ".gz" else file.with_name(f"{file.name}.gz")
     for candidate in (file, other):
-        if isfile(candidate):  # whose name may be too long for one
+        if os.path.isfile(candidate):  # whose name may be too long for one
             return candidate
     raise DataError(f"{what}, but {file} does not exist, plain or as .gz")

@@ -23,6 +23,7 @@ from lcclassify.surveys.snana_files import (
     ZP_KEY,
     flux_factor,
     photometry_of,
+    text_of,
 )
 from lcclassify.tables.astropyfile import read_astropy, undamaged
 
@@ -57,7 +58,7 @@ def read_pair(
     phot = photometry_of(head)
     names = {new: name for new, (name, _) in COLUMNS.items()}
     rows = _columns(phot, names, (PASSBAND,), (PHOTFLAG,), {})
-    places = [f"{head}, row {row}" for row in range(1, len(objects[_FIRST]) + 1)]
+    places = [f"{text_of(head)}, row {row}" for row in range(1, len(objects[_FIRST]) + 1)]
     blank = np.flatnonzero(objects[OBJECT_ID] == "")
     if len(blank):
         raise DataError(f"{places[blank[0]]} has no SNID")
@@ -69,10 +70,11 @@ def read_pair(
         factors = [flux_factor(zeropoint) for zeropoint in objects[ZP_KEY]]
         rows |= {name: rows[name] * np.repeat(factors, objects[N_OBS]) for name in (FLUX, FLUX_ERR)}
     table = pl.DataFrame({**objects, WHERE: places}).drop(_FIRST, _LAST)
+    away = text_of(f"{said} of {phot.name} left out: of no object of {head.name}.")
     return (
         pl.DataFrame(rows),
         table.with_columns(pl.lit(version).alias(VERSION)),
-        [f"{said} of {phot.name} left out: of no object of {head.name}."] if left else [],
+        [away] if left else [],
     )
 
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from lcclassify.errors import DataError
 from lcclassify.schema import OBJECT_ID
-from lcclassify.surveys.snana_files import HEAD, VERSION, WHERE, listed, visible
+from lcclassify.surveys.snana_files import HEAD, VERSION, WHERE, listed, text_of, visible
 
 # Between a version and an SNID. Neither is likely to have it, and it has no meaning in names of
 # files, patterns, shells and the words of a command line.
@@ -99,14 +99,12 @@ class Versions:
         )
 
 
-def text_of(path: PurePath | str) -> str:
-    """Return a path or a name as text that Polars takes, whatever its bytes."""
-    return os.fsencode(path).decode(errors="replace")
-
-
 def _several(folder: Path) -> list[str]:
     """Return the names of the versions that lie in one folder, none if it is one alone."""
-    files = [file for file in visible(folder) if file.is_file()]
+    try:
+        files = [file for file in visible(folder) if file.is_file()]
+    except OSError:  # its files may be read and not listed
+        return []
     lists = [file.stem for file in files if file.suffix == ".LIST"]
     heads = [_NUMBER.sub("", file.name) for file in files if HEAD.search(file.name)]
     names = [*dict.fromkeys(name for name in lists or heads if name)]
