@@ -85,6 +85,16 @@ def test_what_is_stated_is_lost_in_any_case(lacking, keys_of):
     assert found["mwebv"] == pytest.approx(0.5, abs=0.04)
 
 
+def test_a_few_keep_what_the_survey_has_of_no_object(lacking, keys_of):
+    sample = lacking({"mwebv": 0.2}, {"photoz": 1.0, "mwebv": 1.0})
+    for most, wanted in ((0.95, [0.95, 0.96]), (0.5, [0.5, 0.6]), (1.0, [1.0, 1.0])):
+        found = shares_of(LoseMetadata(most=most).fitted(sample).apply(sample.drawn, keys_of(N)))
+        assert [found["photoz"], found["mwebv"]] == pytest.approx(wanted, abs=0.03)
+    assert LoseMetadata().most == 0.95
+    found = shares_of(LoseMetadata(least=1).fitted(sample).apply(sample.drawn, keys_of(N)))
+    assert found["photoz"] == 1
+
+
 def test_an_object_does_not_depend_on_the_others(lacking, keys_of):
     sample = lacking({}, {"photoz": 0.5})
     step, keys = LoseMetadata().fitted(sample), keys_of(N)
@@ -94,7 +104,8 @@ def test_an_object_does_not_depend_on_the_others(lacking, keys_of):
     assert np.array_equal(part, whole[rows], equal_nan=True)
 
 
-@pytest.mark.parametrize("least", [-0.1, 1.5, "few"])
-def test_an_impossible_share_is_named(least):
-    with pytest.raises(ConfigError, match="least"):
-        LoseMetadata(least=least)
+@pytest.mark.parametrize("name", ["least", "most"])
+@pytest.mark.parametrize("share", [-0.1, 1.5, "few"])
+def test_an_impossible_share_is_named(name, share):
+    with pytest.raises(ConfigError, match=f"augment: {name}"):
+        LoseMetadata(**{name: share})

@@ -96,6 +96,11 @@ def share_covered(target: Place, own: Place) -> float | None:
     return 1.0 if found >= min(by_chance) else found / float(np.mean(by_chance))
 
 
-def _in_common(first: Place, second: Place, edges: list[FloatArray]) -> float:
-    shares = [counted(sample, edges) / len(sample[0]) for sample in (first, second)]
-    return float(np.minimum(*shares).sum())
+def _in_common(target: Place, own: Place, edges: list[FloatArray]) -> float:
+    """Return the same by bins, of objects with a redshift and of those without for themselves."""
+    wanted, found = counted(target, edges), counted(own, edges)
+    common = 0.0
+    for rows in (slice(None, -1), slice(-1, None)):
+        shares = wanted[rows] / max(wanted[rows].sum(), 1), found[rows] / max(found[rows].sum(), 1)
+        common += wanted[rows].sum() / wanted.sum() * np.minimum(*shares).sum()
+    return float(common)

@@ -12,7 +12,6 @@ from lcclassify.augment.curves import FloatArray
 from lcclassify.augment.drawn import Drawn, Keys, uniform
 from lcclassify.augment.steps import Sample
 from lcclassify.checks import require_share
-from lcclassify.errors import ConfigError
 
 _FEWEST: Final = 0.01  # share of draws; fewer than these lose nothing
 
@@ -27,18 +26,15 @@ class LoseMetadata:
 
     Attributes:
         least: Share of the draws that lose each in any case.
-        most: Share that they lose at most, so that the classifier knows objects with it too.
+        most: Share of those with a value that lose it at most, unless `least` is more: a
+            classifier that never saw one would be misled by it later.
     """
 
     least: float = 0.0
-    most: float = 1.0
+    most: float = 0.95
 
     def __post_init__(self) -> None:
         require_share(**{"augment: least": self.least, "augment: most": self.most})
-        if self.least > self.most:
-            raise ConfigError(
-                f"augment: least must not exceed most, got {self.least:g} and {self.most:g}"
-            )
 
     def fitted(self, sample: Sample) -> FittedMissing:
         """Return the step with the probabilities of the columns; none without a target."""
@@ -50,10 +46,12 @@ class LoseMetadata:
             if name in with_it or name not in survey:
                 continue
             had, wanted = 1 - _missing(values), _missing(survey[name])
+            if had == 0:
+                continue
             # Of those that have a value some lose it.
-            probability = np.clip(1 - (1 - wanted) / had, self.least, self.most) if had > 0 else 0.0
+            probability = max(min(1 - (1 - wanted) / had, self.most), self.least)
             if probability >= _FEWEST:
-                found[name] = float(probability)
+                found[name] = probability
         if found:
             listed = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found.items())
             sample.notes.append(f"So many of the draws that have metadata lose them: {listed}.")
