@@ -22,6 +22,7 @@ from lcclassify.nn.stack import EnsembleClassifier
 from lcclassify.representations.prepared import PreparedSet
 from lcclassify.schema import OBJECT_ID
 from lcclassify.tasks.augmenting import is_moved
+from lcclassify.tasks.class_counts import class_notes
 from lcclassify.tasks.console import FitConsole
 from lcclassify.tasks.inputs import TrainingInputs, read_inputs
 from lcclassify.tasks.kept_curves import removed_at_end
@@ -61,6 +62,7 @@ from lcclassify.training.members import (
 from lcclassify.training.processes import one_thread, warm_up
 from lcclassify.training.stacking import HEAD_FOLDS, FittedHead, fit_head
 from lcclassify.training.tree_fit import TreeFit
+from lcclassify.training.unknown_fit import can_leave_classes_out
 from lcclassify.training.workers import run_fits
 from lcclassify.training.worth import worth_to_mean
 
@@ -197,9 +199,18 @@ def _settled(run: Run, inputs: TrainingInputs, console: Console) -> tuple[Run, T
     members, notes = members_for(
         plan.members, len(trained), moved=moved, with_redshift=redshift is not None
     )
+    mode = settled_mode(plan.mode, trained, plan.split.folds)
+    of_classes = class_notes(
+        inputs.targets,
+        inputs.split,
+        inputs.taxonomy,
+        plan.split.folds,
+        (plan.mode, mode),
+        unknown_told=plan.unknown is not None and can_leave_classes_out(trained),
+    )
+    notes = (*notes, *of_classes)
     for sentence in notes:
         console.print(f"  {sentence}", highlight=False, soft_wrap=True)
-    mode = settled_mode(plan.mode, trained, plan.split.folds)
     settled = replace(run, plan=replace(plan, mode=mode, members=members))
     return settled, replace(inputs, notes=(*inputs.notes, *notes))
 
