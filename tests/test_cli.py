@@ -162,6 +162,17 @@ def test_errors_of_the_task(called, task, error, sentence):
     assert called("model=stack") == (1, "", sentence)
 
 
+def test_names_are_as_they_were_typed(called, monkeypatch):
+    found = []
+    monkeypatch.setattr("lcclassify.tasks.explain.explain", lambda cfg: found.append(cfg))
+    words = ["survey=table", "survey.root=2024", "survey.passbands=[1e3,007]"]
+    code, _, err = called("object=1e5", "output=a.png", *words, command="explain")
+    assert (code, err) == (0, "")
+    assert found[0].object == "1e5"
+    assert found[0].survey.root == "2024"
+    assert list(found[0].survey.passbands) == ["1e3", "007"]
+
+
 def test_debug_shows_the_traceback(called, task):
     task(failing(DataError("wrong")))
     with pytest.raises(DataError, match="wrong"):

@@ -71,6 +71,10 @@ def error(monkeypatch):
             "'search.sampler' cannot be replaced as a whole: set its keys one by one, and add ",
         ),
         (["~model.members.none"], "Could not delete from config. 'model.members.none' does not"),
+        (
+            ["survey=table", "survey.class_map={null: Ia}"],
+            "null is no key of survey.class_map: a name that is called so stands in quotes",
+        ),
         (["survey=null"], "a choice cannot be null: name one, such as survey=plasticc"),
     ],
 )

@@ -42,7 +42,11 @@ def make_survey(config: DictConfig | PlainConfig) -> Any:
     Raises:
         ConfigError: The survey refuses its arguments.
     """
-    survey = instantiate(config["survey"])
+    described = to_plain(config["survey"])
+    root = described.get("root")
+    if isinstance(root, int | float) and not isinstance(root, bool):  # a YAML's 2024
+        described = {**described, "root": str(root)}
+    survey = instantiate(described)
     survey.name = config.get(SURVEY_NAME) or survey.name
     return survey
 

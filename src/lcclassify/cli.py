@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.text import Text
 
+from lcclassify.as_typed import as_typed
 from lcclassify.build import config_dir, note_survey_name
 from lcclassify.checks import check_flag
 from lcclassify.errors import ConfigError, LcclassifyError, TrainingError
@@ -48,6 +49,7 @@ def _command(name: str, task: Task) -> None:
     A failed job of a sweep does not end the others; the exit code tells of it.
     """
     failed: list[str] = []
+    sys.argv[1:] = as_typed(sys.argv[1:])
     substitute_unprintable()
     endure_closed_output()
     register_resolvers()

@@ -10,7 +10,12 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    KeyValidationError,
+    OmegaConfBaseException,
+)
 
 from lcclassify.build import config_dir
 from lcclassify.errors import LcclassifyError, did_you_mean
@@ -53,6 +58,12 @@ def sentence(error: Exception, command: str) -> str:
     key = re.search(r"Could not override '(.+?)'", text)  # in no field
     if key and isinstance(cause, ConfigAttributeError | ConfigKeyError):
         return _no_key(key[1], str(cause.full_key), command)
+    if any(isinstance(one, KeyValidationError) for one in (error, cause)):
+        found = re.search(r"override (\S+?)=", text)
+        return (
+            f"null is no key of {found[1] if found else 'a mapping'}: a name that is called so "
+            'stands in quotes, as in "null": a, which only a YAML can have'
+        )
     return " ".join(text.split())
 
 

@@ -8,7 +8,7 @@ import pytest
 from lcclassify.errors import DataError
 from lcclassify.schema import OBJECT_ID
 from lcclassify.surveys.objecttable import identifiers
-from lcclassify.tables.ids import cast_ids, common_type, read_integers
+from lcclassify.tables.ids import cast_ids, common_type, read_integers, similar_ids
 
 LOST = "lost digits.*store the ids as integers or strings"
 LARGE = 169830580431093821
@@ -122,3 +122,21 @@ def test_padded_numbers_among_integers_are_told_of():
     assert faults[0] is None
     assert "survey.id_type=string, or integer where zeros before a number" in faults[1]
     assert faults[2].endswith("survey.id_type=string")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ids", "expected"),
+    [
+        ("100000.0", ["1e5", "b"], ["1e5"]),
+        ("1e5", ["100000", "7"], ["100000"]),
+        ("007", [6, 7, 8], ["7"]),
+        ("1_000", [1000, 100], ["1000", "100"]),
+        ("sn2004DJ", ["SN2004dj", "SN1987A"], ["SN2004dj"]),
+        ("ob-71", ["ob-72", "ob-1", "x"], ["ob-72", "ob-1"]),
+        ("x", ["y", None, "z"], []),
+    ],
+)
+def test_ids_that_may_be_meant(wanted, ids, expected):
+    found = similar_ids(wanted, pl.Series("object_id", ids))
+    assert found[:1] == expected[:1]
+    assert sorted(found) == sorted(expected)

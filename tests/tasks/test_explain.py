@@ -368,8 +368,10 @@ def test_the_command_names_the_nearest_training_objects(words, tables, keeping, 
 def test_wrong_words(words):
     with pytest.raises(ConfigError, match=r"output must end in \.png"):
         ran(words | {"output": "out.pdf"})
-    with pytest.raises(DataError, match="table has no object 77"):
+    with pytest.raises(DataError, match=r"table has no object 77$"):
         ran(words | {"object": "77"})
+    with pytest.raises(DataError, match=r"table has no object 007: similar ids are 7$"):
+        ran(words | {"object": "'007'"})
     with pytest.raises(DataError, match=f"object {NEVER} has no usable observation"):
         ran(words | {"object": str(NEVER)})
     with pytest.raises(ConfigError, match="object is missing: pass the id of an object"):

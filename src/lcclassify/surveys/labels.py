@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,12 @@ from lcclassify.surveys.casts import label_text
 def of_no_object(labels: Sequence[str]) -> tuple[str, ...]:
     """Return what is to be told of labels of a class map, such as misspelt ones, if there are."""
     listed = ", ".join(f"'{label}'" for label in labels)
-    return (f"No object has the label {listed} of survey.class_map.",) if labels else ()
+    if not labels:
+        return ()
+    # What YAML and Hydra read as a number is not told from it any more: 1e3 is 1000.0 then.
+    lost = any(re.fullmatch(r"-?\d+\.0|-?[\d.]+e[+-]\d+", label) for label in labels)
+    hint = " (labels such as 1e3, read as numbers, stand in quotes in a YAML)" if lost else ""
+    return (f"No object has the label {listed} of survey.class_map{hint}.",)
 
 
 class Labels:

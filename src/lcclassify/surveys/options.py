@@ -140,7 +140,7 @@ def text_form(
     if len(set(header)) < len(header):
         raise ConfigError(f"survey.names must name each column once, got {list(header)}")
     if separator is not None:
-        word = separator
+        word = separator = str(separator)
         separator = SEPARATORS.get(word, "\t" if word == "\\t" else word)
         usable = len(separator) == 1 and separator.isascii() and separator not in '"\0\r\n'
         if word not in SEPARATORS and not usable:

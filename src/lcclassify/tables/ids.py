@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -11,6 +12,8 @@ from lcclassify.errors import DataError
 from lcclassify.tables.columns import plain, said_where, shown
 
 EXACT: Final = 2**53  # from here on not every integer is a 64-bit floating-point number
+
+_SEARCHED: Final = 20_000  # ids among which the nearest text is looked for, in half a second
 
 # As programs write what is missing; objects are not called so.
 _MISSING: Final = ("nan", "NaN", "NAN", "None", "null", "NULL", "NA", "N/A", "<NA>")
@@ -154,6 +157,26 @@ def common_type(samples: Sequence[pl.Series], *, complete: bool) -> pl.DataType:
         if padded.any() or (is_text.any() if complete else 2 * is_text.sum() >= len(ids)):
             return pl.String()
     return pl.Int64()
+
+
+def similar_ids(wanted: str, ids: pl.Series, most: int = 3) -> list[str]:
+    """Return ids that may be meant by another: the same number first, then the nearest text.
+
+    Args:
+        wanted: What none of the ids is.
+        ids: Int64 or String.
+        most: How many are returned at most.
+    """
+    texts = ids.drop_nulls().unique().sort().cast(pl.String)
+    found: list[str] = []
+    number = pl.Series([wanted.replace("_", "")]).cast(pl.Float64, strict=False)[0]
+    if number is not None:
+        same = texts.str.replace_all("_", "", literal=True).cast(pl.Float64, strict=False) == number
+        found = texts.filter(same.fill_null(False)).head(most).to_list()
+    searched = texts.head(_SEARCHED).to_list()
+    near = get_close_matches(wanted, searched, most, cutoff=0.75) if len(wanted) > 2 else []
+    alike = texts.filter(texts.str.to_lowercase() == wanted.lower()).to_list()
+    return list(dict.fromkeys([*found, *alike, *near]))[:most]
 
 
 class Integers(NamedTuple):

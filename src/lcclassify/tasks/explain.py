@@ -20,6 +20,7 @@ from lcclassify.inference.writer import check_writable
 from lcclassify.schema import FLUX, FLUX_ERR, MJD, OBJECT_ID, PASSBAND, LightCurves
 from lcclassify.surveys.base import Survey
 from lcclassify.surveys.chunks import CHUNK_ROWS, SurveyChunks
+from lcclassify.tables.ids import similar_ids
 from lcclassify.tasks.surveying import (
     check_apart,
     flux_factor,
@@ -107,10 +108,10 @@ def _found(chunks: SurveyChunks, wanted: str, survey: str) -> LightCurves:
     def own(table: pl.DataFrame) -> pl.DataFrame:
         return table.filter(table[OBJECT_ID].cast(pl.String) == wanted)
 
-    missing = DataError(f"{survey} has no object {wanted}")
     if chunks.objects is not None and not len(own(chunks.objects)):
-        raise missing
+        raise _missing(survey, wanted, chunks.objects[OBJECT_ID])
     observations, objects = [], []
+    others: list[pl.Series] = []
     passbands = None
     for index in tracked(range(len(chunks)), len(chunks), f"looking through {survey}", "chunks"):
         curves = chunks.read(index).light_curves
@@ -119,12 +120,22 @@ def _found(chunks: SurveyChunks, wanted: str, survey: str) -> LightCurves:
         if len(rows):
             observations.append(rows)
             objects.append(own(curves.objects))
+        elif chunks.objects is None and not observations:
+            others.append(curves.objects[OBJECT_ID])
     if passbands is None or not observations:
-        known = chunks.objects is not None
-        raise DataError(f"object {wanted} has no usable observation") if known else missing
+        if chunks.objects is not None:
+            raise DataError(f"object {wanted} has no usable observation")
+        raise _missing(survey, wanted, pl.concat(others) if others else pl.Series([""]))
     return LightCurves(
         pl.concat(observations).sort(MJD, maintain_order=True), objects[0], passbands
     )
+
+
+def _missing(survey: str, wanted: str, ids: pl.Series) -> DataError:
+    """Return the error of an id that no object has, with the ids that look like it."""
+    near = similar_ids(wanted, ids)
+    hint = f": similar ids are {', '.join(near)}" if near else ""
+    return DataError(f"{survey} has no object {wanted}{hint}")
 
 
 def _draw(

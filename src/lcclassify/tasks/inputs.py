@@ -307,7 +307,7 @@ def _split(run: Run, observed: pl.DataFrame, data: SurveyData, seed: int) -> Spl
     if path.is_file():
         return Split.load(path, observed[OBJECT_ID])
     if settings.file is not None:
-        split = Split.load(Path(settings.file), observed[OBJECT_ID])
+        split = Split.load(Path(str(settings.file)), observed[OBJECT_ID])
     else:
         split = split_objects(observed, data.taxonomy, settings, seed)
     split.save(path)
