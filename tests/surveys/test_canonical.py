@@ -100,6 +100,39 @@ def test_bad_rows_are_counted_once_each_and_said() -> None:
     assert report.sentences()[0].startswith("2 observations were left out because the flux")
 
 
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({"flux": [1e300, 4.0, -1e31]}, (2, 0, 0)),
+        ({"flux_err": [1e-300, 1.0, 1e31]}, (0, 2, 0)),
+        ({"mjd": [1e300, -1e21, 1.0]}, (0, 0, 2)),
+    ],
+)
+def test_values_that_nothing_has_count_as_not_finite(
+    changes: dict[str, object], counts: tuple[int, ...]
+) -> None:
+    curves, report = canonicalise(table(**changes), None, BANDS)
+    assert (report.nan_flux, report.bad_flux_err, report.bad_mjd) == counts
+    assert curves.observations.height == 1
+    assert [text for text in report.messages if "count as not finite" in text] == list(
+        report.messages
+    )
+    assert len(report.messages) == 1
+
+
+def test_units_of_any_size_are_taken() -> None:
+    for unit in (1e-35, 1e14):
+        changed = table(flux=[10 * unit, 4 * unit, -unit], flux_err=[unit] * 3)
+        curves, report = canonicalise(changed, None, BANDS)
+        assert (curves.observations.height, report.messages) == (3, ())
+
+
+def test_errors_that_nothing_is_measured_with_are_said() -> None:
+    curves, report = canonicalise(table(flux_err=[1e-12, 1.0, 1.0]), None, BANDS)
+    assert curves.observations.height == 3
+    assert "more than 1e+09 times their errors" in report.messages[0]
+
+
 def test_times_that_are_hardly_days_are_said() -> None:
     for mjd, said in (
         ([59000.0, 59001.0, 2459002.5], True),  # Julian dates beside modified ones

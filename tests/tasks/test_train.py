@@ -375,3 +375,17 @@ def test_an_output_folder_that_cannot_be(tmp_path, run_train, dense_words):
     with pytest.raises(OutputError, match="cannot be written: Not a directory"):
         run_train(tmp_path / "file" / "run", *dense_words)
     assert (tmp_path / "file").read_text() == "not a folder"
+
+
+@pytest.mark.parametrize(("column", "value"), [("flux", 1e300), ("flux", 1e29), ("mjd", 1e300)])
+def test_values_that_nothing_has_are_computed_with_without_warnings(
+    tmp_path, run_train, dense_words, survey_folder, recwarn, column, value
+):
+    observations = pl.read_csv(survey_folder / "observations.csv")
+    odd = pl.int_range(pl.len()) % 17 == 3
+    spoilt = pl.when(odd).then(value).otherwise(column)
+    observations.with_columns(spoilt.alias(column)).write_csv(tmp_path / "observations.csv")
+    words = [*dense_words, f"survey.observations={tmp_path}/observations.csv"]
+    run_train(tmp_path / "run", *words, "model.fit.epochs=1")
+    warned = [one for one in recwarn if issubclass(one.category, RuntimeWarning)]
+    assert [str(one.message) for one in warned] == []

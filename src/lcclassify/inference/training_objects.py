@@ -104,7 +104,7 @@ class TrainingObjects:
             counts,
             kept,
             _typical_distance(kept.astype(np.float64)),
-            np.where(np.isfinite(features), features, np.nan)[:, columns].astype(np.float32),
+            _as_float32(np.where(np.isfinite(features), features, np.nan)[:, columns]),
             tuple(compared),
             space if detector is None else None,
         )
@@ -292,3 +292,9 @@ def _space(tensors: dict[str, Tensor]) -> FeatureSpace | None:
     made = FeatureSpace(*state["projection"].shape)
     made.load_state_dict(state)
     return made.eval()
+
+
+def _as_float32(values: FloatArray) -> NDArray[np.float32]:
+    """Return values with the largest number in place of what is beyond it; NaN stays."""
+    most = np.finfo(np.float32).max
+    return np.clip(values, -most, most).astype(np.float32)

@@ -42,6 +42,17 @@ from lcclassify.tables.sortedids import distinct_sorted, within
 
 DETECTION_SNR: Final = 5.0  # flux / flux_err from which an observation counts as a detection
 
+# Beyond them no unit has a measurement, and squares, ratios or 32 bits end.
+_LARGEST: Final = 1e30  # flux and flux error
+_SMALLEST_ERROR: Final = 1e-60
+_LATEST: Final = 1e20  # days; nanoseconds since 1970 are 1e18, and said
+_PLAUSIBLE: Final = 1e15  # flux
+_SURE: Final = 1e9  # flux / flux error that nothing is measured with
+
+_ABSURD: Final = (
+    f"Fluxes or their errors beyond {_LARGEST:g}, errors below {_SMALLEST_ERROR:g} and times "
+    f"beyond {_LATEST:g} days, which nothing has, count as not finite."
+)
 _CENTURIES: Final = 100_000.0  # days between observations that no survey has; plates reach 50,000
 
 _SORT_ORDER: Final = (OBJECT_ID, MJD, PASSBAND, FLUX_ERR, FLUX, DETECTED)
@@ -159,7 +170,7 @@ def clean_rows(
     n_cut = n_rows - rows.height
     rows = rows.select(name for name in OBSERVATION_COLUMNS if name in rows.columns)
     rows, orphan_ids, orphan_rows = _without_orphans(rows, table)
-    rows, dropped = _cleaned(rows)
+    rows, dropped, absurd = _cleaned(rows)
     rows, unstated = _with_detections(rows, snr)
     clean = rows.height
     rows = _sorted_distinct(rows)
@@ -171,7 +182,7 @@ def clean_rows(
         orphan_rows=orphan_rows,
         orphan_ids=orphan_ids,
         unstated_detections=unstated,
-        messages=_implausible_times(rows[MJD]),
+        messages=(*absurd, *_implausible_times(rows[MJD]), *_implausible_errors(rows)),
     )
 
 
@@ -229,19 +240,29 @@ def check_common(report: ReadReport, table: pl.DataFrame) -> None:
         )
 
 
-def _cleaned(rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Drop rows that no numerics can use; a row counts under its first fault only."""
-    # A null becomes NaN.
-    time, flux, error = (np.isfinite(rows[name].to_numpy()) for name in (MJD, FLUX, FLUX_ERR))
-    error = error & (rows[FLUX_ERR].to_numpy() > 0)
+def _cleaned(rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int], tuple[str, ...]]:
+    """Drop rows that no numerics can use; a row counts under its first fault only.
+
+    Returns:
+        The others, the counts, and what is to be told of finite values among the faults.
+    """
+    # A null becomes NaN, which no comparison holds for.
+    values = [rows[name].to_numpy() for name in (MJD, FLUX, FLUX_ERR)]
+    limits = (_LATEST, _LARGEST, _LARGEST)
+    time, flux, error = (np.abs(one) <= most for one, most in zip(values, limits, strict=True))
+    error = error & (values[2] >= _SMALLEST_ERROR)
     counts = {
         "bad_mjd": int((~time).sum()),
         "nan_flux": int((time & ~flux).sum()),
         "bad_flux_err": int((time & flux & ~error).sum()),
     }
-    if any(counts.values()):
-        rows = rows.filter(time & flux & error)
-    return rows, counts
+    if not any(counts.values()):
+        return rows, counts, ()
+    absurd = any(
+        (np.isfinite(one) & ~fits).any() for one, fits in zip(values[:2], (time, flux), strict=True)
+    )
+    absurd = absurd or bool((np.isfinite(values[2]) & (values[2] > 0) & ~error).any())
+    return rows.filter(time & flux & error), counts, (_ABSURD,) if absurd else ()
 
 
 def _implausible_times(mjd: pl.Series) -> tuple[str, ...]:
@@ -251,6 +272,18 @@ def _implausible_times(mjd: pl.Series) -> tuple[str, ...]:
     return (
         f"Times are more than {_CENTURIES:,.0f} days apart, which is centuries: seconds, or days "
         "that are counted from different beginnings, have to be converted.",
+    )
+
+
+def _implausible_errors(rows: pl.DataFrame) -> tuple[str, ...]:
+    """Return what is to be told of errors that nothing is measured with, the same of any part."""
+    flux, error = rows[FLUX].to_numpy(), rows[FLUX_ERR].to_numpy()
+    size = np.abs(flux)
+    if not ((size > _SURE * error) & (size <= _PLAUSIBLE)).any():  # else the flux is the odd one
+        return ()
+    return (
+        f"Fluxes are more than {_SURE:g} times their errors, which nothing measures: where such "
+        "errors stand for missing ones, leave these observations out.",
     )
 
 
