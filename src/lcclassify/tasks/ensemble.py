@@ -39,6 +39,7 @@ from lcclassify.tasks.plan import Plan, is_alone, trainer_arguments, worker_coun
 from lcclassify.tasks.redshift import with_redshifts
 from lcclassify.tasks.results import cross_validation, remarks, report
 from lcclassify.tasks.run_bundle import save_bundle
+from lcclassify.tasks.run_notes import alike_notes, constant_notes, noted
 from lcclassify.tasks.run_probabilities import Scoring
 from lcclassify.tasks.run_reporting import finish_report
 from lcclassify.tasks.runs import Run
@@ -115,6 +116,7 @@ def train_ensemble(
         context = stack.enter_context(_context(run, inputs, prepared, workers))
         del prepared  # fits share their own copy
         context.watcher = watcher
+        inputs = noted(inputs, alike_notes(context), console)
         known = known_shares(context)
         wanted_shares(run.plan.priors, context.taxonomy, known)  # before anything is trained
         redshifts = stack.enter_context(
@@ -125,6 +127,8 @@ def train_ensemble(
         with FitConsole(console) as reporter:
             context.reporter = reporter
             fitted, crossed, meta = _fit_all(context, run.plan, reporter)
+        constant = constant_notes(run.plan.members, fitted, stacked=run.plan.stacked)
+        inputs = noted(inputs, constant, console)
         classifier = EnsembleClassifier(
             [member.submodels for member in fitted],
             None if meta is None else meta.head,
@@ -208,11 +212,8 @@ def _settled(run: Run, inputs: TrainingInputs, console: Console) -> tuple[Run, T
         (plan.mode, mode),
         unknown_told=plan.unknown is not None and can_leave_classes_out(trained),
     )
-    notes = (*notes, *of_classes)
-    for sentence in notes:
-        console.print(f"  {sentence}", highlight=False, soft_wrap=True)
     settled = replace(run, plan=replace(plan, mode=mode, members=members))
-    return settled, replace(inputs, notes=(*inputs.notes, *notes))
+    return settled, noted(inputs, (*notes, *of_classes), console)
 
 
 @contextmanager
