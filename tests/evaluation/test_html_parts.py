@@ -67,6 +67,8 @@ def test_accuracy_is_that_of_bins_of_equally_many_objects():
         ["30", "39", "10", "9", "0.9000"],
     ]
     assert chart.note.endswith("68 % intervals. 3 objects have no value.")
+    one_less = accuracy_chart(objects.take(np.arange(41)), "x")
+    assert one_less.note.endswith("68 % intervals. 1 object has no value.")
     assert "Accuracy in 4 bins of x, from 0.00 at 4.5 to 0.90 at 34.5." in chart.svg
     across, up = places(chart)
     np.testing.assert_allclose(np.diff(across), 10 / (30 * 1.08), atol=2e-3)

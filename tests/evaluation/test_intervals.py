@@ -95,3 +95,14 @@ def test_coverage_and_sizes():
         coverage(sets[:0], np.zeros(0, dtype=np.int64), TAXONOMY, 0.9, "class")
     with pytest.raises(DataError, match="sets must be"):
         coverage(sets[:, :2], np.array([0, 1, 1, 0]), TAXONOMY, 0.9, "class")
+
+
+def test_that_all_are_right_is_no_certainty():
+    targets = np.array([0, 1, 2] * 8)
+    sure = np.eye(4)[targets]
+    found = intervals(sure, targets, TAXONOMY)
+    exact = stats.binomtest(24, 24).proportion_ci(0.95, method="exact")
+    assert found["accuracy"] == pytest.approx((exact.low, exact.high))
+    assert set(found) == {"accuracy"}  # no resample tells anything of the others
+    wrong = intervals(sure, (targets + 1) % 3, TAXONOMY)["accuracy"]
+    assert wrong == pytest.approx((0.0, 1 - exact.low))

@@ -133,6 +133,8 @@ def test_padded_numbers_among_integers_are_told_of():
         ("1_000", [1000, 100], ["1000", "100"]),
         ("sn2004DJ", ["SN2004dj", "SN1987A"], ["SN2004dj"]),
         ("ob-71", ["ob-72", "xyz"], ["ob-72"]),
+        ("ZTF1", ["ZTF00001", "ZTF00011"], ["ZTF00001"]),
+        ("SN 2004dj", ["SN2004dj", "SN1987A"], ["SN2004dj"]),
         ("x", ["y", None, "z"], []),
     ],
 )

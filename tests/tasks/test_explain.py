@@ -363,6 +363,8 @@ def test_the_command_names_the_nearest_training_objects(words, tables, keeping, 
     assert ids == [one.object_id for one in expected]
     shown = capsys.readouterr().out.replace("\n", " ")
     assert f"{expected[1].object_id} (" in shown.partition("Training objects most like it")[2]
+    assert ("It is a training object itself" in shown) == (expected[0].object_id == 2)
+    assert expected[0].object_id == 2
 
 
 def test_wrong_words(words):

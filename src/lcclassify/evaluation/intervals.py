@@ -2,6 +2,7 @@
 
 References:
     Efron & Tibshirani 1993, "An Introduction to the Bootstrap" (percentile intervals).
+    Clopper & Pearson 1934, Biometrika 26, 404 (where all objects are right, or none is).
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def intervals(
     Returns:
         Low and high by name: `accuracy`, `balanced_accuracy`, `macro_f1`, `log_loss`,
         `weighted_log_loss`, `brier`, `ece`, `classwise_ece`, `macro_roc_auc`; those that are
-        undefined in a resample are left out.
+        undefined in a resample are left out, and those that are the same in all resamples, but for
+        an accuracy of 0 or 1, which has Clopper & Pearson's interval.
 
     Raises:
         DataError: The arrays are unusable.
@@ -60,8 +62,20 @@ def intervals(
         low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         if name in ("ece", "classwise_ece"):
             low, high = max(2 * value - high, 0.0), max(2 * value - low, 0.0)
-        found[name] = (float(low), float(high))
+        if high - low > 1e-12:  # else the rounding of sums
+            found[name] = (float(low), float(high))
+        elif name == "accuracy":
+            found[name] = _of_no_exception(value, len(y))
     return found
+
+
+def _of_no_exception(accuracy: float, n_objects: int) -> tuple[float, float]:
+    """Return the interval of Clopper & Pearson of an accuracy of 1, or 0, which no resample moves.
+
+    That 24 of 24 objects are right does not show that all are.
+    """
+    margin = 1 - ((1 - LEVEL) / 2) ** (1 / n_objects)
+    return (1 - margin, 1.0) if accuracy == 1 else (0.0, margin)
 
 
 def _counts(rng: np.random.Generator, size: int) -> FloatArray:

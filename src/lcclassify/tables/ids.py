@@ -175,8 +175,14 @@ def similar_ids(wanted: str, ids: pl.Series, most: int = 3) -> list[str]:
         found = texts.filter(same.fill_null(False)).head(most).to_list()
     searched = texts.head(_SEARCHED).to_list()
     near = get_close_matches(wanted, searched, most, cutoff=0.75) if len(wanted) > 2 else []
-    alike = texts.filter(texts.str.to_lowercase() == wanted.lower()).to_list()
+    alike = texts.filter(_bare(texts) == _bare(pl.Series([wanted]))[0]).to_list()[:most]
     return list(dict.fromkeys([*found, *alike, *near]))[:most]
+
+
+def _bare(ids: pl.Series) -> pl.Series:
+    """Return ids without what is easily typed otherwise: case, blanks and lines, leading zeros."""
+    bare = ids.str.to_lowercase().str.replace_all(r"[\s_-]", "")
+    return bare.str.replace_all(r"(^|[^\d.])0+(\d)", "$1$2")
 
 
 class Integers(NamedTuple):

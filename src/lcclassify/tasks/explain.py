@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SUFFIX: Final = ".png"
 _NIGHTS_TOLD: Final = 3
+_SAME: Final = 1e-3  # distance at which an object of the same id is the object, and no namesake
 
 _MANDATORY: Final = {
     "bundle": "the folder of a trained bundle, such as bundle=outputs/run/bundle",
@@ -199,6 +200,9 @@ def _say(explanation: Explanation, names: tuple[str, ...]) -> None:
     if explanation.neighbours is None:
         say("The bundle keeps no training objects, of which the nearest ones could be named.")
     else:
+        first = explanation.neighbours[0] if explanation.neighbours else None
+        if first and first.object_id == explanation.object_id and first.distance < _SAME:
+            say("It is a training object itself: the classifier has learned from its class.")
         near = ", ".join(
             f"{one.object_id} ({names[one.target]}, {one.distance:.2f})"
             for one in explanation.neighbours

@@ -119,7 +119,7 @@ def accuracy_chart(objects: ReportObjects, quantity: str) -> Chart | None:
     missing = len(values) - len(rows)
     note = "Bins of equally many objects, at their medians; bars are 68 % intervals."
     if missing:
-        note += f" {missing:,} objects have no value."
+        note += f" {missing:,} {'object has' if missing == 1 else 'objects have'} no value."
     return xy_chart(
         f"Accuracy by {quantity}",
         f"Accuracy in {bins} bins of {quantity}, from {hits[0] / counts[0]:.2f} at "
