@@ -172,3 +172,25 @@ def test_what_is_hardly_metadata_is_said_and_words_stand_for_none(
         survey(tmp_path, "a.csv").read()
     data = survey(tmp_path, "a.csv", missing=["unknown", -9]).read()
     assert data.light_curves.objects["z"].drop_nulls().to_list() == [0.4, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        *(
+            (name, True)
+            for name in ("mag", "magpsf", "MAG_AUTO", "g mag", "gmag", "psfMag", "Magnitude")
+        ),
+        *((name, False) for name in ("flux", "image flux", "magnification", "dimage", "magflux")),
+    ],
+)
+def test_fluxes_that_are_called_magnitudes_are_said(
+    tmp_path: Path, column: str, said: bool
+) -> None:
+    frame = pl.DataFrame({"object_id": 1, "mjd": [1.0, 2], "passband": "g", column: [19.0, 20]})
+    frame.with_columns(flux_err=0.1).write_csv(tmp_path / "a.csv")
+    of_flux = {"columns": {"flux": column}, "metadata": None}
+    found = survey(tmp_path, "a.csv", None, **of_flux).read().report.messages
+    assert ["called like a magnitude" in one for one in found] == [True] * said
+    told = survey(tmp_path, "a.csv", None, brightness="magnitude", **of_flux).read()
+    assert told.report.messages == ()

@@ -389,3 +389,10 @@ def test_values_that_nothing_has_are_computed_with_without_warnings(
     run_train(tmp_path / "run", *words, "model.fit.epochs=1")
     warned = [one for one in recwarn if issubclass(one.category, RuntimeWarning)]
     assert [str(one.message) for one in warned] == []
+
+
+def test_passbands_without_observations_are_said(tmp_path, run_train, dense_words):
+    words = [*dense_words, "survey.passbands=[g,r,i]", "evaluation.report=true"]
+    run_train(tmp_path / "run", *words, "model.fit.epochs=1")
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "observations in g r i (none in i), classes" in page

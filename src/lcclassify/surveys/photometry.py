@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,11 @@ Converted = tuple[pl.DataFrame, pl.Series | None]
 _POSITIVE: Final = (*TRUE, "+", "positive", "+1")
 _NEGATIVE: Final = (*FALSE, "-", "negative", "-1", "-1.0")
 _MAGNITUDES: Final = (-5.0, 40.0)  # outside of them are sentinels, or negative fluxes
+# mag, e_mag, gmag, MAG_AUTO, magpsf, PSFMag; not image, magnetic or magflux
+_MAGNITUDE: Final = re.compile(
+    r"(?:^|[^a-z]|^[a-z])mag(?:nitudes?|psf|ap|auto|s)?(?:$|[^a-z])|(?:psf|ap|auto|cal)mag$",
+    re.IGNORECASE,
+)
 _LARGEST_FLUX: Final = 1e15
 _AROUND: Final = 3  # whole numbers on each side of a sentinel that it is compared with
 _MANY_TIMES: Final = 4  # as often as one of these
@@ -128,6 +134,23 @@ class Photometry:
         # Once or twice it may be measured, and where fluxes are rounded as often as its neighbours.
         often = [one for one in SENTINELS if _stands_out(value, one)]
         return odd | value.is_in(often) if often else odd
+
+    def remarks(self, frame: pl.DataFrame, column: str) -> tuple[str, ...]:
+        """Return what is to be told of the brightnesses in a column of rows, none that is false.
+
+        Args:
+            frame: What `apply` gave.
+            column: Name of the brightness in the files.
+        """
+        found = []
+        if self.brightness.kind == "flux" and FLUX in frame.columns and _MAGNITUDE.search(column):
+            found.append(
+                f"Column '{column}' is called like a magnitude and read as a flux: if it is one, "
+                "set survey.brightness=magnitude."
+            )
+        if IMPLAUSIBLE in frame.columns and frame[IMPLAUSIBLE].null_count() < frame.height:
+            found.append(self.sentence(frame[IMPLAUSIBLE].drop_nulls(), column))
+        return tuple(found)
 
     def sentence(self, odd: pl.Series, column: str) -> str:
         """Return what is to be told of brightnesses that nothing has, the same of any part."""

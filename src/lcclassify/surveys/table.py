@@ -24,7 +24,7 @@ from lcclassify.surveys.cuts import IS_CUT, Cuts
 from lcclassify.surveys.file_names import NamedFile, check_columns, named_files, places
 from lcclassify.surveys.labels import Labels
 from lcclassify.surveys.overrides import overridden
-from lcclassify.surveys.photometry import IMPLAUSIBLE, ZEROPOINT, Photometry
+from lcclassify.surveys.photometry import ZEROPOINT, Photometry
 from lcclassify.surveys.table_columns import (
     column_names,
     metadata_names,
@@ -268,11 +268,8 @@ class TableSurvey(Survey):
         return rows, first_of([faults, odd, others])
 
     def remarks(self, frame: pl.DataFrame) -> tuple[str, ...]:
-        """Return what is to be told of brightnesses that nothing has."""
-        if IMPLAUSIBLE not in frame.columns or frame[IMPLAUSIBLE].null_count() == frame.height:
-            return ()
-        source = self.columns[FLUX] or FLUX
-        return (self.photometry.sentence(frame[IMPLAUSIBLE].drop_nulls(), source),)
+        """Return what is to be told of brightnesses that nothing has, or that are called others."""
+        return self.photometry.remarks(frame, self.columns[FLUX] or FLUX)
 
     def _ids(self, ids: pl.Series, id_type: pl.DataType) -> tuple[pl.Series, pl.Series | None]:
         if id_type == pl.String and ids.dtype.is_integer() and self.id_type == "auto":

@@ -19,7 +19,7 @@ from lcclassify.errors import DataError
 from lcclassify.inference.door import detections_differ
 from lcclassify.representations.prepared import PreparedSet, cache_key
 from lcclassify.representations.representation import FittedRepresentation
-from lcclassify.schema import LABEL, OBJECT_ID, LightCurves, Taxonomy
+from lcclassify.schema import LABEL, OBJECT_ID, PASSBAND, LightCurves, Taxonomy
 from lcclassify.surveys.base import Survey
 from lcclassify.surveys.chunks import SurveyData
 from lcclassify.tables.sortedids import distinct_sorted, positions, within
@@ -295,9 +295,12 @@ def _say_what_was_read(data: SurveyData, name: str, console: Console) -> None:
 
 def _what_was_read(data: SurveyData, name: str) -> str:
     curves = data.light_curves
+    seen = set(curves.observations[PASSBAND].unique())
+    unseen = [band for k, band in enumerate(curves.passbands.names) if k not in seen]
+    none = f" (none in {' '.join(unseen)})" if unseen else ""
     return (
         f"{name}: {len(curves.objects):,} objects, {len(curves.observations):,} observations in "
-        f"{' '.join(curves.passbands.names)}, classes {', '.join(data.taxonomy.classes)}"
+        f"{' '.join(curves.passbands.names)}{none}, classes {', '.join(data.taxonomy.classes)}"
     )
 
 
