@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 
 from lcclassify.nn.trees import BoostedTrees
@@ -25,16 +26,25 @@ def noted(inputs: TrainingInputs, notes: Sequence[str], console: Console) -> Tra
 
 def alike_notes(context: TrainingContext) -> tuple[str, ...]:
     """Return a sentence where no feature tells any two training objects apart, else nothing."""
-    rows = torch.as_tensor(context.split.rows("train"))
-    features = context.tensors.features[rows].cpu().numpy()
-    if len(features) < 2 or not np.array_equal(
-        features, np.broadcast_to(features[0], features.shape), equal_nan=True
+    rows = context.split.rows("train")
+    features = context.tensors.features
+    # A few tell most surveys apart; of all a copy is made.
+    if (
+        len(rows) < 2
+        or not features.shape[1]
+        or not all(
+            _are_alike(features[torch.as_tensor(part)].cpu().numpy()) for part in (rows[:100], rows)
+        )
     ):
         return ()
     return (
-        f"All {len(features):,} training objects have the same features: nothing tells their "
+        f"All {len(rows):,} training objects have the same features: nothing tells their "
         "classes apart. Are the light curves those of different objects?",
     )
+
+
+def _are_alike(features: NDArray[np.float32]) -> bool:
+    return np.array_equal(features, np.broadcast_to(features[0], features.shape), equal_nan=True)
 
 
 def constant_notes(
