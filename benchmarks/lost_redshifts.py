@@ -2,7 +2,8 @@
 
 The first command writes SNPhotCC as tables, a share of whose objects, none of them a training
 object, have lost the photometric redshift and its error, and the split: half of all objects train,
-or what a split file says. The last one scores runs on test objects with and without a redshift.
+or what a split file says; `--share 1` takes it from all. The last one scores runs on test objects
+with and without a redshift.
 
     python benchmarks/lost_redshifts.py make lost --root ../shared/data/snphotcc --seed 14
     python train.py --config-dir lost experiment=at_large survey=lost \
