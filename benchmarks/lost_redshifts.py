@@ -91,7 +91,7 @@ def score(options: argparse.Namespace) -> None:
         loss = -np.log(np.clip(given[np.arange(len(own)), own], 1e-15, 1))
         right, has = given.argmax(axis=1) == own, last[PHOTOZ[0]].is_not_null().to_numpy()
         cells = [
-            f"{loss[rows].mean():.3f}, {100 * right[rows].mean():.1f} %"
+            f"{loss[rows].mean():.3f}, {100 * right[rows].mean():.1f} %" if rows.any() else "none"
             for rows in (has, ~has, has | True)
         ]
         print(f"{run.name:20} " + " ".join(f"{cell:>18}" for cell in cells))

@@ -34,8 +34,8 @@ def test_classes_that_only_test_objects_are_of():
 def test_where_unknown_objects_are_told_they_may_be_of_such_classes():
     [found] = notes({"train": [9, 9, 9, 0], "test": [0, 0, 0, 2]}, unknown_told=True)
     assert found == (
-        "No training object is of KN (2 test objects): nothing is learned of this class, which "
-        "only objects that are unlike all other classes are given to (unknown.fraction)."
+        "No training object is of KN (2 test objects): nothing is learned of this class, and "
+        "such objects are found only by being unlike all other classes (unknown.fraction)."
     )
 
 

@@ -13,6 +13,7 @@ from lcclassify.augment.observing import highest_ratios
 
 _REDSHIFT_BINS: Final = 10
 _BRIGHTNESS_BINS: Final = 8
+PARTS: Final = (slice(None, -1), slice(-1, None))  # of the rows: with a redshift, and without
 LEAST_OBJECTS: Final = 100  # of either, for two samples to be compared
 _MEAN: Final = 0.35  # of the probabilities: the rest of the draws is drawn again
 _FEWEST: Final = 0.02  # no draw is refused for sure
@@ -63,7 +64,7 @@ class Acceptance:
         wanted, found = (counted(sample, edges) for sample in (target, drawn))
         table = np.ones(wanted.shape)
         # Whether a draw has a redshift was decided before: it is not a matter of keeping it.
-        for rows in (slice(None, -1), slice(-1, None)):
+        for rows in PARTS:
             pair = wanted[rows], found[rows]
             if min(counts.sum() for counts in pair) < LEAST_OBJECTS:
                 pair = wanted.sum(0, keepdims=True), found.sum(0, keepdims=True)

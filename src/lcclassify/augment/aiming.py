@@ -16,7 +16,7 @@ from lcclassify import hashing
 from lcclassify.augment.acceptance import Acceptance, brightness_of
 from lcclassify.augment.curves import BoolArray, FloatArray
 from lcclassify.augment.drawn import Keys
-from lcclassify.augment.missing import as_classified
+from lcclassify.augment.missing import without_lost
 from lcclassify.augment.proportions import kept_shares, proportionate, redshift_bins
 from lcclassify.augment.redshifts import NEAREST
 from lcclassify.augment.steps import Sample
@@ -62,7 +62,7 @@ def _in_proportion(fitted: FittedElsewhere, sample: Sample) -> FittedElsewhere:
     own, classes = sample.drawn.take(rows), sample.targets[rows]
 
     def pilot(keys: Keys) -> tuple[FloatArray, FloatArray]:
-        drawn = fitted.moved_once(as_classified(sample, own, keys), keys, 0)
+        drawn = fitted.moved_once(without_lost(sample, own, keys), keys, 0)
         each = fitted.survey.is_found(drawn.curves).astype(np.float64)
         if fitted.acceptances[0] is not None:
             each *= fitted.acceptances[0].probability(*fitted.place(drawn))
@@ -91,7 +91,7 @@ def _acceptance(
     own = sample.drawn.take(rows)
 
     def pilot(keys: Keys) -> tuple[FloatArray, FloatArray]:
-        return fitted.place(fitted.apply(as_classified(sample, own, keys), keys))
+        return fitted.place(fitted.apply(without_lost(sample, own, keys), keys))
 
     redshifts, ratios = zip(*in_threads(pilot, _pilot(len(rows)), sample.threads), strict=True)
     return Acceptance.fitted(target, (np.concatenate(redshifts), np.concatenate(ratios)))

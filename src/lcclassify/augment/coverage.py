@@ -11,6 +11,7 @@ import polars as pl
 from lcclassify import hashing
 from lcclassify.augment.acceptance import (
     LEAST_OBJECTS,
+    PARTS,
     Place,
     bin_edges,
     brightness_of,
@@ -19,7 +20,7 @@ from lcclassify.augment.acceptance import (
 )
 from lcclassify.augment.curves import FloatArray
 from lcclassify.augment.drawn import Drawn, Keys
-from lcclassify.augment.missing import as_classified
+from lcclassify.augment.missing import without_lost
 from lcclassify.augment.steps import Sample
 
 _ALL: Final = 0.95  # share of the target from which nothing needs to be observed elsewhere
@@ -45,7 +46,7 @@ def share_untouched(sample: Sample) -> float:
         return 1.0
     redshift, ratio = sample.target
     keys = hashing.object_keys(pl.Series(np.arange(len(sample.drawn))), 0)
-    own = place_of(as_classified(sample, sample.drawn, keys), sample.photometric[0])
+    own = place_of(without_lost(sample, sample.drawn, keys), sample.photometric[0])
     covered = share_covered((redshift, brightness_of(ratio)), own)
     if covered is None:
         sample.notes.append(
@@ -100,7 +101,7 @@ def _in_common(target: Place, own: Place, edges: list[FloatArray]) -> float:
     """Return the same by bins, of objects with a redshift and of those without for themselves."""
     wanted, found = counted(target, edges), counted(own, edges)
     common = 0.0
-    for rows in (slice(None, -1), slice(-1, None)):
+    for rows in PARTS:
         shares = wanted[rows] / max(wanted[rows].sum(), 1), found[rows] / max(found[rows].sum(), 1)
         common += wanted[rows].sum() / wanted.sum() * np.minimum(*shares).sum()
     return float(common)

@@ -80,13 +80,13 @@ class FittedMissing:
         return replace(drawn, columns=columns)
 
 
-def as_classified(sample: Sample, drawn: Drawn, keys: Keys) -> Drawn:
-    """Return objects without the metadata that they are going to lose.
+def without_lost(sample: Sample, drawn: Drawn, keys: Keys) -> Drawn:
+    """Return training objects without the metadata that draws of them lose.
 
     Args:
         sample: What was fitted before says what they lose.
         drawn: n training objects.
-        keys: ``(n,)``.
+        keys: ``(n,)``, which decide who loses what.
     """
     for step in sample.steps:
         if isinstance(step, FittedMissing):

@@ -86,8 +86,8 @@ def _fate(those: str, unknown_told: bool) -> str:
     """Return what becomes of the objects of classes that no training object is of."""
     if unknown_told:
         return (
-            f"nothing is learned of {those}, which only objects that are unlike all other classes "
-            "are given to (unknown.fraction)"
+            f"nothing is learned of {those}, and such objects are found only by being unlike all "
+            "other classes (unknown.fraction)"
         )
     return f"nothing is learned of {those}, and such objects are taken for others"
 
