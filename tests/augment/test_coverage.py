@@ -63,7 +63,7 @@ def test_objects_without_a_redshift_are_like_others_without():
     lost = RNG.random(N) < 0.5
     missing, own = (np.where(lost, np.nan, redshift), brightness), objects(N)
     assert share_covered(missing, missing) == 1
-    assert share_covered(missing, own) == pytest.approx(0.5, abs=0.07)
+    assert share_covered(missing, own) == pytest.approx(0.5, abs=0.03)
     assert share_covered(own, missing) > 0.97  # those that have one are like all of them
     nothing = np.full(N, np.nan)
     most = np.where(RNG.random(N) < 0.95, np.nan, redshift), brightness
