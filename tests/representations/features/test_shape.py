@@ -229,6 +229,13 @@ def test_statistics_are_those_of_their_definitions(observed_of):
         assert found[name] == pytest.approx(value, rel=1e-6), name
 
 
+def test_of_two_observations_none_is_beyond_one_deviation(observed_of):
+    rng = np.random.default_rng(5)
+    flux = rng.normal(size=(500, 2)) * 10.0 ** rng.uniform(-3, 6, (500, 1))
+    pairs = [(np.arange(2.0), np.zeros(2), pair, np.ones(2)) for pair in flux]
+    assert (table(shape, observed_of(pairs))["beyond_1_std_g"] == 0).all()
+
+
 def test_the_course_of_an_object(observed_of):
     days = np.array([0.0, 10, 20, 30, 40, 50, 60, 100, 100.5])
     flux = np.array([0.0, 1, 40, 100, 60, 30, 10, -8, -8])

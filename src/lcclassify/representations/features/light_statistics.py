@@ -118,6 +118,8 @@ def _describe(
         lever += since * (flux[k] - centre)
     variance /= n
     std = np.sqrt(variance)
+    # Of two observations each is one deviation from their mean, which rounding must not decide.
+    limit = std * (1 + 1e-9)
     slope = lever / (moment2 - moment * moment / total)
     running = lowest = highest = 0.0
     steps = steps_noise = 0.0
@@ -126,7 +128,7 @@ def _describe(
         running += flux[k] - mean
         lowest = min(lowest, running)
         highest = max(highest, running)
-        beyond += int(abs(flux[k] - mean) > std)
+        beyond += int(abs(flux[k] - mean) > limit)
         if k > 0:
             step = flux[k] - flux[k - 1]
             steps += step * step
