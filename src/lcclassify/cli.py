@@ -19,6 +19,7 @@ from lcclassify.as_typed import as_typed
 from lcclassify.build import config_dir, note_survey_name
 from lcclassify.checks import check_flag
 from lcclassify.errors import ConfigError, LcclassifyError, TrainingError
+from lcclassify.help_text import help_text, is_asked_for
 from lcclassify.hydra_errors import is_null_choice, sentence
 from lcclassify.interrupts import heard_interrupts, interrupts_kept
 from lcclassify.terminal import endure_closed_output, substitute_unprintable, terminal, typed
@@ -52,6 +53,9 @@ def _command(name: str, task: Task) -> None:
     sys.argv[1:] = as_typed(sys.argv[1:])
     substitute_unprintable()
     endure_closed_output()
+    if is_asked_for(sys.argv[1:]):
+        print(help_text(name, _program()))
+        return
     register_resolvers()
     process = os.getpid()
 

@@ -127,7 +127,7 @@ def _no_search_key(key: str, name: str) -> str:
 
 def _nearest(parts: Sequence[str], command: str) -> str:
     """Return which part of a key there is not, and what there is instead."""
-    found = _composed(command)
+    found = _composed(command, parts[0])
     where = "the configuration"
     for number, part in enumerate(parts):
         if not isinstance(found, Mapping):
@@ -138,13 +138,21 @@ def _nearest(parts: Sequence[str], command: str) -> str:
                 known += [name for name in _GROUPS.get(command, ("survey",)) if name not in known]
             return f"{where} has no key '{part}': {did_you_mean(part, known)}"
         found, where = found[part], ".".join(parts[: number + 1])
-    return "the configuration has no such key (--help shows it all)"
+    return "the configuration has no such key (--cfg job shows it all)"
 
 
-def _composed(command: str) -> object:
-    """Return the configuration with the choices of the command line that can be made."""
+def _composed(command: str, group: str) -> object:
+    """Return the configuration with the choices of the command line that can be made.
+
+    Args:
+        command: Name of the command's configuration.
+        group: What is looked at; the rest need not be as chosen.
+    """
     words = [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")]
     choices = [word for word in words if "." not in word.partition("=")[0]]
+    others = [word for word in choices if not word.startswith("survey=")]
+    if group != "survey" and (command == "train" or others != choices):
+        choices = [*others, "survey=table"]  # the simulated one's populations take most of the time
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         for overrides in (choices, []):
