@@ -50,7 +50,7 @@ class Priors:
             ConfigError: It is neither, or the shares are impossible.
         """
         if isinstance(value, Mapping):
-            shares = {str(label): share for label, share in value.items()}
+            shares = {_label(label): share for label, share in value.items()}
             for label, share in shares.items():
                 require_share(**{f"priors.{label}": share})
             if not shares or sum(shares.values()) > 1 + 1e-6:
@@ -63,6 +63,13 @@ class Priors:
                 f"priors is '{word}': {did_you_mean(word, WORDS)}, or {{class: share}}"
             )
         return cls(str(value))
+
+
+def _label(key: object) -> str:
+    """Return a key of priors as the label that it stands for."""
+    if key is None or isinstance(key, bool):  # YAML's no or null
+        raise ConfigError(f"a key of priors must be a class, got {key!r}: quotes make a text of it")
+    return str(key).strip()
 
 
 def wanted_shares(priors: Priors, taxonomy: Taxonomy, known: FloatArray) -> FloatArray:
