@@ -8,7 +8,7 @@ from copy import copy
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import polars as pl
 
@@ -26,6 +26,8 @@ from lcclassify.surveys.report import ReadReport as ReadReport
 from lcclassify.tables.held import Held
 from lcclassify.tables.objectrows import FileRows
 from lcclassify.tables.rowfile import FrameRows, RowFile
+
+UNREADABLE: Final = "unreadable"  # of `MemorySurvey.tables`
 
 
 class Opened(NamedTuple):
@@ -188,7 +190,10 @@ class MemorySurvey(Survey):
         tables: Held[dict[str, pl.DataFrame]] = Held(partial(self.tables, labels, lenient))
         place = self.root or Path(self.name)  # as messages call it
         files: list[RowFile] = [FrameRows(tables, "observations", place)]
-        return Opened(files, partial(self._whole_table, tables, labels))
+        bad = tables.get().get(UNREADABLE, pl.DataFrame()) if lenient else pl.DataFrame()
+        unreadable = {Path(file): reason for file, reason in bad.iter_rows()}
+        table = partial(self._whole_table, tables, labels)
+        return Opened(files, table, unreadable=unreadable)
 
     def _whole_table(self, tables: Held[dict[str, pl.DataFrame]], labels: bool) -> WholeTable:
         made = tables.get()
@@ -203,10 +208,11 @@ class MemorySurvey(Survey):
     def tables(self, labels: bool, lenient: bool) -> dict[str, pl.DataFrame]:
         """Return ``observations`` and ``objects``, as `canonicalise` takes them.
 
-        And ``messages``, a column ``message`` of what there is to say of them.
+        And ``messages``, a column ``message`` of what there is to say of them; and maybe
+        `UNREADABLE`, columns ``file`` and ``reason`` of files that are left out.
 
         Args:
             labels: As in `chunks`.
-            lenient: Whether observations without a meaning stay, to be rejected one by one;
-                else they may be refused together.
+            lenient: Whether observations without a meaning stay, to be rejected one by one, and
+                damaged files are left out; else both may be refused.
         """

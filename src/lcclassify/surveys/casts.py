@@ -23,6 +23,7 @@ from lcclassify.tables.columns import (
     shown,
     text_to_number,
 )
+from lcclassify.tables.rejects import all_unknown
 
 Cast = tuple[pl.Series, pl.Series | None]
 
@@ -169,7 +170,8 @@ def refuse(faults: pl.Series | None, ids: pl.Series, what: str) -> None:
     owner = "" if ids.name != OBJECT_ID or ids[row] is None else f", object {ids[row]}"
     others = int(bad.sum()) - 1
     more = "" if not others else f" (and {others:,} more such row{'' if others == 1 else 's'})"
-    raise DataError(f"row {row + 1} of the {what}{owner}: {faults[row]}{more}")
+    unknown = all_unknown(faults)
+    raise DataError(f"row {row + 1} of the {what}{owner}: {faults[row]}{more}{unknown}")
 
 
 def _told(bad: pl.Series, reason: pl.Expr) -> pl.Series | None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -17,12 +17,12 @@ from lcclassify.codestamp import code_stamp
 from lcclassify.errors import ConfigError, DataError
 from lcclassify.schema import DETECTED, LABEL, OBJECT_ID, PASSBAND, SUBSET, Taxonomy
 from lcclassify.surveys import cache, options, paths, snana_bands, snana_files
-from lcclassify.surveys.base import MemorySurvey, from_snr
+from lcclassify.surveys.base import UNREADABLE, MemorySurvey, from_snr
 from lcclassify.surveys.canonical import DETECTION_SNR
 from lcclassify.surveys.labels import of_no_object
 from lcclassify.surveys.report import counted
 from lcclassify.surveys.snana_files import HEAD, N_OBS, PHOTFLAG, VERSION, WHERE, ZEROPOINT
-from lcclassify.surveys.snana_fits import read_pair
+from lcclassify.surveys.snana_fits import read_pairs
 from lcclassify.surveys.snana_text import read_texts
 from lcclassify.surveys.snana_versions import Versions
 from lcclassify.tables.ids import cast_ids, common_type
@@ -31,6 +31,22 @@ from lcclassify.terminal import tracked
 OTHERS: Final = "*"  # key of class_map for all types without one
 _TRUTH: Final = ("SIM_", "SIMSED_", "LCLIB_")  # what keys begin with that only simulations have
 _MEMBERS: Final = 21_319  # files of SNPhotCC, to estimate the time left of an archive
+
+
+class Parsed(NamedTuple):
+    """What SNANA's files hold.
+
+    Attributes:
+        observations: Of all objects.
+        objects: With the wanted keys of their headers.
+        messages: What there is to tell.
+        unreadable: ``file`` and ``reason`` of those that are left out; may lack the columns.
+    """
+
+    observations: pl.DataFrame
+    objects: pl.DataFrame
+    messages: list[str]
+    unreadable: pl.DataFrame
 
 
 class SnanaSurvey(MemorySurvey):
@@ -128,7 +144,7 @@ class SnanaSurvey(MemorySurvey):
 
     def tables(self, labels: bool, lenient: bool) -> dict[str, pl.DataFrame]:
         """Read the files, or what was kept of them."""
-        observations, objects, messages = self._parsed(lenient)
+        observations, objects, messages, unreadable = self._parsed(lenient)
         label, said = self._labels(objects, labels)
         for name, key in self.metadata.items():
             if key not in objects.columns or objects[key].is_null().all():
@@ -141,7 +157,8 @@ class SnanaSurvey(MemorySurvey):
             *(pl.col(key).replace(absent).alias(name) for name, key in self.metadata.items()),
         )
         told = pl.DataFrame({"message": [*messages, *said]}, {"message": pl.String})
-        return {"observations": observations, "objects": objects, "messages": told}
+        made = {"observations": observations, "objects": objects, "messages": told}
+        return {**made, UNREADABLE: unreadable}
 
     def files(self) -> list[Path]:
         """Return all files that are read."""
@@ -179,11 +196,23 @@ class SnanaSurvey(MemorySurvey):
         versions = Versions(files, prefix=True)
         return sorted({versions.of(file) for file in files})
 
-    def _parsed(self, lenient: bool) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
-        """Return observations, objects with the wanted keys of their headers, and messages."""
-        files = self.files()
+    def _kept(self, files: list[Path], lenient: bool) -> dict[str, pl.DataFrame]:
+        """Return what `parsed` gives of files, or what was kept of that."""
+        described = self._described(files)
         make = partial(parsed, files, self.label_column, self._numbers, self.prefix_ids)
-        tables = cache.kept(self.cache_dir, self.name, self._described(files), make)
+        try:
+            return cache.kept(self.cache_dir, self.name, described, make)
+        except DataError:
+            if not lenient:
+                raise
+        # What lacks files must not be found by those who would have them all.
+        described |= {"lenient": True}
+        return cache.kept(self.cache_dir, self.name, described, partial(make, lenient=True))
+
+    def _parsed(self, lenient: bool) -> Parsed:
+        """Return observations, objects with the wanted keys of their headers, and what is said."""
+        files = self.files()
+        tables = self._kept(files, lenient)
         observations = tables["observations"]
         messages = tables["messages"]["message"].to_list()
         if self.photflag is not None:
@@ -196,7 +225,8 @@ class SnanaSurvey(MemorySurvey):
             left = counted(int(out.sum()), "observation", "observations")
             messages.append(f"Left out by survey.rejected_photflag: {left}.")
         observations, said = self._named(observations, lenient)
-        return observations, tables["objects"], [*messages, *said]
+        bad = tables.get(UNREADABLE, pl.DataFrame())
+        return Parsed(observations, tables["objects"], [*messages, *said], bad)
 
     def _has(self, observations: pl.DataFrame, option: str, bits: int) -> pl.Series:
         """Return which observations have one of some bits of PHOTFLAG; null where it is absent."""
@@ -264,9 +294,21 @@ class SnanaSurvey(MemorySurvey):
 
 
 def parsed(
-    files: list[Path], label: str | None, numbers: Mapping[str, bool], prefix: bool
+    files: list[Path],
+    label: str | None,
+    numbers: Mapping[str, bool],
+    prefix: bool,
+    lenient: bool = False,
 ) -> dict[str, pl.DataFrame]:
-    """Read all files, as `read_texts` and `read_pair` do, with ids as `Versions` gives them.
+    """Read all files, as `read_texts` and `read_pairs` do, with ids as `Versions` gives them.
+
+    Args:
+        files: What `snana_files.find` gave.
+        label: As in `read_texts`.
+        numbers: Likewise.
+        prefix: As in `Versions`.
+        lenient: Whether text files and pairs that are damaged are left out, if others are not;
+            a table ``unreadable`` has them then.
 
     Raises:
         DataError: If one is damaged, or an object is in two of them.
@@ -275,12 +317,17 @@ def parsed(
     others = [file for file in files if file.suffix != ".LIST" and ".fits" not in file.name.lower()]
     versions = Versions(files, prefix=prefix)
     total = len(others) if len(files) > 1 else _MEMBERS
-    texts = tracked(snana_files.contents(others), total, "reading SNANA files", "files")
-    rows, named, lines = read_texts(texts, label, numbers, versions)
+    bad: dict[str, str] = {}
+    note = bad if lenient else None
+    contents = snana_files.contents(others, note)
+    texts = tracked(contents, total, "reading SNANA files", "files")
+    rows, named, lines = read_texts(texts, label, numbers, versions, note)
     pairs = tracked(heads, len(heads), "reading SNANA files", "pairs")
-    read = [read_pair(head, label, numbers, versions.of(head)) for head in pairs]
+    read = read_pairs(pairs, label, numbers, versions, note)
     tables = [table for table in ((rows, named, list[str]()), *read) if len(table[1])]
     if not tables:
+        for reason in bad.values():
+            raise DataError(reason)
         raise DataError(f"{files[0]} and what belongs to it hold no object (an archive: no .DAT)")
     observations = pl.concat([table[0] for table in tables], how="diagonal")
     objects = pl.concat([table[1] for table in tables], how="diagonal")
@@ -296,4 +343,7 @@ def parsed(
     observations = observations.with_columns(objects[OBJECT_ID].gather(owners))
     observations, objects, said = snana_files.without_ignored(observations, objects, lines)
     told = pl.Series("message", [*(one for table in tables for one in table[2]), *said], pl.String)
-    return {"observations": observations, "objects": objects, "messages": told.to_frame()}
+    found = {"observations": observations, "objects": objects, "messages": told.to_frame()}
+    if bad:
+        found[UNREADABLE] = pl.DataFrame({"file": [*bad], "reason": [*bad.values()]})
+    return found

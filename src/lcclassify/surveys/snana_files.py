@@ -95,10 +95,19 @@ def photometry_of(head: Path) -> Path:
     return _existing(head.with_name(name), f"{head} needs its light curves")
 
 
-def contents(files: Iterable[Path]) -> Iterator[tuple[str, PurePath, bytes]]:
+def contents(
+    files: Iterable[Path], unreadable: dict[str, str] | None = None
+) -> Iterator[tuple[str, PurePath, bytes]]:
     """Yield text and IGNORE files, as messages call them, their path and content.
 
     An archive is never unpacked to disk; its name is the folder of what it holds.
+
+    Args:
+        files: The files and archives.
+        unreadable: Takes why text files are left out that are damaged; None refuses them.
+
+    Raises:
+        DataError: A file cannot be read, or an archive is damaged.
     """
     for file in files:
         try:
@@ -124,7 +133,10 @@ def contents(files: Iterable[Path]) -> Iterator[tuple[str, PurePath, bytes]]:
         except _DAMAGED as fault:
             kind = "gzip" if _TEXT.search(file.name) else "tar"
             reason = str(fault).split(":\n")[0]  # tarfile lists every format it tried
-            raise DataError(f"{file} is truncated or not a {kind} archive: {reason}") from fault
+            told = f"{text_of(file)} is truncated or not a {kind} archive: {reason}"
+            if unreadable is None or kind == "tar":
+                raise DataError(told) from fault
+            unreadable[text_of(file)] = told
 
 
 def text_of(path: PurePath | str) -> str:

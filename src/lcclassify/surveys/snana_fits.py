@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from lcclassify.surveys.snana_files import (
     photometry_of,
     text_of,
 )
+from lcclassify.surveys.snana_versions import Versions
 from lcclassify.tables.astropyfile import read_astropy, undamaged
 
 _END: Final = -777  # MJD of the row that SNANA writes behind each light curve
@@ -34,19 +35,48 @@ _WHOLE: Final = (_FIRST, _LAST, N_OBS, PHOTFLAG)
 _INPUT: Final = "of survey.metadata, where null for its name leaves it out"
 _REDSHIFT: Final = "survey.spectroscopic_redshift"
 _Columns = dict[str, NDArray[Any]]
+_Pair = tuple[pl.DataFrame, pl.DataFrame, list[str]]
 
 
-def read_pair(
-    head: Path, label: str | None, numbers: Mapping[str, bool], version: str
-) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
-    """Read a HEAD file and its PHOT file, both of a version, as `read_texts` does.
+def read_pairs(
+    heads: Iterable[Path],
+    label: str | None,
+    numbers: Mapping[str, bool],
+    versions: Versions,
+    unreadable: dict[str, str] | None = None,
+) -> list[_Pair]:
+    """Read HEAD files and their PHOT files, as `read_texts` does.
+
+    Args:
+        heads: The HEAD files.
+        label: As in `read_texts`.
+        numbers: Likewise.
+        versions: Likewise.
+        unreadable: Takes why pairs are left out that are damaged, by the file that is; None
+            refuses them.
 
     Returns:
-        Observations, in the order of the objects; objects; and sentences on what was left out.
+        Of each pair observations, in the order of the objects; objects; and sentences on what
+        was left out.
 
     Raises:
         DataError: If a file is damaged, lacks a column or contradicts the other.
     """
+    found = []
+    for head in heads:
+        try:
+            found.append(_read_pair(head, label, numbers, versions.of(head)))
+        except DataError as fault:
+            if unreadable is None:
+                raise
+            reason, phot = str(fault), photometry_of(head)
+            # Either may be to blame, and neither can be used without the other.
+            unreadable[text_of(phot if reason.startswith(str(phot)) else head)] = reason
+    return found
+
+
+def _read_pair(head: Path, label: str | None, numbers: Mapping[str, bool], version: str) -> _Pair:
+    """Read a HEAD file and its PHOT file, both of a version."""
     texts = [OBJECT_ID, *filter(None, [label])]
     keys = (*texts[1:], *numbers, _FIRST, _LAST, ZP_KEY)
     names = {OBJECT_ID: "SNID", N_OBS: "NOBS", **dict(zip(keys, keys, strict=True))}

@@ -38,6 +38,7 @@ def read_texts(
     label: str | None,
     numbers: Mapping[str, bool],
     versions: Versions,
+    unreadable: dict[str, str] | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[Ignored]]:
     """Parse text and IGNORE files, in one process: starting more costs what they would save.
 
@@ -46,6 +47,7 @@ def read_texts(
         label: Key of the type in the header, if any.
         numbers: Keys that are kept besides, and whether every object must have them.
         versions: Which version each file is of.
+        unreadable: Takes why files are left out that are damaged; None refuses them.
 
     Returns:
         Observations, in the order of the objects; objects; and what is to be ignored.
@@ -60,24 +62,37 @@ def read_texts(
         if path.suffix == ".IGNORE":
             lines += ignored(content, where, partial(versions.ids_in, path))
             continue
-        header, columns = parse(content, where)
-        kept = [key for key, must in numbers.items() if must or _words(header, key)]
-        row: dict[str, Any] = {key: _number(header, key, where) for key in kept}
-        row[OBJECT_ID] = next(iter(_words(header, "SNID", where)))
-        if label is not None:
-            words = _words(header, label)
-            row[label] = " ".join(words if label in _SENTENCES else words[:1]) or None
-        if header.get(ZP_KEY):
-            factor = flux_factor(_number(header, ZP_KEY, where))
-            columns |= {name: [factor * one for one in columns[name]] for name in (FLUX, FLUX_ERR)}
-        row |= {WHERE: where, VERSION: versions.of(path)}
-        rows.append(row | {N_OBS: len(columns[MJD])})
+        try:
+            row, columns = _object(content, where, label, numbers)
+        except DataError as fault:
+            if unreadable is None:
+                raise
+            unreadable[where] = str(fault)
+            continue
+        rows.append(row | {WHERE: where, VERSION: versions.of(path), N_OBS: len(columns[MJD])})
         for name, column in values.items():
             column += columns.get(name, [None] * len(columns[MJD]))
     schema: dict[str, Any] = dict.fromkeys([OBJECT_ID, WHERE, VERSION, *filter(None, [label])], str)
     schema |= {N_OBS: int, **dict.fromkeys(numbers, float)}
     kinds = {name: kind for name, (_, kind) in COLUMNS.items()}
     return pl.DataFrame(values, kinds), pl.DataFrame(rows, schema), lines
+
+
+def _object(
+    content: bytes, where: str, label: str | None, numbers: Mapping[str, bool]
+) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Return what is wanted of the header of a file, and the columns of its observations."""
+    header, columns = parse(content, where)
+    kept = [key for key, must in numbers.items() if must or _words(header, key)]
+    row: dict[str, Any] = {key: _number(header, key, where) for key in kept}
+    row[OBJECT_ID] = next(iter(_words(header, "SNID", where)))
+    if label is not None:
+        words = _words(header, label)
+        row[label] = " ".join(words if label in _SENTENCES else words[:1]) or None
+    if header.get(ZP_KEY):
+        factor = flux_factor(_number(header, ZP_KEY, where))
+        columns |= {name: [factor * one for one in columns[name]] for name in (FLUX, FLUX_ERR)}
+    return row, columns
 
 
 def _words(header: dict[str, str], key: str, where: str | None = None) -> list[str]:

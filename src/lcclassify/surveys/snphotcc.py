@@ -12,7 +12,7 @@ from lcclassify.checks import check_choice
 from lcclassify.errors import DataError
 from lcclassify.schema import OBJECT_ID, Taxonomy
 from lcclassify.surveys import options
-from lcclassify.surveys.snana import SnanaSurvey
+from lcclassify.surveys.snana import Parsed, SnanaSurvey
 from lcclassify.surveys.snana_files import WHERE
 
 _KEYS: Final = {
@@ -78,7 +78,7 @@ class SnphotccSurvey(SnanaSurvey):
         """Describe the files and options that decide what `read` returns."""
         return {**super().fingerprint(), "split": self.split}
 
-    def _parsed(self, lenient: bool) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    def _parsed(self, lenient: bool) -> Parsed:
         tables = super()._parsed(lenient)
         if tables[1].schema[OBJECT_ID] == pl.String:  # not all are integers
             integer = pl.col(OBJECT_ID).cast(pl.Int64, strict=False).cast(pl.String)

@@ -123,8 +123,7 @@ class FileRows:
                 start, stop = stop, stop + rows.frame.height
                 rejects[number] = _rejected(file, rows, reasons[start:stop])
         if not self._lenient:
-            for one in rejects:
-                refuse(one)
+            refuse(pl.concat(rejects))
         missing = [
             pl.lit(None, dtype).alias(name)
             for name, dtype in self._types.items()

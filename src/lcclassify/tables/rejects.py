@@ -24,6 +24,9 @@ REJECT_SCHEMA: Final = {
     REJECT_REASON: pl.String,
 }
 
+_UNKNOWN: Final = r"^unknown passband ('.*?')(?:;|, known)"  # as `casts.passband_indices` says it
+_TOLD: Final = 50  # unknown passbands that are listed; a damaged file may have thousands
+
 
 def no_rejects() -> pl.DataFrame:
     """Return an empty table of rejects."""
@@ -45,6 +48,25 @@ def as_rejects(file: str, columns: Mapping[str, Any]) -> pl.DataFrame:
     return table.with_columns(line)
 
 
+def all_unknown(reasons: pl.Series) -> str:
+    """Return all unknown passbands among some reasons, so that they are mended at once.
+
+    Returns:
+        A clause for behind the first of them; nothing where that is something else or the only one.
+    """
+    found = reasons.drop_nulls()
+    name = found.str.extract(_UNKNOWN)
+    if not len(name) or name[0] is None or name.n_unique() - (name.null_count() > 0) < 2:
+        return ""
+    counts = name.drop_nulls().alias("name").value_counts(name="n")
+    told = [
+        f"{word} ({count:,} row{'' if count == 1 else 's'})"
+        for word, count in counts.sort("n", "name", descending=[True, False]).head(_TOLD).rows()
+    ]
+    more = [f"and {len(counts) - _TOLD:,} more"] if len(counts) > _TOLD else []
+    return f"; unknown in the rows that were looked at: {', '.join([*told, *more])}"
+
+
 def refuse(rejects: pl.DataFrame) -> None:
     """Raise a DataError with the first of some rejects, if there is one.
 
@@ -57,4 +79,6 @@ def refuse(rejects: pl.DataFrame) -> None:
         if reason.startswith(str(first[REJECT_FILE])):  # the file itself is damaged
             raise DataError(reason)
         place = f"line {line}" if line is not None else f"row {row + 1}"
-        raise DataError(f"{first[REJECT_FILE]}, {place}: {reason}")
+        raise DataError(
+            f"{first[REJECT_FILE]}, {place}: {reason}{all_unknown(rejects[REJECT_REASON])}"
+        )
