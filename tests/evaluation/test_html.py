@@ -218,6 +218,7 @@ def test_all_of_the_optional_parts(make_synthetic, supernovae):
     one = evaluate(p, targets, supernovae).to_dict()
     worse = {**one, "metrics": {**one["metrics"], "log_loss": one["metrics"]["log_loss"] + 0.5}}
     lost = {"mean": 0.5, "error": 0.1}
+    worse["behind"] = {"net": lost}
     scores = {"log_loss": 0.4, "accuracy": 0.8}
     member = {"own": scores, "without": None, "gained": None, "lost": lost}
     metrics = {

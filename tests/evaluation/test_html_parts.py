@@ -344,8 +344,15 @@ def test_a_member_better_than_the_whole_is_named_with_by_how_much():
         name: {"lost": dict(zip(("mean", "error"), pair, strict=True))}
         for name, pair in lost.items()
     }
+    assert len(stack_warnings(models, {"members": members})) == 1  # by chance, for all it knows
+    few = {name: {"mean": 0.4 - loss, "error": 0.2} for name, loss in (("one", 0.3), ("two", 0.2))}
+    models["stack"]["behind"] = {**few, "three": {"mean": -0.1, "error": None}}
+    assert stack_warnings(models, None) == []
+    models["stack"]["behind"]["two"]["error"] = 0.05
     best, beyond = stack_warnings(models, {"members": members})
-    assert "of stack (0.4000) is worse than that of two alone (0.2000)" in best
+    assert (
+        "of stack (0.4000) is worse than that of two alone (0.2000), by 0.2000 ± 0.0500, more"
+    ) in best
     assert beyond.startswith("two alone has a lower log-loss than the stack, by 0.2000 ± 0.0500 on")
     as_good = dict.fromkeys(("one", "stack"), models["stack"])
     assert stack_warnings(as_good, None) == []

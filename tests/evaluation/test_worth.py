@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from lcclassify.evaluation.metrics import each_log_loss, evaluate
 from lcclassify.evaluation.report import text_of, write_metrics
-from lcclassify.evaluation.worth import Difference, StackWorth
+from lcclassify.evaluation.worth import Difference, StackWorth, beside_members
+from lcclassify.schema import Taxonomy
 
 N = 200
 
@@ -35,6 +37,27 @@ def test_a_difference_is_paired():
     assert one.error is None
     assert not one.is_beyond_chance
     assert str(one) == "+1.0000 ± -"
+
+
+def test_a_whole_tells_how_far_it_is_behind_its_members():
+    p = np.random.default_rng(1).dirichlet([1, 1], 30)
+    models = {"good": 0.2 + 0.6 * (p.round()), "same": p, "stack": p}
+    y = p.argmax(axis=1)
+    losses = [each_log_loss(values, y) for values in models.values()]
+    evaluations = {
+        name: evaluate(values, y, Taxonomy(("a", "b"))) for name, values in models.items()
+    }
+    found = beside_members(evaluations, losses)
+    assert list(found) == list(models)
+    assert found["good"].behind == {}
+    assert "behind" not in found["good"].to_dict()
+    behind = found["stack"].to_dict()["behind"]
+    assert behind["same"] == {"mean": 0.0, "error": 0.0}
+    each = losses[2] - losses[0]
+    assert behind["good"]["mean"] == pytest.approx(each.mean())
+    assert behind["good"]["error"] == pytest.approx(each.std(ddof=1) / np.sqrt(30))
+    alone = beside_members({"net": evaluations["good"]}, losses[:1])
+    assert alone["net"].behind == {}
 
 
 def test_table_and_values_say_the_same(parts, tmp_path):

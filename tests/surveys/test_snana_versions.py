@@ -244,9 +244,11 @@ def test_lists_may_name_files_that_lie_elsewhere(tmp_path: Path, snana_pair: Any
 def test_one_damaged_version_among_others_is_named(versions: Path, kind: str, size: int) -> None:
     file = versions / "SIM_SNII" / f"SIM_SNII_{kind}.FITS"
     file.write_bytes(file.read_bytes()[:size])
-    for on_error in ("stop", "quarantine"):
-        with pytest.raises(DataError, match=re.escape(str(file))):
-            survey(versions).chunks(on_error=on_error)
+    with pytest.raises(DataError, match=re.escape(str(file))):
+        survey(versions).chunks()
+    part = survey(versions).chunks(on_error="quarantine").read(0)
+    assert part.rejects["file"].to_list() == [str(file)]
+    assert part.light_curves.objects["object_id"].to_list() == ["SIM_SNIa@11", "SIM_SNIa@7"]
 
 
 def test_a_version_without_objects_adds_none(versions: Path) -> None:

@@ -99,8 +99,12 @@ def macro_f1(probabilities: ArrayLike, targets: ArrayLike) -> float:
 
 def log_loss(probabilities: ArrayLike, targets: ArrayLike) -> float:
     """Return the mean of -ln p(true class), in nats; p is clipped to [1e-15, 1 - 1e-15]."""
-    p, y = check_labelled(probabilities, targets)
-    return float(_negative_log(p, y).mean())
+    return float(each_log_loss(probabilities, targets).mean())
+
+
+def each_log_loss(probabilities: ArrayLike, targets: ArrayLike) -> FloatArray:
+    """Return ``(N,)``, what `log_loss` is the mean of."""
+    return _negative_log(*check_labelled(probabilities, targets))
 
 
 def plasticc_log_loss(
@@ -213,6 +217,8 @@ class Evaluation:
             `average_precision/<label>` for every class.
         undefined: Why a metric is None, by the same names.
         confusion: ``(K, K) int64`` counts, true class in rows.
+        behind: Of a whole, by member how much higher its log-loss is than the member's:
+            ``mean`` and its standard ``error`` over objects, None of a single one.
     """
 
     classes: tuple[str, ...]
@@ -222,6 +228,7 @@ class Evaluation:
     undefined: Mapping[str, str]
     # An array has no single truth value; the scalars already tell two evaluations apart.
     confusion: NDArray[np.int64] = field(compare=False)
+    behind: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict, compare=False)
 
     @property
     def n_objects(self) -> int:
@@ -242,6 +249,7 @@ class Evaluation:
             "metrics": dict(self.scalars),
             "undefined": dict(self.undefined),
             "confusion": self.confusion.tolist(),
+            **({"behind": dict(self.behind)} if self.behind else {}),
         }
 
 

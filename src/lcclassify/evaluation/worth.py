@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
+from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.evaluation.report import MISSING, NAME_WIDTH, new_table
 
 FloatArray = NDArray[np.float64]
@@ -156,6 +157,23 @@ class StackWorth:
         for plain in members.values():
             del plain["name"]
         return {"n_objects": self.n_objects, "stack": asdict(self.stack), "members": members}
+
+
+def beside_members(
+    evaluations: Mapping[str, Evaluation], losses: Sequence[FloatArray]
+) -> dict[str, Evaluation]:
+    """Return evaluations of which the whole's tells how far it is behind each member.
+
+    Args:
+        evaluations: By model, the whole last.
+        losses: ``(N,)`` log-losses of the same objects, by model in this order.
+    """
+    *members, whole = evaluations
+    behind = {
+        name: asdict(Difference.of(losses[-1], own))
+        for name, own in zip(members, losses[:-1], strict=True)
+    }
+    return {**evaluations, whole: replace(evaluations[whole], behind=behind)}
 
 
 def _scores(values: FloatArray) -> Scores:

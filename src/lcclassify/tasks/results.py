@@ -22,7 +22,7 @@ from lcclassify.evaluation.figures import (
 )
 from lcclassify.evaluation.figures import write_figures as save_figures
 from lcclassify.evaluation.intervals import intervals
-from lcclassify.evaluation.metrics import Evaluation, evaluate
+from lcclassify.evaluation.metrics import Evaluation, each_log_loss, evaluate
 from lcclassify.evaluation.report import (
     comparison_table,
     is_of_plasticc,
@@ -32,7 +32,7 @@ from lcclassify.evaluation.report import (
     write_metrics,
 )
 from lcclassify.evaluation.tensorboard import log_hparams, log_images, log_pr_curves
-from lcclassify.evaluation.worth import StackWorth
+from lcclassify.evaluation.worth import StackWorth, beside_members
 from lcclassify.files import write_text
 from lcclassify.schema import PlainConfig, Taxonomy
 from lcclassify.tasks.inputs import TrainingInputs
@@ -232,10 +232,12 @@ def _spaced(sentences: list[str]) -> list[str]:
 
 
 def _evaluations(scored: Scored, taxonomy: Taxonomy) -> dict[str, Evaluation]:
-    return {
+    found = {
         name: evaluate(values, scored.targets, taxonomy)
         for name, values in scored.probabilities.items()
     }
+    losses = [each_log_loss(values, scored.targets) for values in scored.probabilities.values()]
+    return beside_members(found, losses)
 
 
 def _intervals(scored: Scored, taxonomy: Taxonomy) -> dict[str, Any]:

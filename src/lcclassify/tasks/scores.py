@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from lcclassify.evaluation.metrics import Evaluation, evaluate
+from lcclassify.evaluation.metrics import Evaluation, each_log_loss, evaluate
+from lcclassify.evaluation.worth import beside_members
 from lcclassify.inference.predictions import Predictions
 from lcclassify.parquet import read_parquet
 from lcclassify.schema import LABEL, OBJECT_ID, STACK, SUBSET, LightCurves, Taxonomy
@@ -77,14 +78,15 @@ def evaluations(
     targets = label.filter(used).replace_strict(
         list(taxonomy.classes), list(range(len(taxonomy))), return_dtype=pl.Int64
     )
-    found = {}
+    found, losses = {}, []
     # One model at a time: all of them may not fit into the memory.
     for model in models:
         columns = [_column(model, label) for label in taxonomy.classes]
         table = pl.concat([read_parquet(path, columns=columns) for path in paths])
         probabilities = table.filter(used).to_numpy()
         found[model] = evaluate(probabilities, targets.to_numpy(), taxonomy)
-    return found, sentences
+        losses.append(each_log_loss(probabilities, targets.to_numpy()))
+    return beside_members(found, losses), sentences
 
 
 def evaluated_objects(paths: Sequence[Path], taxonomy: Taxonomy) -> pl.DataFrame:

@@ -60,7 +60,7 @@ def worth_table(worth: Mapping[str, Any]) -> TableBlock:
 
 
 def stack_warnings(models: Mapping[str, Any], worth: Mapping[str, Any] | None) -> list[str]:
-    """Return a line for each way in which a member is better than the whole.
+    """Return a line for each way in which a member is better than the whole by more than chance.
 
     Args:
         models: By model, what `Evaluation.to_dict` gives, the whole last.
@@ -69,21 +69,30 @@ def stack_warnings(models: Mapping[str, Any], worth: Mapping[str, Any] | None) -
     found = []
     *members, whole = models
     losses = {name: models[name]["metrics"]["log_loss"] for name in models}
-    better = [name for name in members if losses[name] < losses[whole]]
+    # Of a report made anew, earlier metrics do not tell whether a difference is chance.
+    behind = models[whole].get("behind") or {}
+    better = [name for name in members if name in behind and _is_beyond_chance(behind[name])]
     if better:
         best = min(better, key=lambda name: losses[name])
         found.append(
             f"On these objects the log-loss of {whole} ({losses[whole]:.4f}) is worse than that of "
-            f"{best} alone ({losses[best]:.4f}). {ADVICE}"
+            f"{best} alone ({losses[best]:.4f}), by {_difference(behind[best])[1:]}, more than "
+            f"chance explains. {ADVICE}"
         )
     for name, member in (worth or {"members": {}})["members"].items():
         lost = member["lost"]
-        if lost["error"] is not None and lost["mean"] > _CHANCE * lost["error"]:
+        if _is_beyond_chance(lost):
             found.append(
                 f"{name} alone has a lower log-loss than the stack, by {_difference(lost)[1:]} on "
                 f"objects that neither learned from, more than chance explains. {ADVICE}"
             )
     return found
+
+
+def _is_beyond_chance(difference: Mapping[str, Any]) -> bool:
+    """Tell whether a difference is positive by more than chance, as `Difference` does."""
+    error = difference["error"]
+    return error is not None and difference["mean"] > _CHANCE * error
 
 
 def sets_table(sets: Mapping[str, Any], names: Mapping[str, str], what: str) -> TableBlock:
