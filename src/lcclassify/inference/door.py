@@ -31,6 +31,8 @@ from lcclassify.surveys.report import ReadReport
 _OF_PLASTICC: Final = ("plasticc", "simulated")
 _PASSBANDS_OF_PLASTICC: Final = ("u", "g", "r", "i", "z", "y")
 
+_NULL: Final = "put null in place of {}"  # what is to be done about signs of missing metadata
+
 _logger = logging.getLogger(__name__)
 
 
@@ -122,7 +124,7 @@ def light_curves(
         )
     if _is_of_plasticc(bundle):
         curves = _without_marks(curves, fitted.metadata)
-    for sentence in implausible_metadata(curves.objects, fitted.metadata):
+    for sentence in implausible_metadata(curves.objects, fitted.metadata, _NULL):
         _logger.warning("%s", sentence)
     return curves, report
 

@@ -72,6 +72,8 @@ class Survey(ABC):
         published: Whether these are the very objects that figures were published of.
         spectroscopic_redshift: Column of the catalogue with the best redshift of training
             objects, for augmentation alone; None where the survey has none that is known.
+        cure: What is to be done where a value of metadata, ``{}``, stands for none; messages
+            name no setting that the survey lacks.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Survey(ABC):
     detections: str = "as stated"
     published: bool = False
     spectroscopic_redshift: ClassVar[str | None] = None
+    cure: str = "leave {} out of its files"
 
     def with_column(self, name: str) -> Self:
         """Return the same survey with another metadata column, last of all.

@@ -48,6 +48,7 @@ class Meaning(Protocol):
     passbands: Passbands
     metadata: Any
     detection_snr: float
+    cure: str
 
     @property
     def zeropoint(self) -> float | None:
@@ -113,7 +114,9 @@ class WholeTable(NamedTuple):
             table = canonical_objects(objects, taxonomy if labels else None, metadata)
         except DataError as error:
             raise DataError(f"{listed(files)}: {error}" if files else str(error)) from error
-        return cls(table, taxonomy, (*messages, *implausible_metadata(table, metadata)))
+        return cls(
+            table, taxonomy, (*messages, *implausible_metadata(table, metadata, survey.cure))
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,7 +290,7 @@ class SurveyChunks:
             metadata = tuple(survey.metadata)
             carried, absent = objects_of(frame, metadata)
             table = canonical_objects(carried, self.taxonomy if self._labels else None, metadata)
-            told += [*absent, *implausible_metadata(table, metadata)]
+            told += [*absent, *implausible_metadata(table, metadata, survey.cure)]
         seen = distinct_sorted(frame[OBJECT_ID].cast(table.schema[OBJECT_ID]))
         rows, report = clean_rows(frame, table, survey.detection_snr)
         observed = distinct_sorted(rows[OBJECT_ID])

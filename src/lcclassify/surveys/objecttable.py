@@ -149,8 +149,14 @@ def identifiers(column: pl.Series, what: str) -> pl.Series:
     return ids
 
 
-def implausible_metadata(objects: pl.DataFrame, names: Sequence[str]) -> list[str]:
-    """Return what is to be told of values that are hardly any, once a metadata column."""
+def implausible_metadata(objects: pl.DataFrame, names: Sequence[str], cure: str) -> list[str]:
+    """Return what is to be told of values that are hardly any, once a metadata column.
+
+    Args:
+        objects: The object table.
+        names: Its metadata columns.
+        cure: What is to be done about a value that stands for none, the value as ``{}``.
+    """
     told = []
     for name in names:
         values = objects[name].drop_nulls()
@@ -171,7 +177,7 @@ def implausible_metadata(objects: pl.DataFrame, names: Sequence[str]) -> list[st
             value = f"{odd.mode().sort()[0]:g}"
             told.append(
                 f"Metadata column '{name}' holds values such as {value}: if that stands for a "
-                f"missing one, set survey.missing=[{value}], or null in tables in memory."
+                f"missing one, {cure.format(value)}."
             )
     return told
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, Final
 
 from lcclassify.checks import check_number
 from lcclassify.errors import ConfigError, did_you_mean
 from lcclassify.schema import Passbands
 from lcclassify.tables.textform import SEPARATORS, TextForm
+
+MISSING: Final = "set survey.missing=[{}]"  # what helps, of surveys that have the setting
 
 
 def words(value: Iterable[object] | None, argument: str) -> tuple[str, ...]:

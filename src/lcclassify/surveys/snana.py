@@ -82,7 +82,9 @@ class SnanaSurvey(MemorySurvey):
 
     name = "snana"
     zeropoint = ZEROPOINT
+    cure = options.MISSING
     root: Path
+    _of = ""  # behind a setting in messages, where this survey lacks it: whose it is
     _usual: Collection[str] = ()  # types of which no object need be
     spectroscopic_redshift = "redshift_spec"
 
@@ -188,18 +190,15 @@ class SnanaSurvey(MemorySurvey):
             "files": len(files),
             "digest": hashlib.sha256(stamps.encode()).hexdigest(),
             "keys": [self.label_column, self._numbers],
-            "versions": self._names(files) if self.prefix_ids else None,
+            # What ids begin with, which files beside those that are read decide as well.
+            "versions": Versions(files, prefix=True).names(files) if self.prefix_ids else None,
         }
-
-    def _names(self, files: list[Path]) -> list[str]:
-        """Return what ids begin with, which files beside those that are read decide as well."""
-        versions = Versions(files, prefix=True)
-        return sorted({versions.of(file) for file in files})
 
     def _kept(self, files: list[Path], lenient: bool) -> dict[str, pl.DataFrame]:
         """Return what `parsed` gives of files, or what was kept of that."""
         described = self._described(files)
-        make = partial(parsed, files, self.label_column, self._numbers, self.prefix_ids)
+        names = Versions(files, prefix=self.prefix_ids, selectable=not self._of)
+        make = partial(parsed, files, self.label_column, self._numbers, names)
         try:
             return cache.kept(self.cache_dir, self.name, described, make)
         except DataError:
@@ -247,11 +246,12 @@ class SnanaSurvey(MemorySurvey):
         }
         each = observations.drop_nulls(PASSBAND)[PASSBAND].value_counts(name="n").sort(PASSBAND)
         counts = dict(each.iter_rows())
-        meant = snana_bands.meanings(counts, known, self.root)
+        meant = snana_bands.meanings(counts, known, self.root, self._of)
         unknown = snana_bands.unknown(meant, counts, self.passbands.names)
         if unknown and not lenient:
             raise DataError(
-                f"{self.root} holds {unknown}; survey.passband_aliases takes other spellings"
+                f"{self.root} holds {unknown}; survey.passband_aliases{self._of} takes other "
+                "spellings"
             )
         named = observations.with_columns(pl.col(PASSBAND).replace(meant))
         return named, (f"Observations are rejected: {unknown}.",) if unknown else ()
@@ -297,7 +297,7 @@ def parsed(
     files: list[Path],
     label: str | None,
     numbers: Mapping[str, bool],
-    prefix: bool,
+    versions: Versions,
     lenient: bool = False,
 ) -> dict[str, pl.DataFrame]:
     """Read all files, as `read_texts` and `read_pairs` do, with ids as `Versions` gives them.
@@ -306,7 +306,7 @@ def parsed(
         files: What `snana_files.find` gave.
         label: As in `read_texts`.
         numbers: Likewise.
-        prefix: As in `Versions`.
+        versions: Which version each file is of, and what ids are made of.
         lenient: Whether text files and pairs that are damaged are left out, if others are not;
             a table ``unreadable`` has them then.
 
@@ -315,7 +315,6 @@ def parsed(
     """
     heads = [file for file in files if HEAD.search(file.name)]
     others = [file for file in files if file.suffix != ".LIST" and ".fits" not in file.name.lower()]
-    versions = Versions(files, prefix=prefix)
     total = len(others) if len(files) > 1 else _MEMBERS
     bad: dict[str, str] = {}
     note = bad if lenient else None
@@ -332,7 +331,7 @@ def parsed(
     observations = pl.concat([table[0] for table in tables], how="diagonal")
     objects = pl.concat([table[1] for table in tables], how="diagonal")
     snids = objects[OBJECT_ID]
-    wanted = pl.String() if prefix else common_type([snids], complete=True)
+    wanted = pl.String() if versions.prefix else common_type([snids], complete=True)
     ids, faults = cast_ids(snids, wanted)
     if faults is not None:
         where = objects[WHERE].filter(faults.is_not_null())[0]

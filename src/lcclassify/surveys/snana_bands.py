@@ -15,7 +15,9 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _TOLD: Final = 50  # unknown names that are listed; a damaged file may have thousands
 
 
-def meanings(counts: Mapping[str, int], known: Mapping[str, str], root: Path) -> dict[str, str]:
+def meanings(
+    counts: Mapping[str, int], known: Mapping[str, str], root: Path, whose: str = ""
+) -> dict[str, str]:
     """Return the passband of each name in the files, or the name itself where it has none.
 
     Of ``CSP-g/b`` all names are known by the filter, g, or all by the file's letter for it,
@@ -25,6 +27,7 @@ def meanings(counts: Mapping[str, int], known: Mapping[str, str], root: Path) ->
         counts: Observations of each name.
         known: Names of passbands and other spellings of them, and the passband of each.
         root: Where the files are, for messages.
+        whose: Said behind a setting there: which survey has it, if not the user's.
 
     Raises:
         DataError: If some names mean one passband by their filter and another by their letter.
@@ -36,8 +39,8 @@ def meanings(counts: Mapping[str, int], known: Mapping[str, str], root: Path) ->
     if several := {word: names for word, names in may.items() if len(names) > 1}:
         further = {word: f" may mean {' or '.join(names)}" for word, names in several.items()}
         raise DataError(
-            f"under {root} {_listed(several, counts, further)}: survey.passband_aliases must say "
-            "which"
+            f"under {root} {_listed(several, counts, further)}: survey.passband_aliases{whose} "
+            "must say which"
         )
     found = ways[0] if ways else {word: word for word in of_file}
     for word in {*counts} - {*of_file}:

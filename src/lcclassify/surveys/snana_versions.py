@@ -29,14 +29,19 @@ class Versions:
     Args:
         files: All that are read; archives count by the folders in them.
         prefix: Whether ids begin with the version.
+        selectable: Whether the survey has the settings `prefix_ids` and `version`.
+
+    Attributes:
+        prefix: See above.
 
     Raises:
         DataError: If a LIST file names a file that is missing.
     """
 
-    def __init__(self, files: Iterable[Path], *, prefix: bool) -> None:
+    def __init__(self, files: Iterable[Path], *, prefix: bool, selectable: bool = True) -> None:
         files = list(files)
-        self._prefix = prefix
+        self._selectable = selectable
+        self.prefix = prefix
         folders = dict.fromkeys(file.parent for file in files)
         self._several: dict[PurePath, list[str]] = {each: _several(each) for each in folders}
         self._listed: dict[PurePath, str] = {}
@@ -52,12 +57,16 @@ class Versions:
         folder = os.path.basename(os.path.abspath(file.parent))  # of ".." as well
         return text_of(max(names, key=len, default=folder))
 
+    def names(self, files: Iterable[Path]) -> list[str]:
+        """Return the different versions of files, sorted."""
+        return sorted({self.of(file) for file in files})
+
     def ids_in(self, file: PurePath, snid: str) -> list[str]:
         """Return the ids that an SNID in an IGNORE file may stand for.
 
         It is of the version that the file is called as or, where there is none, of any beside it.
         """
-        if not self._prefix:
+        if not self.prefix:
             return [snid]
         beside = self._several.get(file.parent, [])
         names = beside if file.stem not in beside else [file.stem]
@@ -74,7 +83,7 @@ class Versions:
             DataError: If one comes twice; the sentence says what helps.
         """
         ids = objects[OBJECT_ID]
-        if self._prefix:
+        if self.prefix:
             ids = objects.select(
                 pl.format(f"{{}}{SEPARATOR}{{}}", VERSION, OBJECT_ID).alias(OBJECT_ID)
             ).to_series()
@@ -91,8 +100,10 @@ class Versions:
         told = f"SNID {snid} is in {first[WHERE][0]} and in {first[WHERE][1]}"
         if len(within):
             raise DataError(f"{told}, both of version {version}, in which it may come once")
-        if self._prefix:  # A@B of 1 and A of B@1
+        if self.prefix:  # A@B of 1 and A of B@1
             raise DataError(f"{told}: the name of a version must not contain '{SEPARATOR}'")
+        if not self._selectable:
+            raise DataError(f"{told}: survey.root must be of one of the versions alone")
         raise DataError(
             f"{told}: survey.prefix_ids=true tells objects of several versions apart, by ids such "
             f"as {version}{SEPARATOR}{snid}, and survey.version reads one of the versions"

@@ -12,6 +12,7 @@ from lcclassify.checks import check_choice
 from lcclassify.errors import DataError
 from lcclassify.schema import OBJECT_ID, Taxonomy
 from lcclassify.surveys import options
+from lcclassify.surveys.base import MemorySurvey
 from lcclassify.surveys.snana import Parsed, SnanaSurvey
 from lcclassify.surveys.snana_files import WHERE
 
@@ -46,7 +47,9 @@ class SnphotccSurvey(SnanaSurvey):
     """
 
     name = "snphotcc"
+    cure = MemorySurvey.cure
     redshift = "hostgal_photoz"
+    _of = " of survey=snana"
     _usual = CLASS_MAP  # a sample lacks some of the many spellings that SNANA has
 
     def __init__(

@@ -93,6 +93,7 @@ class TableSurvey(Survey):
     """
 
     name = "table"
+    cure = options.MISSING
 
     def __init__(
         self,

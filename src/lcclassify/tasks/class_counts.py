@@ -57,7 +57,7 @@ def class_notes(
         found.append(
             f"Few training objects are of {listed}: what is learned of {_those(few)} need not "
             f"hold{_consequence(int(trained[few].min()), folds, modes)}. More objects are needed, "
-            "or merge or leave out such classes (survey.class_map)."
+            "or merge or leave out such classes (by survey.class_map, if the survey has one)."
         )
     return tuple(found)
 

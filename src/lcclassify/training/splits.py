@@ -283,6 +283,6 @@ def check_folds(targets: Sequence[int] | IntArray, folds: int, taxonomy: Taxonom
     fewer = f"split.folds={fewest} or " if fewest >= 2 else ""
     raise TrainingError(
         f"the training objects of {listed} are fewer than the {folds} folds: set {fewer}"
-        "stacking.mode=holdout, or merge or leave out these classes (survey.class_map, where a "
-        "class mapped to null is left out)"
+        "stacking.mode=holdout, or merge or leave out these classes (by "
+        "survey.class_map, if the survey has one, where a class mapped to null is left out)"
     )
