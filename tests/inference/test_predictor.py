@@ -271,6 +271,12 @@ def test_inputs_that_do_not_fit(bundle, tables, light_curves):
     with pytest.raises(DataError, match="of Polars, pandas, pyarrow or astropy, got dict"):
         predictor.predict_proba(observations.to_dict(), objects)
     rows = observations.to_pandas()
+    with pytest.raises(DataError, match=r"'object_id' in its index: reset_index\(\) makes"):
+        predictor.predict_proba(rows.set_index(["object_id", "mjd"]), objects)
+    padded = objects.with_columns(pl.format(" {} ", "object_id").alias("object_id"))
+    text = observations.with_columns(pl.col("object_id").cast(pl.String))
+    with pytest.raises(DataError, match=r"such as '0'\) and .* such as ' 0 '\) have no object"):
+        predictor.predict_proba(text, padded)
     with pytest.raises(DataError, match="2 columns named 'flux'"):
         predictor.predict_proba(pd.concat([rows, rows[["flux"]]], axis=1), objects)
     with pytest.raises(DataError, match="'flux' of observations holds mixed or unusable types"):

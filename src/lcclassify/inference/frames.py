@@ -78,6 +78,10 @@ def to_polars(
     sources = {ours: name for ours in wanted if (name := name_in(columns, ours)) is not None}
     for name in needed:
         if name not in sources:
+            if kind == "pandas" and name in frame.index.names:  # type: ignore[attr-defined]
+                raise DataError(
+                    f"{argument} has '{name}' in its index: reset_index() makes a column of it"
+                )
             raise DataError(f"{argument} has no column '{name}'; {did_you_mean(name, columns)}")
     names = list(sources.values())
     for name in names:

@@ -234,8 +234,8 @@ def check_common(report: ReadReport, table: pl.DataFrame) -> None:
     if len(orphans) and report.orphan_rows == report.rows_read - report.cut and table.height:
         left = "the observation table" if not report.cut else "what survey.cuts leaves"
         raise DataError(
-            f"{left} ({len(orphans):,} objects, such as {orphans[0]}) and the "
-            f"object table ({table.height:,} objects, such as {table[OBJECT_ID][0]}) have no "
+            f"{left} ({len(orphans):,} objects, such as {orphans[0]!r}) and the "
+            f"object table ({table.height:,} objects, such as {table[OBJECT_ID][0]!r}) have no "
             "object in common"
         )
 

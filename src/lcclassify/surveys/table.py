@@ -25,6 +25,7 @@ from lcclassify.surveys.file_names import NamedFile, check_columns, named_files,
 from lcclassify.surveys.labels import Labels
 from lcclassify.surveys.overrides import overridden
 from lcclassify.surveys.photometry import ZEROPOINT, Photometry
+from lcclassify.surveys.stated_units import check_stated
 from lcclassify.surveys.table_columns import (
     column_names,
     metadata_names,
@@ -32,7 +33,6 @@ from lcclassify.surveys.table_columns import (
     object_columns,
     observation_columns,
 )
-from lcclassify.tables.columnar import ColumnarRows
 from lcclassify.tables.columns import Column
 from lcclassify.tables.ids import cast_ids, common_type
 from lcclassify.tables.opening import Unreadable, has_lists, open_files, read_columns
@@ -205,12 +205,8 @@ class TableSurvey(Survey):
         bad: Unreadable = {}
         paths_of, note = [file.path for file in files], bad if lenient else None
         opened = open_files(paths_of, columns, self.form, rows=rows, unreadable=note)
-        for file in opened if self.photometry.time_offset else ():
-            if isinstance(file, ColumnarRows) and file.has_dates:
-                raise ConfigError(
-                    f"survey.time_offset is of numbers, and {file.path} has dates, which become "
-                    "MJD by themselves: set it to 0"
-                )
+        own = ZEROPOINT in columns
+        check_stated(opened, self.brightness, self.photometry.time_offset, own=own)
         if self.told:
             says = [file.says for file in files if file.path not in bad]
             opened = [StatedRows(file, own) for file, own in zip(opened, says, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -53,6 +53,41 @@ def astropy_frame(
     )
 
 
+class BrightnessUnit(NamedTuple):
+    """The unit of a column of fluxes, magnitudes or their errors.
+
+    Attributes:
+        text: As a message has it.
+        is_magnitude: Whether it is of magnitudes.
+        zeropoint: AB magnitude of flux 1; None where it is no flux density.
+    """
+
+    text: str
+    is_magnitude: bool
+    zeropoint: float | None
+
+
+def brightness_units(table: Any, names: Sequence[str]) -> dict[str, BrightnessUnit]:
+    """Return the units of those columns that have one.
+
+    Args:
+        table: As in `astropy_frame`.
+        names: Columns of the table.
+    """
+    import astropy.units as u
+
+    found: dict[str, BrightnessUnit] = {}
+    for name in names:
+        unit = _unit(table.columns[name])
+        if unit is None:
+            continue
+        is_magnitude = isinstance(unit, u.function.FunctionUnitBase) or unit in (u.mag, u.dex, u.dB)
+        factor = None if is_magnitude else _factor(unit, u.nJy)
+        zeropoint = None if factor is None else ZEROPOINT_OF_NJY - 2.5 * math.log10(factor)
+        found[name] = BrightnessUnit(str(unit), is_magnitude, zeropoint)
+    return found
+
+
 def flux_zeropoints(
     table: Any, names: Sequence[str], where: str = "the table"
 ) -> dict[str, float | None]:
@@ -69,27 +104,20 @@ def flux_zeropoints(
     Raises:
         DataError: A unit is of magnitudes, or of no flux density.
     """
-    import astropy.units as u
-
-    found: dict[str, float | None] = {}
-    for name in names:
-        unit = _unit(table.columns[name])
-        found[name] = None
-        if unit is None:
-            continue
-        if isinstance(unit, u.function.FunctionUnitBase) or unit in (u.mag, u.dex, u.dB):
+    found: dict[str, float | None] = dict.fromkeys(names)
+    for name, unit in brightness_units(table, names).items():
+        if unit.is_magnitude:
             raise DataError(
-                f"column '{name}' of {where} has the unit '{unit}', and magnitudes are not fluxes: "
-                "convert them, AB magnitudes m with an error e to fluxes 10**((31.4 - m) / 2.5) in "
-                "nJy with an error of 0.921 * flux * e"
+                f"column '{name}' of {where} has the unit '{unit.text}', and magnitudes are not "
+                "fluxes: convert them, AB magnitudes m with an error e to fluxes "
+                "10**((31.4 - m) / 2.5) in nJy with an error of 0.921 * flux * e"
             )
-        factor = _factor(unit, u.nJy)
-        if factor is None:
+        if unit.zeropoint is None:
             raise DataError(
-                f"column '{name}' of {where} has the unit '{unit}', which is none of flux density "
-                f"such as nJy: if the values are in the bundle's units, set its unit to None"
+                f"column '{name}' of {where} has the unit '{unit.text}', which is none of flux "
+                "density such as nJy: if the values are in the bundle's units, set its unit to None"
             )
-        found[name] = ZEROPOINT_OF_NJY - 2.5 * math.log10(factor)
+        found[name] = unit.zeropoint
     return found
 
 

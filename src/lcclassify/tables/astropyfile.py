@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
@@ -16,7 +16,7 @@ import polars as pl
 
 from lcclassify.errors import DataError
 from lcclassify.schema import MJD
-from lcclassify.tables.astropy_tables import astropy_frame
+from lcclassify.tables.astropy_tables import BrightnessUnit, astropy_frame, brightness_units
 from lcclassify.tables.columnar import ColumnarRows
 from lcclassify.tables.columns import SHOWN, Column
 from lcclassify.tables.content import BOM, open_unpacked, packing, readable, told
@@ -64,6 +64,12 @@ class AstropyRows(ColumnarRows):
 
     def _sizes(self) -> list[int]:
         return [len(self._table.get())]
+
+    def units(self, wanted: Sequence[str]) -> dict[str, BrightnessUnit]:
+        """Return the units of columns of brightness, of our names, by those in the file."""
+        names = [self._found[name][0] for name in wanted if name in self._found]
+        with undamaged(self.path):
+            return brightness_units(self._table.get(), names)
 
     def _load(self, names: list[str], first: int, count: int) -> pl.DataFrame:
         time, _ = self._found.get(MJD, ("", None))
