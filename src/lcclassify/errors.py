@@ -10,12 +10,17 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def one_line(text: str) -> str:
+    """Return a text as one line that changes nothing in a terminal, such as its colours."""
+    line = (" " if character.isspace() else character for character in text)
+    return "".join(one if one.isprintable() else "\ufffd" for one in line)
+
+
 class LcclassifyError(Exception):
     """Base of every error that a user can cause and mend; it stands in one printable line."""
 
     def __init__(self, message: str = "") -> None:
-        line = (" " if character.isspace() else character for character in message)
-        super().__init__("".join(one if one.isprintable() else "\ufffd" for one in line))
+        super().__init__(one_line(message))
 
 
 class ConfigError(LcclassifyError, ValueError):

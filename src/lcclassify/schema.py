@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lcclassify.errors import ConfigError, did_you_mean
+from lcclassify.errors import ConfigError, did_you_mean, one_line
 
 if TYPE_CHECKING:  # words cost a command's start nothing
     import numpy as np
@@ -100,8 +100,8 @@ class Taxonomy:
         return len(self.classes)
 
     def display_names(self) -> list[str]:
-        """Return the readable names in output order."""
-        return [self.names.get(label, label) for label in self.classes]
+        """Return the readable names in output order, each in one printable line."""
+        return [one_line(self.names.get(label, label)) for label in self.classes]
 
     def weight_vector(self) -> NDArray[np.float64]:
         """Return the weights in output order, ``(K,) float64``."""

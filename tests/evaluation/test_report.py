@@ -59,6 +59,15 @@ def test_wide_names_and_undefined_values_still_fit():
     assert " - " in row  # ROC AUC of a single class
 
 
+def test_names_of_classes_change_nothing_in_a_terminal():
+    taxonomy = Taxonomy(("\x1b[31mred", "a\nb", "[/]", "\u202ec"), names={"[/]": "x\ry"})
+    assert taxonomy.display_names() == ["\ufffd[31mred", "a b", "x y", "\ufffdc"]
+    text = report.text_of(report.per_class_table(evaluate(np.eye(4), range(4), taxonomy)))
+    assert "\ufffd[31mred " in text
+    assert "[/] x y" in text
+    assert all(line.isprintable() for line in text.splitlines())
+
+
 def test_per_class_table(supernovae):
     p = [[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1]]
     text = report.text_of(report.per_class_table(evaluate(p, [0, 1, 1], supernovae)))

@@ -157,3 +157,12 @@ def test_fluxes_of_another_zeropoint_become_those_of_the_usual_one(tmp_path: Pat
     (tmp_path / "a.dat").write_text(text(7).replace("NVAR", "ZP_FLUXCAL: AB\nNVAR"))
     with pytest.raises(DataError, match=r"a\.dat: 'ZP_FLUXCAL:' must hold a number, got 'AB'"):
         survey(tmp_path).read()
+
+
+def test_types_read_as_labels_of_tables_do(tmp_path: Path) -> None:
+    for snid, kind in enumerate(("1", "1.0", "NULL", "nan", "None", "01")):
+        (tmp_path / f"{snid}.DAT").write_text(text(snid, kind))
+    found = survey(tmp_path).read()
+    assert found.light_curves.objects["label"].to_list() == ["1", "1", None, None, None, "01"]
+    found = survey(tmp_path, class_map={"NULL": "none", "*": "any"}).read()
+    assert found.light_curves.objects["label"].to_list()[2:4] == ["none", None]

@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from lcclassify.errors import DataError
+from lcclassify.errors import DataError, one_line
 from lcclassify.evaluation import published
 from lcclassify.evaluation.metrics import Evaluation
 from lcclassify.files import write_result
@@ -236,6 +236,7 @@ def class_name(label: str, name: str) -> str:
         >>> class_name("II", "SN II"), class_name("90", "SN Ia")
         ('SN II', '90 SN Ia')
     """
+    label, name = one_line(label), one_line(name)
     return name if label == name or label in name.split() else f"{label} {name}"
 
 

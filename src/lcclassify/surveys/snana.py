@@ -19,6 +19,7 @@ from lcclassify.schema import DETECTED, LABEL, OBJECT_ID, PASSBAND, SUBSET, Taxo
 from lcclassify.surveys import cache, options, paths, snana_bands, snana_files
 from lcclassify.surveys.base import UNREADABLE, MemorySurvey, from_snr
 from lcclassify.surveys.canonical import DETECTION_SNR
+from lcclassify.surveys.casts import label_text
 from lcclassify.surveys.labels import of_no_object
 from lcclassify.surveys.report import counted
 from lcclassify.surveys.snana_files import HEAD, N_OBS, PHOTFLAG, VERSION, WHERE, ZEROPOINT
@@ -261,7 +262,8 @@ class SnanaSurvey(MemorySurvey):
         if self.label_column is None:
             return pl.Series([None], dtype=pl.String).new_from_index(0, len(objects))
         absent = {f"{value:.0f}" for value in self.missing} - set(self.class_map)
-        return objects[self.label_column].replace(dict.fromkeys(["", *absent]))
+        words = label_text(objects[self.label_column], self.class_map)
+        return words.replace(dict.fromkeys(absent))
 
     def _labels(self, objects: pl.DataFrame, strict: bool) -> tuple[pl.Series, list[str]]:
         """Return the class of each object, and what has none."""
