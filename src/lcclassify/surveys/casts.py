@@ -23,7 +23,7 @@ from lcclassify.tables.columns import (
     shown,
     text_to_number,
 )
-from lcclassify.tables.rejects import all_unknown
+from lcclassify.tables.rejects import UNKNOWN_PASSBAND, all_unknown
 
 Cast = tuple[pl.Series, pl.Series | None]
 
@@ -114,7 +114,7 @@ def passband_indices(column: pl.Series, passbands: Passbands) -> Cast:
     hint = words.replace_strict(
         near, default=f", known: {', '.join(known)}", return_dtype=pl.String
     )
-    said = pl.format("unknown passband '{}'{}", shown(pl.lit(words)), hint).fill_null(
+    said = pl.format(UNKNOWN_PASSBAND, shown(pl.lit(words)), hint).fill_null(
         pl.lit("there is no passband")
     )
     return index.alias(PASSBAND), _told(index.is_null(), said)

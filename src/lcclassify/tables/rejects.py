@@ -24,7 +24,8 @@ REJECT_SCHEMA: Final = {
     REJECT_REASON: pl.String,
 }
 
-_UNKNOWN: Final = r"^unknown passband ('.*?')(?:;|, known)"  # as `casts.passband_indices` says it
+UNKNOWN_PASSBAND: Final = "unknown passband '{}'{}"  # the reason; behind it what is known
+_UNKNOWN: Final = rf"^{UNKNOWN_PASSBAND.format('(.*?)', '(?:;|, known)')}"
 _TOLD: Final = 50  # unknown passbands that are listed; a damaged file may have thousands
 
 
@@ -60,7 +61,7 @@ def all_unknown(reasons: pl.Series) -> str:
         return ""
     counts = name.drop_nulls().alias("name").value_counts(name="n")
     told = [
-        f"{word} ({count:,} row{'' if count == 1 else 's'})"
+        f"'{word}' ({count:,} row{'' if count == 1 else 's'})"
         for word, count in counts.sort("n", "name", descending=[True, False]).head(_TOLD).rows()
     ]
     more = [f"and {len(counts) - _TOLD:,} more"] if len(counts) > _TOLD else []
