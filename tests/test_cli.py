@@ -333,6 +333,7 @@ def test_who_chooses_nothing_trains_for_the_survey_at_large(words, expected):
         ["resume=outputs/first"],
         ["--config-name=mine", "seed=1"],
         ["-cn", "mine"],
+        ["--hydra-help"],
     ],
 )
 def test_what_is_chosen_is_taken_as_it_is(words):

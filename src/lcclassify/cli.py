@@ -29,7 +29,8 @@ EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
 
 ALONE = "at_large"  # the experiment of `train.py` where the command chooses nothing
 _CHOICES = {"augment", "model", "experiment", "search", "resume"}
-_OTHER_CONFIG = ("-cn", "--config-name", "-cp", "--config-path")
+# With these no experiment of ours is composed.
+_OTHER_CONFIG = ("-cn", "--config-name", "-cp", "--config-path", "--hydra-help")
 
 Task = Callable[[DictConfig, list[str]], Any]  # what a job of a sweep returns
 
