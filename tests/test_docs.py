@@ -77,7 +77,7 @@ def composed(name: str, words: list[str], folder: Path):
         words[position : position + 2] = [f"hydra.searchpath=[file://{folder}]"]
     sweep = "-m" in words
     # The launcher for SLURM is not installed here.
-    left_out = ("-m", "--cfg", "job", "hydra/launcher=submitit_slurm")
+    left_out = ("-m", "--help", "--hydra-help", "--cfg", "job", "hydra/launcher=submitit_slurm")
     words = [word for word in words if word not in left_out]
     if sweep:
         overrides = OverridesParser.create().parse_overrides(words)
