@@ -20,17 +20,28 @@ def test_settings_are_those_of_the_file(command):
     assert max(map(len, shown.splitlines())) <= 120
 
 
+def listed(text):
+    """Return the choices of each group in lines of the help."""
+    found, name = {}, None
+    for line in filter(None, text.splitlines()):
+        words = line.replace(",", " ").split()
+        if line[2] != " ":  # the next group, and not a line with more of its choices
+            name = words.pop(0)
+        found.setdefault(name, []).extend(words)
+    return found
+
+
 def test_choices():
     shown = help_text("train", "python train.py")
-    assert "\n  augment         early, gp, light, none\n" in shown
-    groups, _, inner = shown.partition("Choices inside those")
-    listed = {line.split()[0] for line in groups.splitlines() if line.startswith("  ")}
-    assert {"survey", "model", "experiment", "search", "trainer"} <= listed
-    for name in ("loss", "optimizer", "head", "population", "cadence", "redshift"):
-        assert f"\n  {name} " in inner
-        assert name not in listed
-    for survey in (config_dir() / "survey").glob("*.yaml"):
-        assert survey.stem in groups
+    _, _, shown = shown.partition("Choices, as group=choice:\n")
+    groups, _, shown = shown.partition("Choices inside those, as group@place=choice:\n")
+    inner, _, _ = shown.partition("Settings, ")
+    outer, inner = listed(groups), listed(inner)
+    assert {"survey", "model", "experiment", "search", "trainer"} <= set(outer)
+    assert {"loss", "optimizer", "head", "population", "cadence", "redshift"} <= set(inner)
+    assert not set(outer) & set(inner)
+    for group, choices in {**outer, **inner}.items():
+        assert choices == sorted(file.stem for file in (config_dir() / group).glob("*.yaml"))
 
 
 def test_groups_of_other_commands_are_not_listed():

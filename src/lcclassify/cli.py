@@ -19,7 +19,7 @@ from lcclassify.as_typed import as_typed
 from lcclassify.build import config_dir, note_survey_name
 from lcclassify.checks import check_flag
 from lcclassify.errors import ConfigError, LcclassifyError, TrainingError
-from lcclassify.help_text import help_text, is_asked_for
+from lcclassify.help_text import OTHER_CONFIG, help_text, is_asked_for
 from lcclassify.hydra_errors import is_null_choice, sentence
 from lcclassify.interrupts import heard_interrupts, interrupts_kept
 from lcclassify.terminal import endure_closed_output, substitute_unprintable, terminal, typed
@@ -29,8 +29,7 @@ EXIT_INTERRUPTED = 130  # what shells call a process ended by ctrl-C
 
 ALONE = "at_large"  # the experiment of `train.py` where the command chooses nothing
 _CHOICES = {"augment", "model", "experiment", "search", "resume"}
-# With these no experiment of ours is composed.
-_OTHER_CONFIG = ("-cn", "--config-name", "-cp", "--config-path", "--hydra-help")
+_NO_EXPERIMENT = (*OTHER_CONFIG, "--hydra-help")  # with these ours is not composed
 
 Task = Callable[[DictConfig, list[str]], Any]  # what a job of a sweep returns
 
@@ -144,8 +143,8 @@ def with_experiment(words: Sequence[str]) -> list[str]:
     `conf/train.yaml`. A survey alone is no such choice.
     """
     names = {word.lstrip("+~").partition("=")[0].partition("@")[0] for word in words}
-    other_config = any(word.startswith(_OTHER_CONFIG) for word in words)
-    if names & _CHOICES or other_config:
+    not_ours = any(word.startswith(_NO_EXPERIMENT) for word in words)
+    if names & _CHOICES or not_ours:
         return list(words)
     # Before the first override: Hydra takes all of them together.
     first = next((n for n, word in enumerate(words) if "=" in word and word[0] != "-"), 0)

@@ -15,8 +15,9 @@ import yaml
 
 from lcclassify.build import config_dir
 
+OTHER_CONFIG: Final = ("-cn", "--config-name", "-cp", "--config-path")  # take another than ours
+_FOREIGN: Final = (*OTHER_CONFIG, "-cd", "--config-dir")
 _FLAGS: Final = {"-h", "--help"}
-_FOREIGN: Final = ("-cn", "--config-name", "-cp", "--config-path", "-cd", "--config-dir")
 _INDENT: Final = "  "
 _HANGING: Final = 16  # columns before a group's choices
 _WIDTH: Final = 98
@@ -92,4 +93,5 @@ def _settings(text: str) -> list[str]:
 
 
 def _section(title: str, lines: Sequence[str]) -> str:
-    return f"{title}:\n\n{textwrap.indent(chr(10).join(lines), _INDENT)}"
+    body = textwrap.indent("\n".join(lines), _INDENT)
+    return f"{title}:\n\n{body}"

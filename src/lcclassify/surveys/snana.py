@@ -85,7 +85,7 @@ class SnanaSurvey(MemorySurvey):
     zeropoint = ZEROPOINT
     cure = options.MISSING
     root: Path
-    _of = ""  # behind a setting in messages, where this survey lacks it: whose it is
+    _whose = ""  # said behind settings in messages that this survey lacks
     _usual: Collection[str] = ()  # types of which no object need be
     spectroscopic_redshift = "redshift_spec"
 
@@ -198,7 +198,7 @@ class SnanaSurvey(MemorySurvey):
     def _kept(self, files: list[Path], lenient: bool) -> dict[str, pl.DataFrame]:
         """Return what `parsed` gives of files, or what was kept of that."""
         described = self._described(files)
-        names = Versions(files, prefix=self.prefix_ids, selectable=not self._of)
+        names = Versions(files, prefix=self.prefix_ids, selectable=not self._whose)
         make = partial(parsed, files, self.label_column, self._numbers, names)
         try:
             return cache.kept(self.cache_dir, self.name, described, make)
@@ -247,11 +247,11 @@ class SnanaSurvey(MemorySurvey):
         }
         each = observations.drop_nulls(PASSBAND)[PASSBAND].value_counts(name="n").sort(PASSBAND)
         counts = dict(each.iter_rows())
-        meant = snana_bands.meanings(counts, known, self.root, self._of)
+        meant = snana_bands.meanings(counts, known, self.root, self._whose)
         unknown = snana_bands.unknown(meant, counts, self.passbands.names)
         if unknown and not lenient:
             raise DataError(
-                f"{self.root} holds {unknown}; survey.passband_aliases{self._of} takes other "
+                f"{self.root} holds {unknown}; survey.passband_aliases{self._whose} takes other "
                 "spellings"
             )
         named = observations.with_columns(pl.col(PASSBAND).replace(meant))

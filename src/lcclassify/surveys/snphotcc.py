@@ -49,7 +49,7 @@ class SnphotccSurvey(SnanaSurvey):
     name = "snphotcc"
     cure = MemorySurvey.cure
     redshift = "hostgal_photoz"
-    _of = " of survey=snana"
+    _whose = " of survey=snana"
     _usual = CLASS_MAP  # a sample lacks some of the many spellings that SNANA has
 
     def __init__(
